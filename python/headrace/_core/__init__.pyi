@@ -1,0 +1,8 @@
+from . import cache as cache
+from . import client as client
+from . import cost as cost
+from . import load as load
+from . import provider as provider
+from . import queue as queue
+
+__version__: str

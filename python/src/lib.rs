@@ -1,0 +1,40 @@
+//! The Python binding: one file a core module, same stem.
+
+mod cache;
+mod client;
+mod cost;
+mod error;
+mod load;
+mod payload;
+mod provider;
+mod queue;
+mod runtime;
+
+use pyo3::prelude::*;
+
+/// The compiled core of headrace. Use the package `headrace`, which re-exports what is public.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    runtime::register(module)?;
+    submodule(module, "queue", queue::register)?;
+    submodule(module, "cache", cache::register)?;
+    submodule(module, "cost", cost::register)?;
+    submodule(module, "provider", provider::register)?;
+    submodule(module, "client", client::register)?;
+    submodule(module, "load", load::register)
+}
+
+/// Adds `headrace._core.<name>` and makes it importable by that name.
+fn submodule(
+    parent: &Bound<'_, PyModule>,
+    name: &str,
+    register: fn(&Bound<'_, PyModule>) -> PyResult<()>,
+) -> PyResult<()> {
+    let py = parent.py();
+    let qualified = format!("headrace._core.{name}");
+    let child = PyModule::new(py, &qualified)?;
+    register(&child)?;
+    parent.add(name, &child)?;
+    py.import("sys")?.getattr("modules")?.set_item(qualified, child)
+}

@@ -1,0 +1,19 @@
+//! headrace: the layer between an application and the language-model providers it pays.
+//!
+//! A request walks down one line: [`cache`] → budget ([`cost`]) → [`queue`] → [`provider`] → [`cost`] → [`cache`];
+//! [`client`] composes it, [`load`] judges it.
+
+pub mod cache;
+pub mod client;
+pub mod clock;
+pub mod cost;
+pub mod error;
+pub mod load;
+pub mod metrics;
+pub mod payload;
+pub mod provider;
+pub mod queue;
+pub mod store;
+
+pub use error::{Error, ProviderError, ProviderErrorKind, Result};
+pub use payload::Payload;
