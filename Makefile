@@ -1,0 +1,67 @@
+# Everything sets itself up: a Rust toolchain, Python 3.10+ and pip are enough.
+#   make demo    build optimised, run the focused load suite, write report/
+#   make test    build for debugging, run the Rust and the Python tests
+#   make lint    formatting, clippy, ruff, types, stubs, licences
+#   make bench   headrace beside its peers
+#   make docs    the API pages of both languages, built strictly
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WITH_VENV := VIRTUAL_ENV=$(abspath $(VENV)) PATH="$(abspath $(BIN)):$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build release demo test test-rust test-python lint format bench docs clean
+
+help:
+	@grep '^#' Makefile | cut -c3-
+
+$(BIN)/maturin:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip "maturin>=1.16,<2"
+
+setup: $(BIN)/maturin
+
+build: setup
+	$(WITH_VENV) maturin develop --quiet --extras test,lint
+
+release: setup
+	$(WITH_VENV) maturin develop --quiet --release --extras test
+
+demo: release
+	$(BIN)/python -m headrace loadtest focused --report report
+
+test: test-rust test-python
+
+test-rust:
+	cargo test --quiet --package headrace
+
+test-python: build
+	$(BIN)/python -m pytest
+
+lint: build
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest headrace._core --ignore-missing-stub
+	$(PYTHON) scripts/check_dependencies.py
+
+format: build
+	cargo fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: release
+	$(WITH_VENV) pip install --quiet -r benches/requirements.txt
+	cargo bench --package headrace
+	for peer in benches/peers/*.py; do $(BIN)/python $$peer || exit 1; done
+
+docs: build
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package headrace
+	$(WITH_VENV) pip install --quiet pdoc
+	$(BIN)/pdoc --docformat google --output-directory target/pdoc headrace
+
+clean:
+	rm -rf $(VENV) target report
