@@ -7,6 +7,7 @@ pub mod cache;
 pub mod client;
 pub mod clock;
 pub mod cost;
+pub mod embed;
 pub mod error;
 pub mod load;
 pub mod metrics;

@@ -1,1 +1,4 @@
 //! The semantic cache.
+
+pub mod guard;
+pub mod policy;
