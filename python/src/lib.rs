@@ -3,7 +3,9 @@
 mod cache;
 mod client;
 mod cost;
+mod embed;
 mod error;
+mod guard;
 mod load;
 mod payload;
 mod provider;
@@ -19,6 +21,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     runtime::register(module)?;
     submodule(module, "queue", queue::register)?;
     submodule(module, "cache", cache::register)?;
+    submodule(module, "embed", embed::register)?;
+    submodule(module, "guard", guard::register)?;
     submodule(module, "cost", cost::register)?;
     submodule(module, "provider", provider::register)?;
     submodule(module, "client", client::register)?;

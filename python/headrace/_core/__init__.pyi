@@ -1,6 +1,8 @@
 from . import cache as cache
 from . import client as client
 from . import cost as cost
+from . import embed as embed
+from . import guard as guard
 from . import load as load
 from . import provider as provider
 from . import queue as queue

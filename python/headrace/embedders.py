@@ -1,0 +1,127 @@
+"""Text to vectors: the offline embedder, and what any callable must return.
+
+An embedder is any callable that takes a list of texts and returns an array of shape ``(n, dim)``, plain or async.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import inspect
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from headrace._core.embed import StaticEmbedder
+from headrace.errors import ConfigError, EmbeddingError
+
+__all__ = ["StaticEmbedder", "as_rows", "static"]
+
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_loaded: dict[tuple[Path, Path], StaticEmbedder] = {}
+
+
+def static(path: str | Path | None = None) -> StaticEmbedder:
+    """The offline embedder: mean of static word vectors, 256 dimensions, microseconds a text, no network ever.
+
+    Reads the vectors that the PyPI package ``wordllama`` ships, without importing it. Asking again returns the same
+    object. Real meaning, but word order does not count: use it with the cache's guards.
+
+    Args:
+        path: A folder with ``model.safetensors`` and ``tokenizer.json`` in the format of Model2Vec or wordllama,
+            instead of the package's own.
+
+    Returns:
+        A callable ``list[str] -> float32 array (n, dim)`` with rows of unit length.
+
+    Raises:
+        ConfigError: The files are not there, or are of another format.
+
+    Example:
+        >>> embed = static()
+        >>> embed(["Scope 1 emissions in 2023?"]).shape
+        (1, 256)
+    """
+    weights, tokenizer = _package_files() if path is None else _folder_files(Path(path))
+    found = _loaded.get((weights, tokenizer))
+    if found is None:
+        found = _loaded.setdefault((weights, tokenizer), StaticEmbedder(weights, tokenizer))
+    return found
+
+
+def _package_files() -> tuple[Path, Path]:
+    spec = importlib.util.find_spec("wordllama")
+    if spec is not None and spec.origin is not None:
+        folder = Path(spec.origin).parent
+        weights, tokenizer = folder / _WEIGHTS, folder / _TOKENIZER
+        if weights.is_file() and tokenizer.is_file():
+            return weights, tokenizer
+    raise ConfigError(
+        "the static embedder's word vectors are not installed: run `pip install headrace[static]`, "
+        "or give the folder of a Model2Vec model"
+    )
+
+
+def _folder_files(folder: Path) -> tuple[Path, Path]:
+    weights, tokenizer = folder / "model.safetensors", folder / "tokenizer.json"
+    for file in (weights, tokenizer):
+        if not file.is_file():
+            raise ConfigError(f"{file} is not there: give a folder with model.safetensors and tokenizer.json")
+    return weights, tokenizer
+
+
+def as_rows(returned: Any, count: int) -> npt.NDArray[np.float32]:
+    """What an embedder returned as a float32 array of ``count`` rows; waits for it where it is a coroutine.
+
+    Args:
+        returned: An array, a list of lists, or an awaitable of one.
+        count: How many texts were given.
+
+    Raises:
+        EmbeddingError: It is not one row of numbers for each text.
+
+    Example:
+        >>> as_rows([[1, 0], [0, 1]], 2).shape
+        (2, 2)
+    """
+    if inspect.isawaitable(returned):
+        returned = _wait(_await(returned))
+    try:
+        rows = np.ascontiguousarray(returned, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise EmbeddingError(f"the embedder returned a {type(returned).__name__} that is no array of numbers") from error
+    if rows.ndim != 2 or rows.shape[0] != count:
+        raise EmbeddingError(f"the embedder returned an array of shape {rows.shape} for {count} texts: return (n, dim)")
+    return rows
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Runs a coroutine to its end, beside an event loop that this thread may be running."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    outcome: list[Any] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(asyncio.run(coroutine))
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="headrace-embedder", daemon=True)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]
