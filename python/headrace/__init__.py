@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from headrace import errors as _errors
+from headrace import embedders as embedders
 from headrace._core import __version__
+from headrace._core.cache import CacheHit, Explanation
+from headrace.cache import SemanticCache, scope
 from headrace.errors import *  # noqa: F403
 
-__all__ = ["__version__", *(name for name in vars(_errors) if name[0].isupper())]
+__all__ = ["CacheHit", "Explanation", "SemanticCache", "__version__", "embedders", "scope", *(name for name in vars(_errors) if name[0].isupper())]

@@ -1,0 +1,370 @@
+//! `headrace._core.cache`: the semantic cache for Python. The asyncio twins are in `headrace/cache.py`.
+
+mod arguments;
+mod flight;
+mod hit;
+
+use crate::error::Result;
+use crate::payload;
+use arguments::{Matrix, Vector, cost_from_py, cost_to_py, duration, scope_from_py};
+use flight::{Flight, PyFlights};
+use headrace::cache::{self, CacheConfig, EntryKey, InsertRequest, LookupRequest, Selection};
+use headrace::{Error, Payload};
+use hit::{CacheHit, Explanation};
+use numpy::PyArray1;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// Answers by question.
+#[pyclass(frozen, subclass, module = "headrace._core.cache")]
+pub(crate) struct SemanticCache {
+    pub(crate) core: cache::SemanticCache,
+    flights: PyFlights,
+}
+
+#[pymethods]
+impl SemanticCache {
+    #[new]
+    #[pyo3(signature = (embedder=None, *, threshold=None, guards=None, ttl=None, stale_while_revalidate=None,
+                        max_entries=None, max_bytes=None, url="memory://"))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
+    fn new(
+        py: Python<'_>,
+        embedder: Option<&Bound<'_, PyAny>>,
+        threshold: Option<f64>,
+        guards: Option<&Bound<'_, PyAny>>,
+        ttl: Option<&Bound<'_, PyAny>>,
+        stale_while_revalidate: Option<&Bound<'_, PyAny>>,
+        max_entries: Option<usize>,
+        max_bytes: Option<usize>,
+        url: &str,
+    ) -> Result<Self> {
+        let mut config = CacheConfig {
+            url: url.to_owned(),
+            threshold,
+            ttl: duration(ttl, "ttl")?,
+            stale_while_revalidate: duration(stale_while_revalidate, "stale_while_revalidate")?.unwrap_or_default(),
+            max_entries,
+            max_bytes,
+            ..CacheConfig::default()
+        };
+        config.embedder = embedder.filter(|object| !object.is_none()).map(crate::embed::embedder).transpose()?;
+        config.guards = guards_from_py(guards, &config)?;
+        let core = py.detach(|| cache::SemanticCache::open(config))?;
+        Ok(Self { core, flights: PyFlights::default() })
+    }
+
+    #[pyo3(signature = (prompt, response, *, embedding=None, scope=None, tenant="default", tags=Vec::new(), ttl=None,
+                        cost=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn put(
+        &self,
+        py: Python<'_>,
+        prompt: &str,
+        response: &Bound<'_, PyAny>,
+        embedding: Option<&Bound<'_, PyAny>>,
+        scope: Option<&Bound<'_, PyAny>>,
+        tenant: &str,
+        tags: Vec<String>,
+        ttl: Option<&Bound<'_, PyAny>>,
+        cost: Option<&Bound<'_, PyAny>>,
+    ) -> Result<Option<String>> {
+        let vector = embedding.map(Vector::from_py).transpose()?;
+        let scope = scope_from_py(scope)?;
+        let request = InsertRequest {
+            prompt,
+            response: payload::from_py(response)?,
+            embedding: vector.as_ref().map(Vector::as_slice),
+            scope: scope.as_deref(),
+            tenant,
+            tags: &tags,
+            ttl: duration(ttl, "ttl")?,
+            cost: cost_from_py(cost)?,
+        };
+        let key = py.detach(|| self.core.insert(request))?;
+        Ok(key.map(|key| key.to_string()))
+    }
+
+    #[pyo3(signature = (prompts, responses, *, embeddings=None, scope=None, tenant="default", tags=Vec::new(), ttl=None,
+                        cost=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn put_many(
+        &self,
+        py: Python<'_>,
+        prompts: Vec<String>,
+        responses: &Bound<'_, PyAny>,
+        embeddings: Option<&Bound<'_, PyAny>>,
+        scope: Option<&Bound<'_, PyAny>>,
+        tenant: &str,
+        tags: Vec<String>,
+        ttl: Option<&Bound<'_, PyAny>>,
+        cost: Option<&Bound<'_, PyAny>>,
+    ) -> Result<Vec<Option<String>>> {
+        let matrix = embeddings.map(Matrix::from_py).transpose()?;
+        let responses = responses.try_iter()?.map(|item| payload::from_py(&item?)).collect::<PyResult<Vec<_>>>()?;
+        same_length(prompts.len(), "responses", responses.len())?;
+        let rows = matrix.as_ref().map(Matrix::rows);
+        if let Some(rows) = &rows {
+            same_length(prompts.len(), "embeddings", rows.len())?;
+        }
+        let scope = scope_from_py(scope)?;
+        let (ttl, cost) = (duration(ttl, "ttl")?, cost_from_py(cost)?);
+        let request = |(place, response): (usize, Payload)| InsertRequest {
+            prompt: &prompts[place],
+            response,
+            embedding: rows.as_ref().map(|rows| rows[place]),
+            scope: scope.as_deref(),
+            tenant,
+            tags: &tags,
+            ttl,
+            cost,
+        };
+        let requests = responses.into_iter().enumerate().map(request).collect();
+        let keys = py.detach(|| self.core.insert_many(requests))?;
+        Ok(keys.into_iter().map(|key| key.map(|key| key.to_string())).collect())
+    }
+
+    #[pyo3(signature = (prompt, *, embedding=None, scope=None, tenant="default", threshold=None))]
+    fn get(
+        &self,
+        py: Python<'_>,
+        prompt: &str,
+        embedding: Option<&Bound<'_, PyAny>>,
+        scope: Option<&Bound<'_, PyAny>>,
+        tenant: &str,
+        threshold: Option<f64>,
+    ) -> Result<Option<CacheHit>> {
+        let vector = embedding.map(Vector::from_py).transpose()?;
+        let scope = scope_from_py(scope)?;
+        let embedding = vector.as_ref().map(Vector::as_slice);
+        let request = LookupRequest { prompt, embedding, scope: scope.as_deref(), tenant, threshold };
+        if let Some(embedding) = embedding {
+            self.core.check_embedding(embedding)?;
+        }
+        if let Some(core) = self.core.lookup_exact(&request) {
+            return Ok(Some(CacheHit { core }));
+        }
+        let hit = py.detach(|| self.core.lookup(&request))?;
+        Ok(hit.map(|core| CacheHit { core }))
+    }
+
+    #[pyo3(signature = (prompts=None, *, embeddings=None, scope=None, tenant="default", threshold=None))]
+    fn get_many(
+        &self,
+        py: Python<'_>,
+        prompts: Option<Vec<String>>,
+        embeddings: Option<&Bound<'_, PyAny>>,
+        scope: Option<&Bound<'_, PyAny>>,
+        tenant: &str,
+        threshold: Option<f64>,
+    ) -> Result<Vec<Option<CacheHit>>> {
+        let matrix = embeddings.map(Matrix::from_py).transpose()?;
+        let rows = matrix.as_ref().map(Matrix::rows);
+        let scope = scope_from_py(scope)?;
+        let wrap = |hits: Vec<Option<cache::CacheHit>>| {
+            hits.into_iter().map(|hit| hit.map(|core| CacheHit { core })).collect()
+        };
+        let prompts = match (&prompts, &rows) {
+            (None, None) => return Err(PyTypeError::new_err("get_many needs prompts, embeddings, or both").into()),
+            (None, Some(rows)) => {
+                let look = || self.core.lookup_vectors(rows, scope.as_deref(), tenant, threshold);
+                return Ok(wrap(py.detach(look)?));
+            }
+            (Some(prompts), _) => prompts,
+        };
+        if let Some(rows) = &rows {
+            same_length(prompts.len(), "embeddings", rows.len())?;
+        }
+        let request = |(place, prompt)| LookupRequest {
+            prompt,
+            embedding: rows.as_ref().map(|rows| rows[place]),
+            scope: scope.as_deref(),
+            tenant,
+            threshold,
+        };
+        let requests: Vec<_> = prompts.iter().map(String::as_str).enumerate().map(request).collect();
+        let hits = py.detach(|| self.core.lookup_many(&requests))?;
+        Ok(wrap(hits))
+    }
+
+    #[pyo3(signature = (prompt, *, embedding=None, scope=None, tenant="default", threshold=None, limit=5))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn explain(
+        &self,
+        py: Python<'_>,
+        prompt: &str,
+        embedding: Option<&Bound<'_, PyAny>>,
+        scope: Option<&Bound<'_, PyAny>>,
+        tenant: &str,
+        threshold: Option<f64>,
+        limit: usize,
+    ) -> Result<Vec<Explanation>> {
+        let vector = embedding.map(Vector::from_py).transpose()?;
+        let scope = scope_from_py(scope)?;
+        let embedding = vector.as_ref().map(Vector::as_slice);
+        let request = LookupRequest { prompt, embedding, scope: scope.as_deref(), tenant, threshold };
+        let near = py.detach(|| self.core.explain(&request, limit))?;
+        Ok(near.into_iter().map(|core| Explanation { core }).collect())
+    }
+
+    #[pyo3(signature = (hit, correct))]
+    fn feedback(&self, py: Python<'_>, hit: &CacheHit, correct: bool) {
+        py.detach(|| self.core.feedback(&hit.core, correct));
+    }
+
+    fn delete(&self, py: Python<'_>, key: &str) -> Result<bool> {
+        let key = EntryKey::parse(key)?;
+        Ok(py.detach(|| self.core.delete(&key))?)
+    }
+
+    #[pyo3(signature = (*, tenant=None, tag=None, scope=None, older_than=None))]
+    fn invalidate(
+        &self,
+        py: Python<'_>,
+        tenant: Option<&str>,
+        tag: Option<&str>,
+        scope: Option<&Bound<'_, PyAny>>,
+        older_than: Option<&Bound<'_, PyAny>>,
+    ) -> Result<usize> {
+        let scope = scope_from_py(scope)?;
+        let older_than = duration(older_than, "older_than")?;
+        let selection = Selection { tenant, tag, scope: scope.as_deref(), older_than };
+        Ok(py.detach(|| self.core.invalidate(&selection))?)
+    }
+
+    fn clear(&self, py: Python<'_>) -> Result<()> {
+        Ok(py.detach(|| self.core.clear())?)
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = self.core.stats();
+        let counts = PyDict::new(py);
+        for (name, count) in [
+            ("entries", stats.entries),
+            ("bytes", stats.bytes),
+            ("partitions", stats.partitions),
+            ("exact_hits", stats.exact_hits),
+            ("semantic_hits", stats.semantic_hits),
+            ("stale_hits", stats.stale_hits),
+            ("misses", stats.misses),
+            ("blocked", stats.blocked),
+            ("inserts", stats.inserts),
+            ("evictions", stats.evictions),
+            ("expirations", stats.expirations),
+            ("rejections", stats.rejections),
+        ] {
+            counts.set_item(name, count)?;
+        }
+        let hits = stats.exact_hits + stats.semantic_hits;
+        let asked = hits + stats.misses;
+        counts.set_item("hit_rate", if asked == 0 { 0.0 } else { hits as f64 / asked as f64 })?;
+        counts.set_item("saved_cost", cost_to_py(py, i128::from(stats.saved_nanodollars) * 1_000_000_000)?)?;
+        Ok(counts)
+    }
+
+    #[getter]
+    fn threshold(&self) -> f64 {
+        self.core.config().effective_threshold()
+    }
+
+    #[getter]
+    fn dimension(&self) -> Option<usize> {
+        self.core.dimension()
+    }
+
+    fn __len__(&self) -> usize {
+        self.core.len()
+    }
+
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __repr__(&self) -> String {
+        let stats = self.core.stats();
+        let hits = stats.exact_hits + stats.semantic_hits;
+        format!(
+            "SemanticCache({} entries, {:.1} MB, {hits} hits, {} misses, threshold {}, {})",
+            stats.entries,
+            stats.bytes as f64 / 1e6,
+            stats.misses,
+            self.core.config().effective_threshold(),
+            self.core.config().embedder.as_ref().map_or("no embedder", |embedder| embedder.name()),
+        )
+    }
+
+    /// The exact repeat of a prompt; counts no miss.
+    #[pyo3(signature = (prompt, scope, tenant))]
+    fn _exact(&self, prompt: &str, scope: Option<&Bound<'_, PyAny>>, tenant: &str) -> Result<Option<CacheHit>> {
+        let scope = scope_from_py(scope)?;
+        let request = LookupRequest { scope: scope.as_deref(), tenant, ..LookupRequest::new(prompt) };
+        Ok(self.core.lookup_exact(&request).map(|core| CacheHit { core }))
+    }
+
+    /// The prompt's vector; None without an embedder.
+    fn _embed<'py>(&self, py: Python<'py>, prompt: &str) -> Result<Option<Bound<'py, PyArray1<f32>>>> {
+        let vector = py.detach(|| self.core.embed(prompt))?;
+        Ok(vector.map(|vector| PyArray1::from_vec(py, vector)))
+    }
+
+    /// This caller's part in computing an answer.
+    #[pyo3(signature = (prompt, scope, tenant))]
+    fn _join(&self, prompt: &str, scope: Option<&Bound<'_, PyAny>>, tenant: &str) -> PyResult<Flight> {
+        let scope = scope_from_py(scope)?;
+        Ok(Flight::new(self.flights.join(EntryKey::of(tenant, scope.as_deref(), prompt))))
+    }
+}
+
+fn same_length(prompts: usize, name: &str, given: usize) -> Result<()> {
+    if prompts == given {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{prompts} prompts and {given} {name}: give one a prompt")).into())
+}
+
+/// `True` or nothing: the standard guards; `False`: none; a `Guards`: those.
+fn guards_from_py(given: Option<&Bound<'_, PyAny>>, config: &CacheConfig) -> PyResult<Option<cache::guard::Guards>> {
+    let standard = || {
+        let vectors = config.embedder.as_ref().and_then(|embedder| embedder.word_vectors());
+        cache::guard::Guards::standard().with_vectors(vectors)
+    };
+    let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(Some(standard())) };
+    if let Ok(on) = given.extract::<bool>() {
+        return Ok(on.then(standard));
+    }
+    match given.cast::<crate::guard::PyGuards>() {
+        Ok(own) => Ok(Some(own.get().core.clone())),
+        Err(_) => Err(PyTypeError::new_err(format!(
+            "guards must be True, False or a Guards, not {}",
+            given.get_type().name()?
+        ))),
+    }
+}
+
+/// The prompt and the scope of a conversation.
+#[pyfunction]
+#[pyo3(signature = (messages, model=None, parameters=None))]
+fn scope_of<'py>(
+    py: Python<'py>,
+    messages: &Bound<'py, PyAny>,
+    model: Option<&str>,
+    parameters: Option<&Bound<'py, PyAny>>,
+) -> Result<(String, Bound<'py, PyAny>)> {
+    let list = match payload::json_from_py(messages, 0)? {
+        serde_json::Value::Array(list) => list,
+        other => return Err(Error::invalid(format!("messages must be a list, not {other}")).into()),
+    };
+    let parameters = parameters.map_or(Ok(serde_json::Value::Null), |given| payload::json_from_py(given, 0))?;
+    let (prompt, scope) = cache::scope::of_messages(&list, model, &parameters)?;
+    let scope = payload::to_py(py, &Payload::Json(scope.into()))?;
+    Ok((prompt, scope))
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<SemanticCache>()?;
+    module.add_class::<CacheHit>()?;
+    module.add_class::<Explanation>()?;
+    module.add_class::<Flight>()?;
+    module.add_function(wrap_pyfunction!(scope_of, module)?)
+}

@@ -1,0 +1,72 @@
+//! One stored answer.
+
+use super::guard::{Guards, Signature};
+use super::key::{EntryKey, PartitionKey};
+use crate::Payload;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// What an entry costs beside its texts and its vector: the record, its places in the maps and its row's figures.
+const OVERHEAD: usize = 400;
+
+/// What an entry is made of; it never changes after it is stored, but for what is counted.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub id: u64,
+    pub key: EntryKey,
+    pub partition: PartitionKey,
+    pub tenant: Arc<str>,
+    pub scope: Option<Arc<str>>,
+    pub prompt: Box<str>,
+    pub response: Payload,
+    pub tags: Box<[String]>,
+    /// Of its vector; 0 for an entry that serves exact repeats only.
+    pub dimension: usize,
+    /// What the prompt asks, taken apart when it is first compared.
+    pub signature: OnceLock<Signature>,
+    /// Since 1970.
+    pub created: Duration,
+    /// Since 1970; None is never.
+    pub expires: Option<Duration>,
+    /// What the answer cost, in attodollars (1e-18 USD).
+    pub cost: Option<i128>,
+    /// How often it was served.
+    pub hits: AtomicU64,
+    /// The eviction priority, as bits of an f64.
+    pub priority: AtomicU64,
+    /// Feedback said that it answers wrongly.
+    pub rejected: AtomicBool,
+}
+
+/// How an entry stands at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    Fresh,
+    Stale,
+    Expired,
+}
+
+impl Entry {
+    /// Bytes in memory, for `max_bytes`: the vector is held in f32 and, smaller, in the index (29 % more).
+    pub fn size(&self) -> usize {
+        let texts = self.prompt.len() + self.response.len() + self.tags.iter().map(String::len).sum::<usize>();
+        OVERHEAD + texts + self.dimension * 4 + self.dimension * 5 / 4
+    }
+
+    pub fn freshness(&self, now: Duration, grace: Duration) -> Freshness {
+        match self.expires {
+            Some(end) if now >= end + grace => Freshness::Expired,
+            Some(end) if now >= end => Freshness::Stale,
+            _ => Freshness::Fresh,
+        }
+    }
+
+    pub fn signature(&self, guards: &Guards) -> &Signature {
+        self.signature.get_or_init(|| guards.signature(&self.prompt))
+    }
+
+    pub fn is_rejected(&self) -> bool {
+        self.rejected.load(Ordering::Acquire)
+    }
+}

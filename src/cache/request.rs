@@ -1,0 +1,195 @@
+//! What is asked of a cache, and what comes back.
+
+use super::entry::Entry;
+use super::key::EntryKey;
+use crate::Payload;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// One question.
+#[derive(Debug, Clone, Copy)]
+pub struct LookupRequest<'a> {
+    /// The words.
+    pub prompt: &'a str,
+    /// Their vector; None lets the cache's embedder make it.
+    pub embedding: Option<&'a [f32]>,
+    /// Canonical JSON of what must be equal: see [`super::scope`].
+    pub scope: Option<&'a str>,
+    /// Who asks: entries of one tenant never serve another.
+    pub tenant: &'a str,
+    /// The least similarity; None is the cache's own.
+    pub threshold: Option<f64>,
+}
+
+impl<'a> LookupRequest<'a> {
+    /// A question of the default tenant without scope.
+    #[must_use]
+    pub fn new(prompt: &'a str) -> Self {
+        Self { prompt, embedding: None, scope: None, tenant: "default", threshold: None }
+    }
+}
+
+/// One answer to keep.
+#[derive(Debug, Clone)]
+pub struct InsertRequest<'a> {
+    /// The question that it answers.
+    pub prompt: &'a str,
+    /// The answer.
+    pub response: Payload,
+    /// The prompt's vector; None lets the cache's embedder make it.
+    pub embedding: Option<&'a [f32]>,
+    /// Canonical JSON of what must be equal: see [`super::scope`].
+    pub scope: Option<&'a str>,
+    /// Whose it is.
+    pub tenant: &'a str,
+    /// Names by which it can be invalidated.
+    pub tags: &'a [String],
+    /// How long it serves; None is the cache's own.
+    pub ttl: Option<Duration>,
+    /// What the answer cost, in attodollars (1e-18 USD): what a hit saves, and a weight at eviction.
+    pub cost: Option<i128>,
+}
+
+impl<'a> InsertRequest<'a> {
+    /// An answer of the default tenant without scope.
+    #[must_use]
+    pub fn new(prompt: &'a str, response: Payload) -> Self {
+        Self { prompt, response, embedding: None, scope: None, tenant: "default", tags: &[], ttl: None, cost: None }
+    }
+}
+
+/// Why an entry serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HitKind {
+    /// The same prompt, byte for byte.
+    Exact,
+    /// A similar prompt that passed the guards.
+    Semantic,
+}
+
+impl HitKind {
+    /// `exact` or `semantic`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Semantic => "semantic",
+        }
+    }
+}
+
+/// An entry that serves. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct CacheHit {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) kind: HitKind,
+    pub(crate) similarity: f32,
+    pub(crate) age: Duration,
+    pub(crate) is_stale: bool,
+    /// What was asked, where it differs from the stored prompt.
+    pub(crate) asked: Option<Box<str>>,
+}
+
+impl CacheHit {
+    /// The stored answer.
+    #[must_use]
+    pub fn response(&self) -> &Payload {
+        &self.entry.response
+    }
+
+    /// Why it serves.
+    #[must_use]
+    pub fn kind(&self) -> HitKind {
+        self.kind
+    }
+
+    /// The cosine between what was asked and what is stored; 1 for an exact repeat.
+    #[must_use]
+    pub fn similarity(&self) -> f32 {
+        self.similarity
+    }
+
+    /// The prompt under which the answer was stored.
+    #[must_use]
+    pub fn prompt(&self) -> &str {
+        &self.entry.prompt
+    }
+
+    /// The prompt that was asked.
+    #[must_use]
+    pub fn asked(&self) -> &str {
+        self.asked.as_deref().unwrap_or(&self.entry.prompt)
+    }
+
+    /// The entry's name.
+    #[must_use]
+    pub fn key(&self) -> EntryKey {
+        self.entry.key
+    }
+
+    /// The time since it was stored.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// What this hit saved, in attodollars; None where the cost was not told.
+    #[must_use]
+    pub fn saved_cost(&self) -> Option<i128> {
+        self.entry.cost
+    }
+
+    /// Whether its time is over and it serves only while a fresh answer is made.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// How often the entry has served, this time included.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.entry.hits.load(Ordering::Relaxed)
+    }
+}
+
+/// Which entries to drop; every condition that is given must hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Selection<'a> {
+    /// Of this tenant.
+    pub tenant: Option<&'a str>,
+    /// With this tag.
+    pub tag: Option<&'a str>,
+    /// Of this scope, as canonical JSON.
+    pub scope: Option<&'a str>,
+    /// Stored at least so long ago.
+    pub older_than: Option<Duration>,
+}
+
+impl Selection<'_> {
+    pub(crate) fn matches(&self, entry: &Entry, now: Duration) -> bool {
+        self.tenant.is_none_or(|tenant| *entry.tenant == *tenant)
+            && self.tag.is_none_or(|tag| entry.tags.iter().any(|own| own == tag))
+            && self.scope.is_none_or(|scope| entry.scope.as_deref() == Some(scope))
+            && self.older_than.is_none_or(|age| now.saturating_sub(entry.created) >= age)
+    }
+
+    pub(crate) fn is_everything(&self) -> bool {
+        self.tenant.is_none() && self.tag.is_none() && self.scope.is_none() && self.older_than.is_none()
+    }
+}
+
+/// How near a stored entry is to a question, and what keeps it from serving.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// The entry's name.
+    pub key: EntryKey,
+    /// The prompt under which it is stored.
+    pub prompt: String,
+    /// The cosine between what was asked and what is stored.
+    pub similarity: f32,
+    /// Whether it would be served.
+    pub serves: bool,
+    /// Why it would not, as in `threshold: 0.8211 is below 0.85`; empty where it serves.
+    pub blocked: Vec<String>,
+}

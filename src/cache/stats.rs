@@ -1,0 +1,73 @@
+//! What a cache counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The counters behind [`CacheStats`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub exact_hits: AtomicU64,
+    pub semantic_hits: AtomicU64,
+    pub stale_hits: AtomicU64,
+    pub misses: AtomicU64,
+    pub blocked: AtomicU64,
+    pub inserts: AtomicU64,
+    pub evictions: AtomicU64,
+    pub expirations: AtomicU64,
+    pub rejections: AtomicU64,
+    /// In billionths of a dollar: attodollars would overflow 64 bits at 18 USD.
+    pub saved_nanodollars: AtomicU64,
+}
+
+/// How a cache did since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Entries held now.
+    pub entries: u64,
+    /// Bytes that they take in memory, estimated.
+    pub bytes: u64,
+    /// Pairs of tenant and scope that hold vectors.
+    pub partitions: u64,
+    /// Questions answered by the same prompt.
+    pub exact_hits: u64,
+    /// Questions answered by a similar prompt.
+    pub semantic_hits: u64,
+    /// Hits, among both, whose time was over.
+    pub stale_hits: u64,
+    /// Questions not answered.
+    pub misses: u64,
+    /// Candidates above the threshold that a guard or the policy kept from serving.
+    pub blocked: u64,
+    /// Entries stored.
+    pub inserts: u64,
+    /// Entries dropped to keep a bound.
+    pub evictions: u64,
+    /// Entries dropped because their time was over.
+    pub expirations: u64,
+    /// Entries that feedback called wrong.
+    pub rejections: u64,
+    /// What the hits saved, in billionths of a dollar.
+    pub saved_nanodollars: u64,
+}
+
+impl Counters {
+    pub fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn snapshot(&self) -> CacheStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CacheStats {
+            exact_hits: read(&self.exact_hits),
+            semantic_hits: read(&self.semantic_hits),
+            stale_hits: read(&self.stale_hits),
+            misses: read(&self.misses),
+            blocked: read(&self.blocked),
+            inserts: read(&self.inserts),
+            evictions: read(&self.evictions),
+            expirations: read(&self.expirations),
+            rejections: read(&self.rejections),
+            saved_nanodollars: read(&self.saved_nanodollars),
+            ..CacheStats::default()
+        }
+    }
+}
