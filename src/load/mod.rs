@@ -1,1 +1,10 @@
-//! The load generator.
+//! The load generator: what is asked ([`workload`]), when ([`arrival`]), of whom ([`target`]), and how it went
+//! ([`generator`], [`record`], [`summary`]); what may be concluded from it ([`stats`]), and at what cost to the
+//! machine ([`process`], [`noise`]).
+//!
+//! Latency is counted from the moment a request was meant to be sent, not from when the generator came to it: a target
+//! that stalls is charged for all the requests that the stall kept waiting (coordinated omission, Tene 2013).
+
+pub mod request;
+pub mod rng;
+pub mod workload;
