@@ -83,7 +83,7 @@ def test_a_request_of_ones_own():
     ],
 )
 def test_settings_out_of_range_are_refused(bad):
-    with pytest.raises(ValueError, match="give|must"):
+    with pytest.raises(ValueError, match=r"give|must"):
         ESG(**bad)
 
 
