@@ -30,7 +30,7 @@ impl PyGuards {
     }
     /// For people.
     fn describe(&self, text: &str) -> String {
-        format!("{:?}", self.core.signature(text))
+        self.core.signature(text).describe().join(" · ")
     }
 }
 

@@ -57,6 +57,8 @@ pub trait WordVectors: Debug + Send + Sync {
     /// The vector of a word, of unit length; None for a word that has none.
     fn vector(&self, word: &str) -> Option<Box<[f32]>>;
 
-    /// Whether the word is common enough to be an entry of the vocabulary, written exactly so.
-    fn is_common(&self, word: &str) -> bool;
+    /// How much the word moves a text's vector beside the vocabulary's average: "obtained" some 0.5, "solar" 1.4.
+    ///
+    /// None for a word that is no entry of the vocabulary, written exactly so.
+    fn weight(&self, word: &str) -> Option<f32>;
 }

@@ -45,14 +45,15 @@ impl Pieces {
         Self { tokenizer, by_word, instance: INSTANCES.fetch_add(1, Ordering::Relaxed) }
     }
 
-    pub(super) fn is_token(&self, word: &str) -> bool {
-        self.tokenizer.token_to_id(&format!("{SPACE}{word}")).is_some()
+    /// The token that is this word, where one is.
+    pub(super) fn token(&self, word: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(&format!("{SPACE}{word}"))
     }
 
     /// Calls `each` with every token id of the text, in order.
     pub(super) fn for_each(&self, text: &str, mut each: impl FnMut(u32)) -> Result<()> {
-        // An added token such as "<s>" cuts the text before words are looked at.
-        if !self.by_word || text.contains(['<', SPACE]) {
+        // An added token such as "<s>" cuts the text before words are looked at; a last space is a token alone.
+        if !self.by_word || text.ends_with(' ') || text.contains(['<', SPACE]) {
             return self.encode(text).map(|ids| ids.iter().copied().for_each(each));
         }
         CACHE.with_borrow_mut(|(owner, cache)| {
@@ -105,7 +106,7 @@ mod tests {
     fn splits_where_a_space_follows_a_word() {
         let split = |text| words(text).collect::<Vec<_>>();
         assert_eq!(split("a b"), ["a", "b"]);
-        assert_eq!(split(" a  b "), [" a", " b", ""]);
+        assert_eq!(split(" a  b"), [" a", " b"]);
         assert_eq!(split("   "), ["   "]);
         assert!(split("").is_empty());
     }

@@ -33,6 +33,12 @@ struct Table {
     name: String,
     rows: folder::Rows,
     pieces: Pieces,
+    /// The average length of a row.
+    average: f32,
+}
+
+fn norm(vector: &[f32]) -> f32 {
+    vector.iter().map(|value| value * value).sum::<f32>().sqrt()
 }
 
 impl StaticEmbedder {
@@ -45,7 +51,9 @@ impl StaticEmbedder {
         let rows = folder::rows(weights)?;
         let pieces = Pieces::new(folder::tokenizer(tokenizer.as_ref())?);
         let stem = weights.file_stem().map_or("vectors".into(), |stem| stem.to_string_lossy());
-        Ok(Self { table: Arc::new(Table { name: format!("static/{stem}"), rows, pieces }) })
+        let lengths: f32 = rows.values.chunks_exact(rows.dimension).map(norm).sum();
+        let average = lengths * rows.dimension as f32 / rows.values.len() as f32;
+        Ok(Self { table: Arc::new(Table { name: format!("static/{stem}"), rows, pieces, average }) })
     }
 
     /// How many numbers a vector has.
@@ -71,9 +79,9 @@ impl StaticEmbedder {
             }
         })?;
         // The mean differs from the sum in length only, and the length is set here.
-        let norm = out.iter().map(|value| value * value).sum::<f32>().sqrt();
-        if norm > 0.0 {
-            out.iter_mut().for_each(|value| *value /= norm);
+        let length = norm(out);
+        if length > 0.0 {
+            out.iter_mut().for_each(|value| *value /= length);
         }
         Ok(())
     }
@@ -108,8 +116,11 @@ impl WordVectors for StaticEmbedder {
         vector.iter().any(|&value| value != 0.0).then_some(vector)
     }
 
-    fn is_common(&self, word: &str) -> bool {
-        self.table.pieces.is_token(word)
+    fn weight(&self, word: &str) -> Option<f32> {
+        let id = self.table.pieces.token(word)? as usize;
+        let dimension = self.dimension();
+        let row = self.table.rows.values.get(id * dimension..(id + 1) * dimension)?;
+        Some(norm(row) / self.table.average)
     }
 }
 

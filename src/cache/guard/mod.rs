@@ -1,17 +1,50 @@
 //! Guards: similar is not the same. They compare what two questions ask, slot by slot, and say why they refuse.
+//!
+//! A question is taken apart once into a [`Signature`]: values of slots (years, scopes, units, codes, …), names, the
+//! words that carry meaning, the kind of answer asked for, its negations and its language. Two signatures are then
+//! compared in microseconds. What words mean is in the text files of `lexicon/`; what they do is in the passes of
+//! `extract`.
 
+mod align;
+mod code;
+mod compare;
+mod extract;
+mod language;
+mod lexicon;
+mod name;
+mod number;
+mod own;
+mod quantity;
+mod signature;
+mod text;
+mod time;
+
+pub use own::Check;
+pub use signature::Signature;
+
+use crate::Result;
 use crate::embed::WordVectors;
+use lexicon::Lexicon;
 use std::sync::Arc;
 
 /// What two questions are compared by. Cloning is cheap.
+///
+/// ```
+/// use headrace::cache::guard::{Guards, Verdict};
+///
+/// let guards = Guards::standard();
+/// let stored = guards.signature("What were Acme's scope 1 emissions in 2023?");
+/// let asked = guards.signature("Acme scope 1 emissions in 2024");
+/// let Verdict::Blocked { reason } = guards.compare(&asked, &stored) else { panic!() };
+/// assert_eq!(reason, "year 2024 differs from 2023");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Guards {
+    lexicon: Arc<Lexicon>,
     vectors: Option<Arc<dyn WordVectors>>,
+    patterns: Arc<[own::Pattern]>,
+    checks: Arc<[Arc<dyn Check>]>,
 }
-
-/// What a question asks, taken apart once; cheap to compare and to keep beside an entry.
-#[derive(Debug, Clone, Default)]
-pub struct Signature {}
 
 /// Whether an entry's question asks the same as the question at hand.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,12 +66,20 @@ impl Verdict {
     pub fn is_pass(&self) -> bool {
         matches!(self, Self::Pass { .. })
     }
+
+    /// What differs; None where the entry may serve.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Pass { .. } => None,
+            Self::Blocked { reason } => Some(reason),
+        }
+    }
 }
 
 impl Guards {
     /// The guards for questions about sustainability reports, without word vectors.
     pub fn standard() -> Self {
-        Self { vectors: None }
+        Self { lexicon: Lexicon::standard(), vectors: None, patterns: Arc::new([]), checks: Arc::new([]) }
     }
 
     /// The same guards, which tell a synonym from another thing by these vectors.
@@ -48,13 +89,54 @@ impl Guards {
         self
     }
 
+    /// The same guards, to which these phrases are one thing, as in `["TRIR", "recordable injury rate"]`.
+    #[must_use]
+    pub fn with_synonyms(mut self, phrases: &[&str]) -> Self {
+        Arc::make_mut(&mut self.lexicon).add_synonyms(phrases);
+        self
+    }
+
+    /// The same guards with a slot more: two questions must name the same of these terms, as in `plant` and its names.
+    #[must_use]
+    pub fn with_terms(mut self, slot: &str, terms: &[&str]) -> Self {
+        Arc::make_mut(&mut self.lexicon).add_slot(slot, terms);
+        self
+    }
+
+    /// The same guards with a slot more: two questions must match the pattern in the same places, its first group
+    /// where it has one, else all of it; case does not count.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] where the pattern is no regular expression.
+    pub fn with_pattern(mut self, slot: &str, pattern: &str) -> Result<Self> {
+        let added = own::Pattern::new(slot, pattern)?;
+        self.patterns = self.patterns.iter().cloned().chain([added]).collect();
+        Ok(self)
+    }
+
+    /// The same guards and a check of your own, asked last.
+    #[must_use]
+    pub fn with_check(mut self, check: Arc<dyn Check>) -> Self {
+        self.checks = self.checks.iter().cloned().chain([check]).collect();
+        self
+    }
+
     /// Takes a question apart.
-    pub fn signature(&self, _text: &str) -> Signature {
-        Signature {}
+    pub fn signature(&self, text: &str) -> Signature {
+        let mut signature = extract::read(text, &self.lexicon, self.vectors.as_deref());
+        own::read(&self.patterns, text, &mut signature);
+        if !self.checks.is_empty() {
+            signature.text = Some(text.into());
+        }
+        signature
     }
 
     /// Compares the question at hand with a stored one.
-    pub fn compare(&self, _asked: &Signature, _stored: &Signature) -> Verdict {
-        Verdict::Pass { agreement: 1.0 }
+    pub fn compare(&self, asked: &Signature, stored: &Signature) -> Verdict {
+        match compare::compare(asked, stored) {
+            Verdict::Pass { agreement } => own::check(&self.checks, asked, stored)
+                .map_or(Verdict::Pass { agreement }, |reason| Verdict::Blocked { reason }),
+            blocked => blocked,
+        }
     }
 }

@@ -1,0 +1,105 @@
+//! The words of two questions beside each other: each must find its equal or a synonym.
+
+use super::signature::{Term, TermKind};
+
+/// From this cosine on, two common words are taken to say the same.
+const SYNONYM: f32 = 0.45;
+/// Two words that share a stem of this many letters, and at least this cosine, are forms of one word.
+const FAMILY_LETTERS: usize = 5;
+const FAMILY: f32 = 0.3;
+/// What a missing minor word costs, against 1 for a word without any counterpart.
+const MINOR: f32 = 0.15;
+
+/// The agreement of two questions' words, or the word that has no counterpart.
+pub(super) fn align(asked: &[Term], stored: &[Term]) -> Result<f32, String> {
+    let mut loss = 0.0;
+    for term in asked {
+        loss += cost(term, asked, stored).map_err(|opposite| reason(term, opposite, true))?;
+    }
+    for term in stored {
+        loss += cost(term, stored, asked).map_err(|opposite| reason(term, opposite, false))?;
+    }
+    let words = (asked.len() + stored.len()).max(1) as f32;
+    Ok((1.0 - loss / words).max(0.0))
+}
+
+/// What it costs that the other side says it otherwise; an error where it does not say it, with the opposite it says.
+fn cost(term: &Term, own: &[Term], others: &[Term]) -> Result<f32, Option<Box<str>>> {
+    if others.iter().any(|other| other.key == term.key) {
+        return Ok(0.0);
+    }
+    if let Some(opposite) = others.iter().find(|other| is_opposite(&term.key, &other.key)) {
+        return Err(Some(opposite.shown.clone()));
+    }
+    let spelled = |other: &&Term| letters(&other.shown) == letters(&term.shown);
+    if others.iter().any(|other| spelled(&other)) || is_initials(term, others, own) {
+        return Ok(0.0);
+    }
+    match term.kind {
+        TermKind::Minor => Ok(MINOR),
+        TermKind::Name => Err(None),
+        TermKind::Word | TermKind::Concept => {
+            let best = others.iter().filter_map(|other| likeness(term, other)).fold(0.0, f32::max);
+            if best > 0.0 { Ok(1.0 - best) } else { Err(None) }
+        }
+    }
+}
+
+/// The cosine of two words that may stand for each other.
+fn likeness(one: &Term, other: &Term) -> Option<f32> {
+    // Two things of the lexicon are two things, and a name is its own.
+    let (a, b) = (one.vector.as_deref()?, other.vector.as_deref()?);
+    let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+    let shared = one.key.bytes().zip(other.key.bytes()).take_while(|(a, b)| a == b).count();
+    let family = shared >= FAMILY_LETTERS && 3 * shared >= 2 * one.key.len().max(other.key.len()) && cosine >= FAMILY;
+    if family {
+        return Some(cosine.max(0.9));
+    }
+    (cosine >= SYNONYM).then_some(cosine)
+}
+
+fn letters(text: &str) -> String {
+    text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// "unsafe" and "safe", "disallow" and "allow", "carbon-free" against "carbon".
+fn is_opposite(one: &str, other: &str) -> bool {
+    const BEFORE: [&str; 9] = ["un", "in", "im", "ir", "il", "dis", "non", "mis", "de"];
+    const AFTER: [&str; 2] = ["less", "free"];
+    let made = |long: &str, short: &str| {
+        short.len() > 2
+            && (BEFORE.iter().any(|prefix| long.strip_prefix(prefix) == Some(short))
+                || AFTER.iter().any(|suffix| long.strip_suffix(suffix) == Some(short)))
+    };
+    made(one, other) || made(other, one)
+}
+
+/// "CSRD" beside the words it stands for, and those words beside it.
+fn is_initials(term: &Term, others: &[Term], own: &[Term]) -> bool {
+    let spelled_by = |acronym: &Term, words: &[Term]| {
+        let wanted = acronym.shown.chars().count();
+        wanted > 2
+            && acronym.shown.chars().all(char::is_uppercase)
+            && words
+                .windows(wanted)
+                .position(|window| {
+                    window.iter().zip(acronym.shown.chars()).all(|(word, letter)| {
+                        word.shown.chars().next().is_some_and(|first| first.eq_ignore_ascii_case(&letter))
+                    })
+                })
+                .is_some_and(|start| {
+                    acronym.key == term.key || words[start..start + wanted].iter().any(|word| word.key == term.key)
+                })
+    };
+    spelled_by(term, others) || others.iter().any(|other| spelled_by(other, own))
+}
+
+fn reason(term: &Term, opposite: Option<Box<str>>, asked: bool) -> String {
+    let shown = &term.shown;
+    let what = if term.kind == TermKind::Name { "name" } else { "word" };
+    match opposite {
+        Some(opposite) => format!("polarity: “{shown}” is the opposite of “{opposite}”"),
+        None if asked => format!("{what} “{shown}” is asked about, the stored question does not say it"),
+        None => format!("{what} “{shown}” is not asked about, the stored question says it"),
+    }
+}

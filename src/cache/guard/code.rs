@@ -1,0 +1,186 @@
+//! Numbered things: scopes, categories and articles by their label, standards and datapoints by their code.
+
+use super::extract::Reading;
+use super::lexicon::Meaning;
+use super::number;
+
+/// Labels whose numbers are a slot of their own, by stem.
+const LABELS: [(&str, &str); 22] = [
+    ("scop", "scope"),
+    ("périmètre", "scope"),
+    ("ambito", "scope"),
+    ("alcance", "scope"),
+    ("âmbito", "scope"),
+    ("categori", "category"),
+    ("cat", "category"),
+    ("kategorie", "category"),
+    ("catégorie", "category"),
+    ("tier", "tier"),
+    ("level", "level"),
+    ("phas", "phase"),
+    ("articl", "article"),
+    ("art", "article"),
+    ("annex", "annex"),
+    ("section", "section"),
+    ("chapter", "chapter"),
+    ("principl", "principle"),
+    ("pillar", "pillar"),
+    ("version", "version"),
+    ("question", "question"),
+    ("pai", "PAI"),
+];
+
+/// "scope 1", "Scopes 1, 2 and 3", "scope one", "Scope-3-Emissionen", "category 11", "Annex II".
+pub(super) fn labels(reading: &mut Reading<'_>) {
+    let mut at = 0;
+    while at < reading.tokens.len() {
+        let label = LABELS.iter().find(|(stem, _)| reading.free(at).is_some_and(|token| token.stem == *stem));
+        let Some((_, slot)) = label else {
+            at += 1;
+            continue;
+        };
+        let mut next = at + 1;
+        let mut read: Vec<(usize, String)> = Vec::new();
+        loop {
+            let joint = !read.is_empty()
+                && matches!(
+                    reading.lower(Some(next)),
+                    "and" | "&" | "+" | "or" | "und" | "et" | "y" | "e" | "en" | "to" | "vs" | "versus"
+                );
+            let place = if joint { next + 1 } else { next };
+            let Some(value) = small(reading, place)
+                .filter(|_| joint || read.is_empty() || reading.tokens[place].hyphen || comma(reading, place))
+            else {
+                break;
+            };
+            if reading.lower(Some(next)) == "to" || (!joint && !read.is_empty() && reading.tokens[place].hyphen) {
+                let last: Option<u64> = read.last().and_then(|(_, last)| last.parse().ok());
+                if let (Some(first), Ok(last)) = (last, value.parse::<u64>())
+                    && last > first
+                    && last - first < 20
+                {
+                    read.extend((first + 1..last).map(|between| (place, between.to_string())));
+                }
+            }
+            read.push((place, value));
+            next = place + 1;
+        }
+        if read.is_empty() {
+            at += 1;
+            continue;
+        }
+        // "vs" and "and" between two numbers go with them, except where they ask for a comparison.
+        let compares = (at..next).find(|&at| matches!(reading.lower(Some(at)), "vs" | "versus"));
+        let last = next;
+        for (place, value) in read {
+            reading.fact(place, slot, value);
+        }
+        for place in at..last {
+            if Some(place) != compares {
+                reading.take(place, 1);
+            }
+        }
+        at = last;
+    }
+}
+
+/// A number that counts things of a list, not a year nor an amount.
+fn small(reading: &Reading<'_>, at: usize) -> Option<String> {
+    let token = reading.free(at)?;
+    let value = if token.is_number() {
+        token.lower.parse::<u64>().ok().filter(|_| token.text.len() < 4)?
+    } else {
+        number::word(&token.lower).or_else(|| number::roman(token.text))?
+    };
+    Some(value.to_string())
+}
+
+/// Numbers of a list may follow each other: "scopes 1, 2 and 3".
+fn comma(reading: &Reading<'_>, at: usize) -> bool {
+    let follows = reading
+        .tokens
+        .get(at + 1)
+        .is_some_and(|next| next.is_number() || matches!(next.lower.as_str(), "and" | "&" | "+"));
+    reading.tokens[at].text.len() < 3 && follows
+}
+
+/// "GRI 305-1", "E1-6", "IFRS S2", "ISO 14001", "EM-EP-110a.1": the code; the family stays a name.
+pub(super) fn codes(reading: &mut Reading<'_>) {
+    let mut at = 0;
+    while at < reading.tokens.len() {
+        let count = chain(reading, at);
+        let after_family = at > 0 && !reading.tokens[at].starts && {
+            let family = &reading.tokens[at - 1];
+            family.is_acronym()
+                && !family.text.chars().any(|letter| letter.is_ascii_digit())
+                && !is_unit(reading, at - 1)
+        };
+        if count == 0 || !is_code(reading, at, count, after_family) {
+            at += 1;
+            continue;
+        }
+        let parts: Vec<_> = reading.tokens[at..at + count].iter().map(|token| token.text.to_lowercase()).collect();
+        let mut code = String::new();
+        for (place, part) in parts.iter().enumerate() {
+            if place > 0 && reading.tokens[at + place].hyphen {
+                code.push('-');
+            }
+            code.push_str(part);
+        }
+        reading.fact(at, "code", code.to_uppercase());
+        reading.take(at, count);
+        at += count;
+    }
+}
+
+/// How many tokens go on from each other without a space, all of them capitals or digits.
+fn chain(reading: &Reading<'_>, from: usize) -> usize {
+    let part = |at: usize| {
+        reading.free(at).is_some_and(|token| {
+            token.is_number()
+                || (token.text.len() <= 6
+                    && token
+                        .text
+                        .chars()
+                        .all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '.'))
+                || (at > from && reading.tokens[at - 1].is_number() && token.glued && token.text.len() <= 4)
+        })
+    };
+    let mut at = from;
+    while part(at) && (at == from || reading.tokens[at].is_joined()) {
+        at += 1;
+    }
+    at - from
+}
+
+fn is_code(reading: &Reading<'_>, at: usize, count: usize, after_family: bool) -> bool {
+    let chained = &reading.tokens[at..at + count];
+    let digits = |text: &str| text.chars().any(|letter| letter.is_ascii_digit());
+    let letters = |text: &str| text.chars().any(|letter| letter.is_ascii_uppercase());
+    let has_digits = chained.iter().any(|token| digits(token.text));
+    let has_letters = chained.iter().any(|token| letters(token.text));
+    let is_known = count == 1 && reading.lexicon.meaning(&chained[0].stem).is_some();
+    let is_year = chained
+        .iter()
+        .all(|token| token.text.len() == 4 && (token.text.starts_with("19") || token.text.starts_with("20")));
+    if is_known || (is_year && chained[0].is_number()) {
+        return false;
+    }
+    match count {
+        1 if chained[0].is_number() => after_family,
+        1 => has_digits && has_letters && chained[0].text.len() <= 5,
+        _ if after_family => has_digits || has_letters,
+        _ => {
+            has_digits
+                && (has_letters || chained.iter().all(|token| token.is_number() && token.text.len() <= 3))
+                && chained.iter().any(|token| token.hyphen)
+        }
+    }
+}
+
+fn is_unit(reading: &Reading<'_>, at: usize) -> bool {
+    matches!(
+        reading.lexicon.meaning(&reading.tokens[at].stem),
+        Some(Meaning::Unit(_) | Meaning::ShortUnit(_) | Meaning::Gas(_))
+    )
+}

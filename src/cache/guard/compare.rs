@@ -1,0 +1,100 @@
+//! Two questions, slot by slot, and the first thing that differs.
+
+use super::signature::{Fact, Signature};
+use super::{Verdict, align};
+use std::sync::Arc;
+
+/// Kinds of answer that no other kind can stand for; amounts and counts are asked for in many words.
+const FIRM: [&str; 8] = ["reason", "procedure", "person", "time", "place", "difference", "definition", "duration"];
+
+pub(super) fn compare(asked: &Signature, stored: &Signature) -> Verdict {
+    let differs = language(asked, stored)
+        .or_else(|| facts(asked, stored))
+        .or_else(|| frames(asked, stored))
+        .or_else(|| negation(asked, stored))
+        .or_else(|| order(asked, stored));
+    match differs {
+        Some(reason) => Verdict::Blocked { reason },
+        None => match align::align(&asked.terms, &stored.terms) {
+            Ok(agreement) => Verdict::Pass { agreement },
+            Err(reason) => Verdict::Blocked { reason },
+        },
+    }
+}
+
+fn language(asked: &Signature, stored: &Signature) -> Option<String> {
+    let (one, other) = (asked.language?, stored.language?);
+    (one != other).then(|| format!("language {one:?} differs from {other:?}"))
+}
+
+fn facts(asked: &Signature, stored: &Signature) -> Option<String> {
+    let (mut one, mut other) = (asked.facts.as_slice(), stored.facts.as_slice());
+    while let Some(slot) = next_slot(one, other) {
+        let (mine, rest) = split(one, &slot);
+        let (theirs, others) = split(other, &slot);
+        (one, other) = (rest, others);
+        let only = |of: &[Fact], not: &[Fact]| -> Option<Box<str>> {
+            let missing: Vec<&str> = of.iter().filter(|fact| !not.contains(fact)).map(|fact| &*fact.value).collect();
+            (!missing.is_empty()).then(|| missing.join(", ").into())
+        };
+        let is_pole = mine.iter().chain(theirs).any(|fact| fact.is_pole);
+        match (only(mine, theirs), only(theirs, mine)) {
+            (None, None) => {}
+            (Some(mine), Some(theirs)) => return Some(format!("{slot} {mine} differs from {theirs}")),
+            _ if is_pole => {}
+            (Some(mine), None) => {
+                return Some(format!("{slot} {mine} is asked for, the stored question does not name it"));
+            }
+            (None, Some(theirs)) => {
+                return Some(format!("{slot} {theirs} is not asked for, the stored question names it"));
+            }
+        }
+    }
+    None
+}
+
+fn next_slot(one: &[Fact], other: &[Fact]) -> Option<Arc<str>> {
+    [one.first(), other.first()].into_iter().flatten().map(|fact| fact.slot.clone()).min()
+}
+
+fn split<'a>(facts: &'a [Fact], slot: &str) -> (&'a [Fact], &'a [Fact]) {
+    facts.split_at(facts.iter().take_while(|fact| &*fact.slot == slot).count())
+}
+
+fn frames(asked: &Signature, stored: &Signature) -> Option<String> {
+    let firm = |of: &Signature| of.frames.iter().filter(|frame| FIRM.contains(&&***frame)).cloned().collect::<Vec<_>>();
+    let (one, other) = (firm(asked), firm(stored));
+    if one == other {
+        return None;
+    }
+    let said = |frames: &[Arc<str>]| if frames.is_empty() { "something else".to_owned() } else { frames.join(", ") };
+    Some(format!("asks for {}, the stored question for {}", said(&one), said(&other)))
+}
+
+fn negation(asked: &Signature, stored: &Signature) -> Option<String> {
+    if asked.negations % 2 != stored.negations % 2 || (asked.negations == 0) != (stored.negations == 0) {
+        let (one, other) = if asked.negations > stored.negations { ("asked", "stored") } else { ("stored", "asked") };
+        return Some(format!("negation: the {one} question negates, the {other} one does not"));
+    }
+    let heads = |of: &Signature, negated: bool| -> Vec<Box<str>> {
+        of.terms.iter().filter(|term| term.negated == negated).map(|term| term.key.clone()).collect()
+    };
+    let mine = heads(asked, true);
+    let plain = heads(stored, false);
+    let theirs = heads(stored, true);
+    let moved = mine.iter().find(|key| plain.contains(key) && !theirs.contains(key))?;
+    Some(format!("negation: “{}” is negated in the asked question only", moved.trim_start_matches('=')))
+}
+
+fn order(asked: &Signature, stored: &Signature) -> Option<String> {
+    let (one, other) = (&asked.ordered, &stored.ordered);
+    if one.is_empty() || other.is_empty() || one == other {
+        return None;
+    }
+    let sorted = |list: &[Box<str>]| {
+        let mut list = list.to_vec();
+        list.sort();
+        list
+    };
+    (sorted(one) == sorted(other)).then(|| format!("order: {} differs from {}", one.join(" → "), other.join(" → ")))
+}

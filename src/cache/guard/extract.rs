@@ -1,0 +1,243 @@
+//! Takes a question apart: each pass reads tokens that no pass before it has taken.
+
+use super::lexicon::{Language, Lexicon, Meaning};
+use super::signature::{Fact, Signature, Term, TermKind};
+use super::text::Token;
+use super::{code, language, name, quantity, text, time};
+use crate::embed::WordVectors;
+use std::sync::Arc;
+
+/// A slot or a concept, and a concept that goes without saying beside it.
+const IMPLIED: [(&str, &str); 7] = [
+    ("scope", "emissions"),
+    ("chemical", "emissions"),
+    ("code", "disclose"),
+    ("code", "require"),
+    ("progress", "target"),
+    ("percentage", "progress"),
+    ("net zero", "target"),
+];
+
+/// A question in the middle of being taken apart.
+pub(super) struct Reading<'a> {
+    pub(super) tokens: Vec<Token<'a>>,
+    pub(super) lexicon: &'a Lexicon,
+    pub(super) language: Language,
+    taken: Vec<bool>,
+    facts: Vec<Fact>,
+    /// Where a value or name stands, for the order of "from … to".
+    anchors: Vec<(usize, Box<str>)>,
+    frames: Vec<Arc<str>>,
+    /// Terms with their place.
+    terms: Vec<(usize, Term)>,
+    negations: Vec<usize>,
+}
+
+pub(super) fn read(question: &str, lexicon: &Lexicon, vectors: Option<&dyn WordVectors>) -> Signature {
+    let tokens = text::tokens(question);
+    let detected = language::detect(&tokens, lexicon);
+    let taken = vec![false; tokens.len()];
+    let mut reading = Reading {
+        tokens,
+        lexicon,
+        language: detected.unwrap_or(Language::English),
+        taken,
+        facts: Vec::new(),
+        anchors: Vec::new(),
+        frames: Vec::new(),
+        terms: Vec::new(),
+        negations: Vec::new(),
+    };
+    reading.negate();
+    code::labels(&mut reading);
+    time::read(&mut reading);
+    code::codes(&mut reading);
+    quantity::read(&mut reading);
+    reading.phrases();
+    name::words(&mut reading, vectors);
+    reading.finish(detected)
+}
+
+impl Reading<'_> {
+    pub(super) fn is_free(&self, at: usize) -> bool {
+        self.taken.get(at).is_some_and(|taken| !taken)
+    }
+
+    pub(super) fn take(&mut self, from: usize, count: usize) {
+        self.taken[from..from + count].fill(true);
+    }
+
+    /// The token there, unless it was taken.
+    pub(super) fn free(&self, at: usize) -> Option<&Token<'_>> {
+        self.is_free(at).then(|| &self.tokens[at])
+    }
+
+    /// The lower case of the token there; empty past the ends.
+    pub(super) fn lower(&self, at: Option<usize>) -> &str {
+        at.and_then(|at| self.tokens.get(at)).map_or("", |token| token.lower.as_str())
+    }
+
+    pub(super) fn fact(&mut self, at: usize, slot: &str, value: impl Into<Box<str>>) {
+        let fact = Fact { slot: slot.into(), value: value.into(), is_pole: false };
+        self.anchors.push((at, format!("{slot} {}", fact.value).into()));
+        self.facts.push(fact);
+    }
+
+    pub(super) fn term(&mut self, at: usize, term: Term) {
+        if term.kind == TermKind::Name {
+            self.anchors.push((at, term.key.clone()));
+        }
+        self.terms.push((at, term));
+    }
+
+    fn negate(&mut self) {
+        for at in 0..self.tokens.len() {
+            let token = &self.tokens[at];
+            let mut negates = token.stem.ends_with(" not") || self.lexicon.is_negation(&token.stem, self.language);
+            let next = self.lower(Some(at + 1));
+            // "not only" asserts, "no. 5" numbers, and "no" is an article in Portuguese.
+            negates &= !(matches!(next, "only" | "just")
+                || (token.lower == "no" && next.starts_with(|c: char| c.is_ascii_digit())));
+            let pair = ["fail to", "refus to", "unabl to"]
+                .iter()
+                .any(|pair| pair.split_once(' ').is_some_and(|(first, second)| token.stem == first && next == second));
+            if negates || pair {
+                self.negations.push(at);
+                self.take(at, 1);
+            }
+        }
+    }
+
+    /// The longest phrases of the lexicon, from the left.
+    fn phrases(&mut self) {
+        let mut at = 0;
+        while at < self.tokens.len() {
+            at += self.phrase(at).unwrap_or(1);
+        }
+    }
+
+    fn phrase(&mut self, at: usize) -> Option<usize> {
+        let reach = at..self.tokens.len().min(at + Lexicon::LONGEST);
+        let free =
+            reach.take_while(|&next| self.is_free(next) && (next == at || !self.tokens[next - 1].possessive)).count();
+        let mut key = String::new();
+        let mut ends = Vec::with_capacity(free);
+        for token in &self.tokens[at..at + free] {
+            if !key.is_empty() {
+                key.push(' ');
+            }
+            key.push_str(&token.stem);
+            ends.push(key.len());
+        }
+        let lexicon = self.lexicon;
+        let (count, meaning) = (1..=free)
+            .rev()
+            .find_map(|count| lexicon.meaning(&key[..ends[count - 1]]).map(|meaning| (count, meaning)))?;
+        let shown: Box<str> =
+            self.tokens[at..at + count].iter().map(|token| token.lower.as_str()).collect::<Vec<_>>().join(" ").into();
+        let after_number = at > 0 && self.tokens[at - 1].is_number();
+        let last_of_in =
+            at > 0 && self.tokens[at - 1].lower == "in" && self.tokens[at].starts == self.tokens[at - 1].starts;
+        match meaning {
+            Meaning::Light if count == 1 && self.is_named(at) => return None,
+            Meaning::Light => {}
+            Meaning::Concept(name) => self.term(at, concept(name, shown, TermKind::Concept)),
+            Meaning::Minor(name) => self.term(at, concept(name, shown, TermKind::Minor)),
+            // "under 50" bounds, "under GRI 305" does not.
+            Meaning::Facet(slot, _) if &**slot == "bound" && !self.bounds(at + count) => return None,
+            Meaning::Facet(slot, value) => self.fact(at, slot, &**value),
+            Meaning::Pole(slot, value) => {
+                self.facts.push(Fact { slot: slot.clone(), value: (&**value).into(), is_pole: true });
+            }
+            Meaning::Frame(kind) => {
+                let early = at < 4 || !matches!(&**kind, "person" | "time" | "place");
+                let counts_units = matches!(&**kind, "count" | "quantity") && self.next_is_unit(at + count);
+                if early && !counts_units {
+                    self.frames.push(kind.clone());
+                }
+            }
+            Meaning::Unit(unit) => self.fact(at, "unit", &**unit),
+            Meaning::ShortUnit(unit) if after_number || last_of_in => self.fact(at, "unit", &**unit),
+            Meaning::ShortUnit(_) => return None,
+            Meaning::Percent => self.fact(at, "unit", "%"),
+            Meaning::Gas(gas) => self.fact(at, "chemical", &**gas),
+        }
+        self.take(at, count);
+        Some(count)
+    }
+
+    /// A small word that is written as a name: "US" is no "us", "IT" no "it".
+    fn is_named(&self, at: usize) -> bool {
+        let token = &self.tokens[at];
+        token.is_acronym()
+            && token.text.len() > 1
+            && self.tokens.iter().any(|other| other.text.chars().any(char::is_lowercase))
+    }
+
+    /// Whether an amount follows, and not a year.
+    fn bounds(&self, at: usize) -> bool {
+        let places = self.facts_at(at);
+        places.contains(&"number") || places.contains(&"percentage")
+    }
+
+    /// The slots that were read from the token there.
+    fn facts_at(&self, at: usize) -> Vec<&str> {
+        let anchors = self.anchors.iter().filter(|(place, _)| *place == at);
+        anchors.filter_map(|(_, key)| key.split_once(' ').map(|(slot, _)| slot)).collect()
+    }
+
+    fn next_is_unit(&self, at: usize) -> bool {
+        self.tokens.get(at).is_some_and(|token| matches!(self.lexicon.meaning(&token.stem), Some(Meaning::Unit(_))))
+    }
+
+    /// What a slot or a word says along with itself may be left out: a scope's number is one of emissions.
+    fn imply(&mut self) {
+        for (sign, implied) in IMPLIED {
+            let says = |term: &Term| term.key.strip_prefix('=') == Some(sign);
+            if !self.facts.iter().any(|fact| &*fact.slot == sign) && !self.terms.iter().any(|(_, term)| says(term)) {
+                continue;
+            }
+            let implied = self.terms.iter_mut().filter(|(_, term)| term.key.strip_prefix('=') == Some(implied));
+            implied.for_each(|(_, term)| term.kind = TermKind::Minor);
+        }
+    }
+
+    fn order(&self) -> Vec<Box<str>> {
+        let mut anchors = self.anchors.clone();
+        anchors.sort();
+        anchors.dedup();
+        if anchors.len() < 2 {
+            return Vec::new();
+        }
+        if self.tokens.iter().any(|token| matches!(token.lower.as_str(), "than" | "als")) {
+            return anchors.into_iter().map(|(_, key)| key).collect();
+        }
+        let between = |from: usize, to: usize| {
+            to == from + 2 && matches!(self.lower(Some(from + 1)), "to" | "into" | "bis" | "nach" | "à" | "a" | "hasta")
+        };
+        let pairs = anchors.windows(2).filter(|pair| between(pair[0].0, pair[1].0));
+        pairs.flat_map(|pair| [pair[0].1.clone(), pair[1].1.clone()]).collect()
+    }
+
+    fn finish(mut self, language: Option<Language>) -> Signature {
+        let ordered = self.order();
+        self.terms.sort_by_key(|(at, _)| *at);
+        for negation in &self.negations {
+            if let Some((_, head)) = self.terms.iter_mut().find(|(at, _)| at > negation) {
+                head.negated = true;
+            }
+        }
+        self.imply();
+        self.facts.sort();
+        self.facts.dedup();
+        self.frames.sort();
+        self.frames.dedup();
+        let negations = self.negations.len();
+        let terms = self.terms.into_iter().map(|(_, term)| term).collect();
+        Signature { facts: self.facts, terms, language, frames: self.frames, negations, ordered, text: None }
+    }
+}
+
+fn concept(name: &Arc<str>, shown: Box<str>, kind: TermKind) -> Term {
+    Term { key: format!("={name}").into(), shown, kind, vector: None, negated: false }
+}

@@ -1,0 +1,167 @@
+//! The guards' knowledge of words, read from text files: what a phrase means, and in which language.
+
+use super::text;
+use hashbrown::HashMap;
+use std::sync::{Arc, LazyLock};
+
+const FILES: [&str; 4] = [
+    include_str!("lexicon/units.txt"),
+    include_str!("lexicon/esg.txt"),
+    include_str!("lexicon/en.txt"),
+    include_str!("lexicon/other.txt"),
+];
+
+static STANDARD: LazyLock<Arc<Lexicon>> = LazyLock::new(|| {
+    let mut lexicon = Lexicon::default();
+    FILES.iter().for_each(|file| lexicon.read(file));
+    Arc::new(lexicon)
+});
+
+/// What a phrase says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// A thing, by the name of its synonyms.
+    Concept(Arc<str>),
+    /// A value of a slot that both questions must name: slot and value.
+    Facet(Arc<str>, Arc<str>),
+    /// One of two opposites, which a question may leave out: slot and value.
+    Pole(Arc<str>, Arc<str>),
+    /// The kind of answer that is asked for.
+    Frame(Arc<str>),
+    Unit(Arc<str>),
+    /// A unit so short that it is one only after a number or after "in".
+    ShortUnit(Arc<str>),
+    Percent,
+    /// A chemical; a slot of its own.
+    Gas(Arc<str>),
+    /// Carries little.
+    Minor(Arc<str>),
+    /// Carries nothing.
+    Light,
+}
+
+/// Phrases of stems, and what each means.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lexicon {
+    phrases: HashMap<Box<str>, Meaning>,
+    /// By language: words that carry nothing, words that negate.
+    light: HashMap<Box<str>, Vec<Language>>,
+    negation: HashMap<Box<str>, Vec<Language>>,
+}
+
+/// A language that the guards know by its small words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Language {
+    English,
+    German,
+    French,
+    Spanish,
+    Portuguese,
+    Italian,
+    Dutch,
+}
+
+impl Language {
+    fn from_code(code: &str) -> Option<Self> {
+        Some(match code {
+            "en" => Self::English,
+            "de" => Self::German,
+            "fr" => Self::French,
+            "es" => Self::Spanish,
+            "pt" => Self::Portuguese,
+            "it" => Self::Italian,
+            "nl" => Self::Dutch,
+            _ => return None,
+        })
+    }
+}
+
+impl Lexicon {
+    pub(super) const LONGEST: usize = 6;
+
+    pub(super) fn standard() -> Arc<Self> {
+        STANDARD.clone()
+    }
+
+    fn read(&mut self, file: &str) {
+        let mut section = Vec::new();
+        for line in file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                section = header.splitn(2, ' ').collect();
+            } else if let Some((name, phrases)) = line.split_once(" = ") {
+                let argument = section.get(1).copied().unwrap_or_default();
+                self.add(section.first().copied().unwrap_or_default(), argument, name, phrases.split(','));
+            }
+        }
+    }
+
+    fn add<'a>(&mut self, section: &str, argument: &str, name: &str, phrases: impl Iterator<Item = &'a str>) {
+        let (name, slot): (Arc<str>, Arc<str>) = (name.into(), argument.into());
+        let language = Language::from_code(argument);
+        for phrase in phrases {
+            let key = key(phrase);
+            let meaning = match section {
+                "concept" => Meaning::Concept(name.clone()),
+                "facet" => Meaning::Facet(slot.clone(), name.clone()),
+                "pole" => Meaning::Pole(slot.clone(), name.clone()),
+                "frame" => Meaning::Frame(slot.clone()),
+                "unit" => Meaning::Unit(name.clone()),
+                "short" => Meaning::ShortUnit(name.clone()),
+                "percent" => Meaning::Percent,
+                "gas" => Meaning::Gas(name.clone()),
+                "minor" => Meaning::Minor(name.clone()),
+                "negation" => {
+                    self.negation.entry(key).or_default().extend(language);
+                    continue;
+                }
+                _ => {
+                    self.light.entry(key.clone()).or_default().push(language.unwrap_or(Language::English));
+                    if language.is_some() {
+                        continue;
+                    }
+                    Meaning::Light
+                }
+            };
+            self.phrases.entry(key).or_insert(meaning);
+        }
+    }
+
+    /// Adds phrases that mean one thing, over whatever they meant.
+    pub(super) fn add_synonyms(&mut self, phrases: &[&str]) {
+        let Some(name) = phrases.first().map(|first| Arc::<str>::from(*first)) else { return };
+        for phrase in phrases {
+            self.phrases.insert(key(phrase), Meaning::Concept(name.clone()));
+        }
+    }
+
+    /// Adds terms of a slot: two questions must name the same ones.
+    pub(super) fn add_slot(&mut self, slot: &str, terms: &[&str]) {
+        let slot: Arc<str> = slot.into();
+        for term in terms {
+            self.phrases.insert(key(term), Meaning::Facet(slot.clone(), (*term).into()));
+        }
+    }
+
+    /// The meaning of a phrase of stems with one space between.
+    pub(super) fn meaning(&self, stems: &str) -> Option<&Meaning> {
+        self.phrases.get(stems)
+    }
+
+    pub(super) fn is_light(&self, stem: &str, language: Language) -> bool {
+        self.light.get(stem).is_some_and(|languages| languages.contains(&language))
+    }
+
+    pub(super) fn is_negation(&self, stem: &str, language: Language) -> bool {
+        self.negation.get(stem).is_some_and(|languages| languages.contains(&language))
+    }
+
+    /// The languages that have this small word.
+    pub(super) fn languages(&self, stem: &str) -> &[Language] {
+        self.light.get(stem).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn key(phrase: &str) -> Box<str> {
+    let stems = text::tokens(phrase).into_iter().filter(|token| !token.stem.is_empty()).map(|token| token.stem);
+    stems.collect::<Vec<_>>().join(" ").into()
+}

@@ -1,0 +1,91 @@
+//! The words that no other pass took: names, and words that carry meaning.
+
+use super::extract::Reading;
+use super::lexicon::{Language, Meaning};
+use super::number;
+use super::signature::{Term, TermKind};
+use super::text::Kind;
+use crate::embed::WordVectors;
+
+/// Prefixes that a hyphen joins to a word to make another one: "non-financial" is no negation.
+const PREFIXES: [&str; 14] =
+    ["non", "anti", "pre", "post", "re", "co", "sub", "un", "de", "multi", "inter", "cross", "bio", "eco"];
+/// Endings of ordinary words, which a capital at the start of a sentence makes no name.
+const ORDINARY: [&str; 16] = [
+    "tion", "sion", "ment", "ing", "ity", "ness", "ance", "ence", "ed", "ly", "able", "ible", "ive", "ure", "ship",
+    "ical",
+];
+
+/// Below this weight a word was learned to matter little to a text's meaning: "obtained", "concerned", "various".
+const SLIGHT: f32 = 0.7;
+
+pub(super) fn words(reading: &mut Reading<'_>, vectors: Option<&dyn WordVectors>) {
+    let capitals_tell = capitals_tell(reading);
+    let mut at = 0;
+    while at < reading.tokens.len() {
+        let Some(token) = reading.free(at).filter(|token| token.kind == Kind::Word) else {
+            at += 1;
+            continue;
+        };
+        let mut stem = token.stem.clone();
+        let mut shown = token.text.to_owned();
+        let mut count = 1;
+        if PREFIXES.contains(&token.lower.as_str())
+            && let Some(next) = reading.free(at + 1).filter(|next| next.hyphen && next.kind == Kind::Word)
+        {
+            stem.push_str(&next.stem);
+            shown = format!("{shown}-{}", next.text);
+            count = 2;
+        }
+        let language = reading.language;
+        if language != Language::English && count == 1 && reading.lexicon.is_light(&token.stem, language) {
+            reading.take(at, 1);
+            at += 1;
+            continue;
+        }
+        let kind = kind(reading, at, capitals_tell, vectors);
+        let kind = if number::ordinal(&token.lower).is_some() { TermKind::Name } else { kind };
+        let vector = match kind {
+            TermKind::Word => vectors.and_then(|vectors| vectors.vector(&shown.to_lowercase())).map(Into::into),
+            _ => None,
+        };
+        reading.take(at, count);
+        let term = Term { key: stem.into(), shown: shown.into(), kind, vector, negated: false };
+        reading.term(at, term);
+        at += count;
+    }
+}
+
+/// Whether a capital means something here: not in German, nor where most words have one.
+fn capitals_tell(reading: &Reading<'_>) -> bool {
+    let inside = || reading.tokens.iter().filter(|token| token.kind == Kind::Word && !token.starts);
+    let known = |stem: &str| matches!(reading.lexicon.meaning(stem), Some(Meaning::Light | Meaning::Minor(_)));
+    // Small words give a title away: names are seldom made of them.
+    let shouted = inside().filter(|token| token.is_capital() && !token.is_acronym() && known(&token.stem)).count();
+    reading.language != Language::German && shouted < 2
+}
+
+fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&dyn WordVectors>) -> TermKind {
+    let token = &reading.tokens[at];
+    let has_digit = token.text.chars().any(|letter| letter.is_ascii_digit());
+    let inner_capital = token.text.chars().skip(1).any(char::is_uppercase);
+    if has_digit || inner_capital || !token.text.is_ascii() {
+        return TermKind::Name;
+    }
+    let ordinary = ORDINARY.iter().any(|ending| token.lower.len() > ending.len() + 2 && token.lower.ends_with(ending));
+    let weight = vectors.and_then(|vectors| vectors.weight(&token.lower));
+    let common = vectors.is_none() || weight.is_some();
+    if token.is_capital() && capitals_tell {
+        let next = reading.tokens.get(at + 1);
+        let named_on = next.is_some_and(|next| next.is_capital() && !next.starts && !next.is_acronym());
+        if !token.starts || named_on || !(common || ordinary) {
+            return TermKind::Name;
+        }
+    }
+    // A word that the vocabulary does not know has no meaning to compare by.
+    if !common && !ordinary && vectors.is_some_and(|vectors| vectors.weight(&token.stem).is_none()) {
+        return TermKind::Name;
+    }
+    let adverb = token.lower.ends_with("ly") && token.lower.len() > 4;
+    if adverb || weight.is_some_and(|weight| weight < SLIGHT) { TermKind::Minor } else { TermKind::Word }
+}

@@ -1,0 +1,71 @@
+//! What a question asks, taken apart.
+
+use super::lexicon::Language;
+use std::sync::Arc;
+
+/// What a question asks, taken apart once; cheap to compare and to keep beside an entry.
+#[derive(Debug, Clone, Default)]
+pub struct Signature {
+    /// Values of slots, sorted, each once.
+    pub(super) facts: Vec<Fact>,
+    /// Names and words that carry meaning, in the order written.
+    pub(super) terms: Vec<Term>,
+    pub(super) language: Option<Language>,
+    pub(super) frames: Vec<Arc<str>>,
+    pub(super) negations: usize,
+    /// What stands on the two sides of "from … to" or "than", in the order written.
+    pub(super) ordered: Vec<Box<str>>,
+    /// The question itself, kept where the user's own check wants it.
+    pub(super) text: Option<Box<str>>,
+}
+
+/// A slot and its value, as in year and 2023.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Fact {
+    pub(super) slot: Arc<str>,
+    pub(super) value: Box<str>,
+    pub(super) is_pole: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TermKind {
+    /// A thing of the lexicon.
+    Concept,
+    /// A name, or another word that nothing else can stand for.
+    Name,
+    Word,
+    /// Carries little.
+    Minor,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Term {
+    /// What it is compared by: a concept's name, or a stem.
+    pub(super) key: Box<str>,
+    pub(super) shown: Box<str>,
+    pub(super) kind: TermKind,
+    pub(super) vector: Option<Arc<[f32]>>,
+    pub(super) negated: bool,
+}
+
+impl Signature {
+    /// The slots and words that are compared, for people: `year 2023`, `name acme`.
+    ///
+    /// ```
+    /// use headrace::cache::guard::Guards;
+    /// let signature = Guards::standard().signature("Scope 1 emissions of Acme in 2023?");
+    /// assert_eq!(signature.describe(), ["scope 1", "year 2023", "word emissions", "name Acme"]);
+    /// ```
+    pub fn describe(&self) -> Vec<String> {
+        let facts = self.facts.iter().map(|fact| format!("{} {}", fact.slot, fact.value));
+        let frames = self.frames.iter().map(|frame| format!("asks for {frame}"));
+        let negations = (self.negations > 0).then(|| "negation".to_owned());
+        let terms = self.terms.iter().map(|term| match term.kind {
+            TermKind::Name => format!("name {}", term.shown),
+            TermKind::Concept => format!("word {}", term.key),
+            TermKind::Word => format!("word {}", term.shown),
+            TermKind::Minor => format!("minor word {}", term.shown),
+        });
+        facts.chain(frames).chain(negations).chain(terms).collect()
+    }
+}

@@ -1,0 +1,243 @@
+//! Years, fiscal years, quarters, halves, months and days.
+
+use super::extract::Reading;
+use super::number;
+
+/// Month names by their first letters, in the languages that the guards know.
+const MONTHS: [&[&str]; 12] = [
+    &["january", "jan", "januar", "janvier", "enero", "janeiro", "gennaio", "januari"],
+    &["february", "feb", "februar", "février", "febrero", "fevereiro", "febbraio", "februari"],
+    &["march", "mar", "märz", "mars", "marzo", "março", "maart"],
+    &["april", "apr", "avril", "abril", "aprile"],
+    &["may", "mai", "mayo", "maio", "maggio", "mei"],
+    &["june", "jun", "juni", "juin", "junio", "junho", "giugno"],
+    &["july", "jul", "juli", "juillet", "julio", "julho", "luglio"],
+    &["august", "aug", "août", "agosto", "augustus"],
+    &["september", "sep", "sept", "septembre", "septiembre", "setembro", "settembre"],
+    &["october", "oct", "oktober", "okt", "octobre", "octubre", "outubro", "ottobre"],
+    &["november", "nov", "novembre", "noviembre", "novembro"],
+    &["december", "dec", "dezember", "dez", "décembre", "diciembre", "dezembro", "dicembre"],
+];
+const NAMES: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+/// Month words that are other words too, and count only beside a number.
+const AMBIGUOUS: [&str; 6] = ["may", "march", "mar", "mars", "dec", "mai"];
+
+pub(super) fn read(reading: &mut Reading<'_>) {
+    for at in 0..reading.tokens.len() {
+        iso_date(reading, at);
+        period(reading, at);
+        month(reading, at);
+    }
+    for at in 0..reading.tokens.len() {
+        year(reading, at);
+    }
+}
+
+fn year_of(text: &str) -> Option<u32> {
+    let value: u32 = text.parse().ok()?;
+    (text.len() == 4 && (1900..2100).contains(&value)).then_some(value)
+}
+
+/// Two digits after "FY", an apostrophe or a slash.
+fn short_year(text: &str) -> Option<u32> {
+    let value: u32 = text.parse().ok()?;
+    (text.len() == 2).then_some(2000 + value)
+}
+
+/// "2023-12-31", "31.12.2023", "31/12/2023".
+fn iso_date(reading: &mut Reading<'_>, at: usize) {
+    let Some(token) = reading.free(at).filter(|token| token.is_number()) else { return };
+    let dotted: Vec<&str> = token.text.split('.').collect();
+    let (parts, count): (Vec<&str>, usize) = if dotted.len() == 3 {
+        (dotted, 1)
+    } else {
+        let parts: Vec<&str> = (at..at + 3)
+            .filter(|&place| {
+                reading.free(place).is_some_and(|token| token.is_number() && (place == at || token.hyphen))
+            })
+            .map(|place| reading.tokens[place].text)
+            .collect();
+        (parts, 3)
+    };
+    let &[first, middle, last] = parts.as_slice() else { return };
+    let (year, month, day) = match (year_of(first), year_of(last)) {
+        (Some(year), None) => (year, middle, last),
+        (None, Some(year)) => (year, middle, first),
+        _ => return,
+    };
+    let (Ok(month), Ok(day)) = (month.parse::<usize>(), day.parse::<usize>()) else { return };
+    // The American order is read where the other is impossible.
+    let (month, day) = if month > 12 { (day, month) } else { (month, day) };
+    if let Some(name) = month.checked_sub(1).and_then(|month| NAMES.get(month))
+        && (1..=31).contains(&day)
+    {
+        reading.fact(at, "year", year.to_string());
+        reading.fact(at, "month", *name);
+        reading.fact(at, "day", day.to_string());
+        reading.take(at, count);
+    }
+}
+
+/// "Q3", "Q3 2023", "3Q23", "third quarter", "quarter 3", "H1", "first half", "FY23", "T2" after French.
+fn period(reading: &mut Reading<'_>, at: usize) {
+    let Some(token) = reading.free(at) else { return };
+    let lower = token.lower.clone();
+    let digit = |text: &str| text.parse::<u64>().ok().filter(|value| (1..=4).contains(value));
+    let rest = |prefix: &str| lower.strip_prefix(prefix).map(str::to_owned);
+    if let Some(rest) = rest("fy").or_else(|| rest("cy")) {
+        let next = reading.tokens.get(at + 1).filter(|next| next.is_number()).map(|next| next.text.to_owned());
+        let (digits, count) = if rest.is_empty() { (next.unwrap_or_default(), 2) } else { (rest, 1) };
+        if let Some(year) = year_of(&digits).or_else(|| short_year(&digits)) {
+            reading.fact(at, "year", year.to_string());
+            reading.take(at, count);
+            span_end(reading, at + count, year);
+        }
+        return;
+    }
+    for (prefix, slot) in [("q", "quarter"), ("h", "half-year")] {
+        let Some(rest) = rest(prefix) else { continue };
+        let next = reading
+            .tokens
+            .get(at + 1)
+            .filter(|next| next.is_number() && rest.is_empty())
+            .map(|next| next.lower.clone());
+        // "Q323" is Q3 of 23, "Q3" alone is the quarter.
+        let (number, year) = rest.split_at(rest.chars().next().map_or(0, char::len_utf8));
+        if let Some(value) = digit(next.as_deref().unwrap_or(number)).filter(|value| slot == "quarter" || *value < 3) {
+            reading.fact(at, slot, value.to_string());
+            reading.take(at, if next.is_some() { 2 } else { 1 });
+            if let Some(year) = year_of(year).or_else(|| short_year(year)) {
+                reading.fact(at, "year", year.to_string());
+            }
+            return;
+        }
+    }
+    let is_quarter = |word: &str| matches!(word, "quarter" | "quarters" | "quartal" | "trimestre" | "kwartaal");
+    let is_half = |word: &str| matches!(word, "half" | "halbjahr" | "semester" | "semestre");
+    let slot = if is_quarter(&lower) {
+        "quarter"
+    } else if is_half(&lower) {
+        "half-year"
+    } else if token.is_number() && token.text.len() == 1 {
+        // "3Q23", "1H".
+        let next = reading.lower(Some(at + 1)).to_owned();
+        let glued = reading.tokens.get(at + 1).is_some_and(|next| next.glued);
+        let slot = match next.chars().next() {
+            Some('q') if glued => "quarter",
+            Some('h') if glued => "half-year",
+            _ => return,
+        };
+        if !next[1..].chars().all(|letter| letter.is_ascii_digit()) {
+            return;
+        }
+        reading.fact(at, slot, lower);
+        if let Some(year) = year_of(&next[1..]).or_else(|| short_year(&next[1..])) {
+            reading.fact(at, "year", year.to_string());
+        }
+        reading.take(at, 2);
+        return;
+    } else {
+        return;
+    };
+    let before = (at > 0).then(|| at - 1).filter(|&before| reading.is_free(before));
+    let named = number::ordinal(reading.lower(before))
+        .or_else(|| (reading.lower(before) == "last").then_some(4).filter(|_| false));
+    if let (Some(value), Some(before)) = (named, before) {
+        reading.fact(at, slot, value.to_string());
+        reading.take(before, 2);
+    } else if let Some(value) = before.filter(|_| at > 1).and_then(|before| {
+        // "1st quarter": the ending stands between.
+        let ending = matches!(reading.lower(Some(before)), "st" | "nd" | "rd" | "th" | "er" | "ème" | "e" | "º" | "o");
+        digit(reading.lower(Some(before.checked_sub(1)?))).filter(|_| ending)
+    }) {
+        reading.fact(at, slot, value.to_string());
+        reading.take(at - 2, 3);
+    } else if let Some(value) =
+        reading.free(at + 1).and_then(|next| digit(&next.lower).or_else(|| number::word(&next.lower)))
+    {
+        reading.fact(at, slot, value.to_string());
+        reading.take(at, 2);
+    }
+}
+
+/// "31 December 2023", "December 31", "Dec 2023", "in May".
+fn month(reading: &mut Reading<'_>, at: usize) {
+    let Some(token) = reading.free(at) else { return };
+    let lower = token.lower.clone();
+    let Some(month) = MONTHS.iter().position(|names| names.contains(&lower.as_str())) else { return };
+    let number = |place: Option<usize>| {
+        let token = place.and_then(|place| reading.free(place)).filter(|token| token.is_number())?;
+        token.lower.parse::<u32>().ok()
+    };
+    let ends = ["st", "nd", "rd", "th", "of"];
+    let mut before = at.checked_sub(1);
+    while before.is_some_and(|place| ends.contains(&reading.lower(Some(place)))) {
+        before = before.and_then(|place| place.checked_sub(1));
+    }
+    let day_before = number(before).filter(|day| (1..=31).contains(day));
+    let day_after = number(Some(at + 1)).filter(|day| (1..=31).contains(day));
+    let beside = day_before.is_some() || number(Some(at + 1)).is_some();
+    let preposed = matches!(
+        reading.lower(at.checked_sub(1)),
+        "in" | "during" | "since" | "until" | "of" | "for" | "im" | "en" | "em"
+    );
+    if AMBIGUOUS.contains(&lower.as_str()) && !beside && !(preposed && token.is_capital()) {
+        return;
+    }
+    reading.fact(at, "month", NAMES[month]);
+    reading.take(at, 1);
+    if let (Some(day), Some(place)) = (day_before, before) {
+        reading.fact(at, "day", day.to_string());
+        reading.take(place, at - place);
+    } else if let Some(day) = day_after {
+        reading.fact(at, "day", day.to_string());
+        reading.take(at + 1, 1);
+    }
+}
+
+/// "2023", "'23", "2023/24", "2020-2023".
+fn year(reading: &mut Reading<'_>, at: usize) {
+    let Some(token) = reading.free(at).filter(|token| token.is_number()) else { return };
+    let follows_unit = reading.tokens.get(at + 1).is_some_and(|next| {
+        matches!(
+            reading.lexicon.meaning(&next.stem),
+            Some(super::lexicon::Meaning::Unit(_) | super::lexicon::Meaning::Percent)
+        ) || matches!(next.text, "%" | "€" | "$" | "£")
+    });
+    let follows_money = at > 0 && matches!(reading.tokens[at - 1].text, "€" | "$" | "£");
+    if follows_unit || follows_money || (token.is_joined() && at > 0 && !reading.tokens[at - 1].is_number()) {
+        return;
+    }
+    let Some(year) = year_of(token.text) else { return };
+    let decade = reading.tokens.get(at + 1).is_some_and(|next| next.glued && next.lower == "s");
+    if decade {
+        reading.fact(at, "decade", format!("{year}s"));
+        reading.take(at, 2);
+        return;
+    }
+    reading.fact(at, "year", year.to_string());
+    reading.take(at, 1);
+    span_end(reading, at + 1, year);
+}
+
+/// The "24" of "2023/24" and "2023-24".
+fn span_end(reading: &mut Reading<'_>, at: usize, first: u32) {
+    let Some(token) = reading.free(at).filter(|token| token.hyphen && token.is_number()) else { return };
+    if let Some(year) = short_year(token.text).filter(|year| *year > first) {
+        reading.fact(at, "year", year.to_string());
+        reading.take(at, 1);
+    }
+}
