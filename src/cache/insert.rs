@@ -134,10 +134,17 @@ impl Inner {
         let with_vector: Vec<_> = rows.iter().filter(|row| row.vector.is_some()).collect();
         let Some(first) = with_vector.first() else { return };
         let dimension = first.entry.dimension;
-        let index =
-            Arc::clone(&self.indexes.entry(first.entry.partition).or_insert_with(|| Arc::new(Index::new(dimension))));
+        let index = {
+            let mut place =
+                self.indexes.entry(first.entry.partition).or_insert_with(|| Arc::new(Index::new(dimension)));
+            // One of another dimension is from before the cache was cleared, and empty.
+            if place.dimension() != dimension {
+                *place = Arc::new(Index::new(dimension));
+            }
+            Arc::clone(&place)
+        };
         let ids: Vec<u64> = with_vector.iter().map(|row| row.entry.id).collect();
-        index.insert_many(&ids, dimension, |place, out| {
+        index.insert_many(&ids, |place, out| {
             if let Some((vector, scale)) = with_vector[place].vector {
                 vector::scale_into(vector, scale, out);
             }

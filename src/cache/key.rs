@@ -163,7 +163,8 @@ mod tests {
             let mut hasher = blake3::Hasher::new();
             encode(b'e', &tenant, scope.as_deref(), Some(&prompt), |bytes| { hasher.update(bytes); });
             let key = EntryKey::of(&tenant, scope.as_deref(), &prompt);
-            prop_assert_eq!(key.as_bytes(), hasher.finalize().as_bytes());
+            let streamed = hasher.finalize();
+            prop_assert_eq!(key.as_bytes(), streamed.as_bytes());
         }
 
         #[test]

@@ -34,7 +34,7 @@ impl SemanticCache {
         };
         let found = query.and_then(|query| {
             let index = self.inner.index_of(request)?;
-            self.inner.first_serving(Some(request.prompt), index.search(&query, threshold as f32))
+            self.inner.first_serving(Some(request.prompt), index.search(&query, threshold as f32)?)
         });
         if found.is_none() {
             Counters::add(&self.inner.counters.misses);
@@ -141,6 +141,8 @@ impl SemanticCache {
         if let (Some(query), Some(index)) = (query, self.inner.index_of(request)) {
             let others = index
                 .search(&query, -2.0)
+                .into_iter()
+                .flatten()
                 .filter_map(|(id, score)| Some((Arc::clone(&*self.inner.by_id.get(&id)?), score)))
                 .filter(|(entry, _)| entry.key != key);
             near.extend(others.take(limit.saturating_sub(near.len())));
@@ -230,7 +232,8 @@ fn groups(requests: &[LookupRequest<'_>], hits: &[Option<CacheHit>], queries: &[
 impl Inner {
     pub(super) fn index_of(&self, request: &LookupRequest<'_>) -> Option<Arc<super::Index>> {
         let key = PartitionKey::of(request.tenant, request.scope);
-        self.indexes.get(&key).map(|index| Arc::clone(&index))
+        let index = self.indexes.get(&key).map(|index| Arc::clone(&index))?;
+        (Some(index.dimension()) == self.dimension()).then_some(index)
     }
 
     fn exact(&self, request: &LookupRequest<'_>) -> Option<CacheHit> {

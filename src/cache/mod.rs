@@ -15,6 +15,7 @@ mod evict;
 pub mod guard;
 mod index;
 mod insert;
+mod kernel;
 mod key;
 mod lookup;
 pub mod policy;
@@ -121,10 +122,7 @@ impl SemanticCache {
     /// The dimension of the vectors; None before the first.
     #[must_use]
     pub fn dimension(&self) -> Option<usize> {
-        match self.inner.dimension.load(Ordering::Acquire) {
-            0 => None,
-            dimension => Some(dimension),
-        }
+        self.inner.dimension()
     }
 
     /// What was counted since the cache was opened.
@@ -191,6 +189,13 @@ impl SemanticCache {
 }
 
 impl Inner {
+    fn dimension(&self) -> Option<usize> {
+        match self.dimension.load(Ordering::Acquire) {
+            0 => None,
+            dimension => Some(dimension),
+        }
+    }
+
     fn now(&self) -> Duration {
         self.config.clock.wall()
     }
@@ -203,11 +208,15 @@ impl Inner {
         self.entries.remove_if(&entry.key, |_, held| held.id == entry.id);
         self.evictor.remove(entry);
         if entry.dimension > 0 {
-            if let Some(index) = self.indexes.get(&entry.partition).map(|index| Arc::clone(&index)) {
+            let index = self.indexes.get(&entry.partition).map(|index| Arc::clone(&index));
+            let is_empty = index.is_some_and(|index| {
                 index.remove(entry.id);
-            }
+                index.len() == 0
+            });
             // One reference is the map's own: no insert holds the index, so nothing can be lost with it.
-            self.indexes.remove_if(&entry.partition, |_, index| index.len() == 0 && Arc::strong_count(index) == 1);
+            if is_empty {
+                self.indexes.remove_if(&entry.partition, |_, index| index.len() == 0 && Arc::strong_count(index) == 1);
+            }
         }
         true
     }

@@ -1,0 +1,118 @@
+//! The paths that need their own instructions on processors with AVX-512 VBMI and VNNI (Ice Lake, Zen 4, and later).
+
+use super::{CHUNK_BYTES, ENTRIES, Product, ROWS};
+use std::arch::x86_64::*;
+
+/// Two tables' entries fit a byte: each is at most 127.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
+#[inline]
+fn widen(all: &mut __m512i, odd: &mut __m512i, pair: __m512i) {
+    // `all` takes even + 256 * odd; the odd sum, known apart, is taken off at the end, modulo 2^16.
+    *all = _mm512_add_epi16(*all, pair);
+    *odd = _mm512_add_epi16(*odd, _mm512_srli_epi16::<8>(pair));
+}
+
+/// [`super::portable::scan`] for `Q` queries, whose tables lie `stride` bytes apart; what the codes say is read and taken apart once.
+///
+/// Each index of six bits picks one of 64 bytes: one `vpermb` looks up 64 rows.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
+pub(super) fn scan<const Q: usize>(codes: &[u8], ahead: &[u8], tables: [&[u8]; Q], sums: [&mut [u16; ROWS]; Q]) {
+    let chunks = codes.len() / CHUNK_BYTES;
+    assert!(codes.len() == chunks * CHUNK_BYTES && tables.iter().all(|table| table.len() == chunks * 4 * ENTRIES));
+    let ahead = if ahead.len() == codes.len() { ahead } else { codes };
+    let high = _mm512_set1_epi8(0x30);
+    let middle = _mm512_set1_epi8(0x3C);
+    let mut all = [_mm512_setzero_si512(); Q];
+    let mut odd = [_mm512_setzero_si512(); Q];
+    for chunk in 0..chunks {
+        let at = chunk * CHUNK_BYTES;
+        // SAFETY: at + 3 * 64 is within `codes` and `ahead`, which have the same length; a prefetch reads nothing.
+        let (a, b, c) = unsafe {
+            let from = codes.as_ptr().add(at);
+            let next = ahead.as_ptr().add(at).cast::<i8>();
+            _mm_prefetch::<_MM_HINT_T0>(next);
+            _mm_prefetch::<_MM_HINT_T0>(next.add(64));
+            _mm_prefetch::<_MM_HINT_T0>(next.add(128));
+            (
+                _mm512_loadu_si512(from.cast()),
+                _mm512_loadu_si512(from.add(64).cast()),
+                _mm512_loadu_si512(from.add(128).cast()),
+            )
+        };
+        // The fourth index is in the two high bits of the three bytes; 0xCA is `first ? second : third`, bit by bit.
+        let upper = _mm512_ternarylogic_epi32::<0xCA>(high, _mm512_srli_epi16::<2>(a), _mm512_srli_epi16::<4>(b));
+        let d = _mm512_ternarylogic_epi32::<0xCA>(middle, upper, _mm512_srli_epi16::<6>(c));
+        for q in 0..Q {
+            // SAFETY: four tables of 64 bytes a chunk, by the assertion above.
+            let (t0, t1, t2, t3) = unsafe {
+                let from = tables[q].as_ptr().add(chunk * 4 * ENTRIES);
+                (
+                    _mm512_loadu_si512(from.cast()),
+                    _mm512_loadu_si512(from.add(64).cast()),
+                    _mm512_loadu_si512(from.add(128).cast()),
+                    _mm512_loadu_si512(from.add(192).cast()),
+                )
+            };
+            let one = _mm512_add_epi8(_mm512_permutexvar_epi8(a, t0), _mm512_permutexvar_epi8(b, t1));
+            let two = _mm512_add_epi8(_mm512_permutexvar_epi8(c, t2), _mm512_permutexvar_epi8(d, t3));
+            widen(&mut all[q], &mut odd[q], one);
+            widen(&mut all[q], &mut odd[q], two);
+        }
+    }
+    for (q, sums) in sums.into_iter().enumerate() {
+        let even = _mm512_sub_epi16(all[q], _mm512_slli_epi16::<8>(odd[q]));
+        // SAFETY: `sums` has 64 places of two bytes: two registers.
+        unsafe {
+            _mm512_storeu_si512(sums.as_mut_ptr().cast(), even);
+            _mm512_storeu_si512(sums.as_mut_ptr().add(32).cast(), odd[q]);
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[inline]
+fn column(values: &[i16; ROWS], at: usize) -> __m512 {
+    let lanes: &[i16; 16] = values[at..].first_chunk().unwrap_or(&[0; 16]);
+    // SAFETY: sixteen values of two bytes are read from an array of sixteen.
+    let wide = unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) };
+    _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(wide))
+}
+
+/// [`super::portable::survivors`]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn survivors(linear: &[(f32, &[i16; ROWS])], products: &[Product<'_>], least: f32) -> u64 {
+    let mut mask = 0_u64;
+    for at in (0..ROWS).step_by(16) {
+        let mut bound = _mm512_setzero_ps();
+        for (factor, values) in linear {
+            bound = _mm512_add_ps(bound, _mm512_mul_ps(_mm512_set1_ps(*factor), column(values, at)));
+        }
+        for product in products {
+            let lanes: &[u16; 16] = product.sums[at..].first_chunk().unwrap_or(&[0; 16]);
+            // SAFETY: sixteen values of two bytes are read from an array of sixteen.
+            let sums = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }));
+            let scaled = _mm512_mul_ps(sums, _mm512_set1_ps(product.slope));
+            let shifted = _mm512_add_ps(scaled, _mm512_set1_ps(product.offset));
+            bound = _mm512_add_ps(bound, _mm512_mul_ps(shifted, column(product.column, at)));
+        }
+        let reach = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(bound, _mm512_set1_ps(least));
+        mask |= u64::from(reach) << at;
+    }
+    mask
+}
+
+/// [`super::portable::dot_bytes`] for rows padded to 64; `biased` is `b + 128`, `sum` the sum of `a`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) fn dot_bytes(a: &[i8], biased: &[u8], sum: i32) -> i32 {
+    assert!(a.len() == biased.len() && a.len().is_multiple_of(64));
+    let mut totals = [_mm512_setzero_si512(); 2];
+    for at in (0..a.len()).step_by(64) {
+        // SAFETY: 64 bytes from `at` are within both, by the assertion above.
+        let (x, y) = unsafe {
+            (_mm512_loadu_si512(a.as_ptr().add(at).cast()), _mm512_loadu_si512(biased.as_ptr().add(at).cast()))
+        };
+        let total = &mut totals[at / 64 % 2];
+        *total = _mm512_dpbusd_epi32(*total, y, x);
+    }
+    _mm512_reduce_add_epi32(_mm512_add_epi32(totals[0], totals[1])).wrapping_sub(sum.wrapping_mul(128))
+}

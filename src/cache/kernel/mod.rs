@@ -1,0 +1,224 @@
+//! The inner loops of the index, one implementation for each kind of processor, chosen while running.
+//!
+//! All paths compute the same numbers, to the bit, and differ in time only. This folder is the only place with
+//! `unsafe`: a block says why it is sound. Functions for a kind of processor are reached through [`Path`] alone,
+//! whose faster values exist only where the processor was asked.
+
+#![allow(unsafe_code, reason = "vector instructions and what guards their use")]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use std::sync::OnceLock;
+
+/// Rows in a block: a bit of a mask, and a byte of a register, for each.
+pub(crate) const ROWS: usize = 64;
+/// Dimensions that one table covers.
+pub(crate) const GROUP: usize = 6;
+/// Entries of a table: the signs of a group's dimensions.
+pub(crate) const ENTRIES: usize = 64;
+/// Dimensions of a row in three bytes.
+pub(crate) const CHUNK_DIMENSIONS: usize = 24;
+/// Bytes of a chunk of a block.
+pub(crate) const CHUNK_BYTES: usize = 3 * ROWS;
+/// Queries that one scan of the codes serves.
+pub(crate) const SHARED: usize = 4;
+/// Sums kept side by side.
+const LANES: usize = 64;
+
+/// A kind of processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Path(Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+/// A term of a bound: `(sums * slope + offset) * column`, row by row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Product<'a> {
+    pub sums: &'a [u16; ROWS],
+    pub slope: f32,
+    pub offset: f32,
+    pub column: &'a [i16; ROWS],
+}
+
+impl Path {
+    /// The fastest for this machine.
+    pub fn detect() -> Self {
+        static FASTEST: OnceLock<Path> = OnceLock::new();
+        *FASTEST.get_or_init(|| Self::available()[0])
+    }
+
+    /// Those that this machine can take, fastest first.
+    pub fn available() -> Vec<Self> {
+        let mut paths = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2");
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vbmi")
+                && is_x86_feature_detected!("avx512vnni");
+            if avx512 && avx2 {
+                paths.push(Self(Kind::Avx512));
+            }
+            if avx2 {
+                paths.push(Self(Kind::Avx2));
+            }
+        }
+        paths.push(Self(Kind::Portable));
+        paths
+    }
+
+    /// Whether table lookups are fast enough for the bit planes to pay.
+    pub fn has_fast_tables(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if self.0 == Kind::Avx512 {
+            return true;
+        }
+        false
+    }
+}
+
+/// Compiles a portable function once for each path.
+macro_rules! for_each_path {
+    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $kind:ty),*) $(-> $output:ty)?;)*) => {$(
+        $(#[$doc])*
+        pub(crate) fn $name(path: Path, $($argument: $kind),*) $(-> $output)? {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+            fn avx512($($argument: $kind),*) $(-> $output)? {
+                portable::$name($($argument),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2($($argument: $kind),*) $(-> $output)? {
+                portable::$name($($argument),*)
+            }
+            match path.0 {
+                // SAFETY: a path of this kind exists only where the processor has these instructions.
+                #[cfg(target_arch = "x86_64")]
+                Kind::Avx512 => unsafe { avx512($($argument),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                Kind::Avx2 => unsafe { avx2($($argument),*) },
+                Kind::Portable => portable::$name($($argument),*),
+            }
+        }
+    )*};
+}
+
+for_each_path! {
+    /// The inner product of two vectors of one length: the similarity that is reported.
+    fn dot(a: &[f32], b: &[f32]) -> f32;
+    /// `vector -= factor * direction`.
+    fn subtract(vector: &mut [f32], direction: &[f32], factor: f32);
+    /// The sum of the absolute values.
+    fn absolute_sum(vector: &[f32]) -> f32;
+    /// `vector *= signs`, place by place.
+    fn flip(vector: &mut [f32], signs: &[f32]);
+    /// An orthonormal mixing of a window whose width is a power of two; `scratch` is at least as wide.
+    fn mix(window: &mut [f32], scratch: &mut [f32]);
+    /// Nearest multiples of `1 / inverse` as signed bytes.
+    fn quantize(vector: &[f32], inverse: f32, codes: &mut [i8]);
+    /// The squared distance from `vector` to `step * codes`, and the squared length of the latter.
+    fn quantization_error(vector: &[f32], step: f32, codes: &[i8]) -> (f32, f32);
+    /// Tables of rounded partial sums for `scan`; gives their step.
+    fn tables(query: &[f32], most: f32, out: &mut [u8]) -> f32;
+}
+
+/// Where a row's bytes lie in a chunk: the first 32 rows in the even places, which widen to one register of sums.
+pub(crate) fn place_of(row: usize) -> usize {
+    row % 32 * 2 + row / 32
+}
+
+/// A row's three bytes in a chunk: bit `i` of `bits` is the sign of dimension `i`.
+pub(crate) fn pack(bits: u32) -> [u8; 3] {
+    portable::pack(bits)
+}
+
+/// Sums of the table entries that the codes of 64 rows name; reads `ahead` into the cache where it is as long.
+pub(crate) fn scan(path: Path, codes: &[u8], ahead: &[u8], tables: &[u8], sums: &mut [u16; ROWS]) {
+    match path.0 {
+        // SAFETY: a path of this kind exists only where the processor has these instructions.
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512 => unsafe { avx512::scan(codes, ahead, [tables], [sums]) },
+        _ => portable::scan(codes, tables, sums),
+    }
+}
+
+/// [`scan`] for several queries at once.
+pub(crate) fn scan_shared(path: Path, codes: &[u8], tables: [&[u8]; SHARED], sums: [&mut [u16; ROWS]; SHARED]) {
+    match path.0 {
+        // SAFETY: a path of this kind exists only where the processor has these instructions.
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512 => unsafe { avx512::scan(codes, &[], tables, sums) },
+        _ => {
+            for (tables, sums) in tables.into_iter().zip(sums) {
+                portable::scan(codes, tables, sums);
+            }
+        }
+    }
+}
+
+/// Which of 64 rows have a bound of at least `least`: the sum of factors times columns, and of the products.
+pub(crate) fn survivors(path: Path, linear: &[(f32, &[i16; ROWS])], products: &[Product<'_>], least: f32) -> u64 {
+    match path.0 {
+        // SAFETY: a path of this kind exists only where the processor has these instructions.
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512 => unsafe { avx512::survivors(linear, products, least) },
+        _ => portable::survivors(linear, products, least),
+    }
+}
+
+/// A query as signed bytes, -127 to 127, padded to a multiple of 64 with zeros.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ByteQuery {
+    signed: Vec<i8>,
+    biased: Vec<u8>,
+}
+
+impl ByteQuery {
+    pub fn new(signed: Vec<i8>) -> Self {
+        let biased = signed.iter().map(|&code| (i16::from(code) + 128) as u8).collect();
+        Self { signed, biased }
+    }
+
+    /// The inner product with a row of the same length; `sum` is the sum of the row.
+    pub fn dot(&self, path: Path, row: &[i8], sum: i32) -> i32 {
+        match path.0 {
+            // SAFETY: a path of this kind exists only where the processor has these instructions.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { avx512::dot_bytes(row, &self.biased, sum) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { avx2::dot_bytes(row, &self.signed) },
+            Kind::Portable => portable::dot_bytes(row, &self.signed),
+        }
+    }
+}
+
+/// Asks the processor to read `bytes` ahead of their use.
+pub(crate) fn prefetch<T>(bytes: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let length = std::mem::size_of_val(bytes);
+        let start = bytes.as_ptr().cast::<i8>();
+        for at in (0..length).step_by(64) {
+            // SAFETY: the address is within `bytes`, and a prefetch reads nothing that the program sees.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(at)) };
+        }
+    }
+}
