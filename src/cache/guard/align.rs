@@ -31,6 +31,9 @@ fn cost(term: &Term, own: &[Term], others: &[Term]) -> Result<f32, Option<Box<st
     if let Some(opposite) = others.iter().find(|other| is_opposite(&term.key, &other.key)) {
         return Err(Some(opposite.shown.clone()));
     }
+    if others.iter().any(|other| is_misspelt(term, other) || is_misspelt(other, term)) {
+        return Ok(MINOR);
+    }
     let spelled = |other: &&Term| letters(&other.shown) == letters(&term.shown);
     if others.iter().any(|other| spelled(&other)) || is_initials(term, others, own) {
         return Ok(0.0);
@@ -56,6 +59,27 @@ fn likeness(one: &Term, other: &Term) -> Option<f32> {
         return Some(cosine.max(0.9));
     }
     (cosine >= SYNONYM).then_some(cosine)
+}
+
+/// A word that nothing knows, written small, beside a word that is one slip of the pen away.
+fn is_misspelt(unknown: &Term, other: &Term) -> bool {
+    let small = unknown.shown.chars().all(char::is_lowercase);
+    let known = other.kind != TermKind::Name;
+    let (one, other) = (unknown.shown.as_bytes(), other.shown.as_bytes());
+    let near = one.len().abs_diff(other.len()) <= 1 && one.len().min(other.len()) >= 5;
+    unknown.kind == TermKind::Name && small && known && near && is_one_slip(one, other)
+}
+
+/// One letter changed, added, left out, or two neighbours swapped.
+fn is_one_slip(one: &[u8], other: &[u8]) -> bool {
+    let start = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let (one, other) = (&one[start..], &other[start..]);
+    let end = one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
+    match (&one[..one.len() - end], &other[..other.len() - end]) {
+        ([_], [_] | []) | ([], [_]) => true,
+        ([a, b], [c, d]) => a == d && b == c,
+        _ => false,
+    }
 }
 
 fn letters(text: &str) -> String {

@@ -12,7 +12,8 @@ pub(super) fn compare(asked: &Signature, stored: &Signature) -> Verdict {
         .or_else(|| facts(asked, stored))
         .or_else(|| frames(asked, stored))
         .or_else(|| negation(asked, stored))
-        .or_else(|| order(asked, stored));
+        .or_else(|| order(asked, stored))
+        .or_else(|| ends(asked, stored));
     match differs {
         Some(reason) => Verdict::Blocked { reason },
         None => match align::align(&asked.terms, &stored.terms) {
@@ -97,4 +98,15 @@ fn order(asked: &Signature, stored: &Signature) -> Option<String> {
         list
     };
     (sorted(one) == sorted(other)).then(|| format!("order: {} differs from {}", one.join(" → "), other.join(" → ")))
+}
+
+/// "from savings to current" against "from current to savings": the same things, the other way round.
+fn ends(asked: &Signature, stored: &Signature) -> Option<String> {
+    let says = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key);
+    let turned = asked.ends.iter().zip(&stored.ends).find_map(|(one, other)| {
+        let (one, other) = (one.as_deref()?, other.as_deref()?);
+        (one != other && says(asked, other) && says(stored, one)).then_some((one, other))
+    });
+    let shown = |key: &str| key.trim_start_matches('=').to_owned();
+    turned.map(|(one, other)| format!("direction: “{}” differs from “{}”", shown(one), shown(other)))
 }

@@ -8,7 +8,7 @@ use crate::embed::WordVectors;
 use std::sync::Arc;
 
 /// A slot or a concept, and a concept that goes without saying beside it.
-const IMPLIED: [(&str, &str); 7] = [
+const IMPLIED: [(&str, &str); 13] = [
     ("scope", "emissions"),
     ("chemical", "emissions"),
     ("code", "disclose"),
@@ -16,13 +16,19 @@ const IMPLIED: [(&str, &str); 7] = [
     ("progress", "target"),
     ("percentage", "progress"),
     ("net zero", "target"),
+    ("net zero", "progress"),
+    ("risk", "impact"),
+    ("injury", "occupational"),
+    ("fine", "pay"),
+    ("transition plan", "climate"),
+    ("fine", "breach"),
 ];
 
 /// A question in the middle of being taken apart.
 pub(super) struct Reading<'a> {
     pub(super) tokens: Vec<Token<'a>>,
     pub(super) lexicon: &'a Lexicon,
-    pub(super) language: Language,
+    pub(super) language: Option<Language>,
     taken: Vec<bool>,
     facts: Vec<Fact>,
     /// Where a value or name stands, for the order of "from … to".
@@ -40,7 +46,7 @@ pub(super) fn read(question: &str, lexicon: &Lexicon, vectors: Option<&dyn WordV
     let mut reading = Reading {
         tokens,
         lexicon,
-        language: detected.unwrap_or(Language::English),
+        language: detected,
         taken,
         facts: Vec::new(),
         anchors: Vec::new(),
@@ -93,7 +99,8 @@ impl Reading<'_> {
     fn negate(&mut self) {
         for at in 0..self.tokens.len() {
             let token = &self.tokens[at];
-            let mut negates = token.stem.ends_with(" not") || self.lexicon.is_negation(&token.stem, self.language);
+            let mut negates = token.stem.ends_with(" not")
+                || self.lexicon.is_negation(&token.stem, self.language.unwrap_or(Language::English));
             let next = self.lower(Some(at + 1));
             // "not only" asserts, "no. 5" numbers, and "no" is an article in Portuguese.
             negates &= !(matches!(next, "only" | "just")
@@ -117,6 +124,10 @@ impl Reading<'_> {
     }
 
     fn phrase(&mut self, at: usize) -> Option<usize> {
+        if self.is_free(at) && self.is_foreign_light(at) {
+            self.take(at, 1);
+            return Some(1);
+        }
         let reach = at..self.tokens.len().min(at + Lexicon::LONGEST);
         let free =
             reach.take_while(|&next| self.is_free(next) && (next == at || !self.tokens[next - 1].possessive)).count();
@@ -166,6 +177,16 @@ impl Reading<'_> {
         Some(count)
     }
 
+    /// A small word of another language than English: of the question's, or of any where that is open.
+    fn is_foreign_light(&self, at: usize) -> bool {
+        let token = &self.tokens[at];
+        match self.language {
+            Some(Language::English) => false,
+            Some(language) => self.lexicon.is_light(&token.stem, language),
+            None => !token.is_acronym() && !self.lexicon.languages(&token.stem).is_empty(),
+        }
+    }
+
     /// A small word that is written as a name: "US" is no "us", "IT" no "it".
     fn is_named(&self, at: usize) -> bool {
         let token = &self.tokens[at];
@@ -177,7 +198,7 @@ impl Reading<'_> {
     /// Whether an amount follows, and not a year.
     fn bounds(&self, at: usize) -> bool {
         let places = self.facts_at(at);
-        places.contains(&"number") || places.contains(&"percentage")
+        ["number", "percentage", "unit"].iter().any(|slot| places.contains(slot))
     }
 
     /// The slots that were read from the token there.
@@ -202,6 +223,29 @@ impl Reading<'_> {
         }
     }
 
+    /// Slots that say the same in another way: the last day of December is the year's end, two units make an intensity.
+    fn simplify(&mut self) {
+        let has = |slot: &str, value: &str| self.facts.iter().any(|fact| &*fact.slot == slot && &*fact.value == value);
+        if has("day", "31") && has("month", "December") && self.facts.iter().any(|fact| &*fact.slot == "year") {
+            self.facts.retain(|fact| !matches!(&*fact.slot, "day" | "month"));
+        }
+        if self.facts.iter().filter(|fact| &*fact.slot == "unit").count() > 1 {
+            self.facts.retain(|fact| &*fact.value != "intensity");
+        }
+    }
+
+    /// Where a movement goes: what stands after "to", and what stands after "from".
+    fn ends(&self) -> [Option<Box<str>>; 2] {
+        let terms = self.terms.iter().map(|(at, term)| (*at, term.key.clone()));
+        let mut things: Vec<_> = self.anchors.iter().cloned().chain(terms).collect();
+        things.sort();
+        let after = |words: &[&str]| {
+            let mark = self.tokens.iter().rposition(|token| words.contains(&token.lower.as_str()))?;
+            things.iter().find(|(at, _)| *at > mark).map(|(_, key)| key.clone())
+        };
+        [after(&["to", "into", "nach", "zu"]), after(&["from", "von", "aus"])]
+    }
+
     fn order(&self) -> Vec<Box<str>> {
         let mut anchors = self.anchors.clone();
         anchors.sort();
@@ -221,6 +265,7 @@ impl Reading<'_> {
 
     fn finish(mut self, language: Option<Language>) -> Signature {
         let ordered = self.order();
+        let ends = self.ends();
         self.terms.sort_by_key(|(at, _)| *at);
         for negation in &self.negations {
             if let Some((_, head)) = self.terms.iter_mut().find(|(at, _)| at > negation) {
@@ -228,13 +273,14 @@ impl Reading<'_> {
             }
         }
         self.imply();
+        self.simplify();
         self.facts.sort();
         self.facts.dedup();
         self.frames.sort();
         self.frames.dedup();
         let negations = self.negations.len();
         let terms = self.terms.into_iter().map(|(_, term)| term).collect();
-        Signature { facts: self.facts, terms, language, frames: self.frames, negations, ordered, text: None }
+        Signature { facts: self.facts, terms, language, frames: self.frames, negations, ordered, ends, text: None }
     }
 }
 

@@ -37,12 +37,6 @@ pub(super) fn words(reading: &mut Reading<'_>, vectors: Option<&dyn WordVectors>
             shown = format!("{shown}-{}", next.text);
             count = 2;
         }
-        let language = reading.language;
-        if language != Language::English && count == 1 && reading.lexicon.is_light(&token.stem, language) {
-            reading.take(at, 1);
-            at += 1;
-            continue;
-        }
         let kind = kind(reading, at, capitals_tell, vectors);
         let kind = if number::ordinal(&token.lower).is_some() { TermKind::Name } else { kind };
         let vector = match kind {
@@ -62,7 +56,7 @@ fn capitals_tell(reading: &Reading<'_>) -> bool {
     let known = |stem: &str| matches!(reading.lexicon.meaning(stem), Some(Meaning::Light | Meaning::Minor(_)));
     // Small words give a title away: names are seldom made of them.
     let shouted = inside().filter(|token| token.is_capital() && !token.is_acronym() && known(&token.stem)).count();
-    reading.language != Language::German && shouted < 2
+    reading.language != Some(Language::German) && shouted < 2
 }
 
 fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&dyn WordVectors>) -> TermKind {

@@ -34,7 +34,9 @@ fn fraction(reading: &mut Reading<'_>, at: usize) -> Option<usize> {
         reading.take(at, 1);
         return Some(1);
     }
-    let over = number::word(&token.lower).or_else(|| (token.lower == "a").then_some(1))?;
+    // "a third of", but not "a third party".
+    let single = matches!(token.lower.as_str(), "a" | "one") && reading.lower(Some(at + 2)) == "of";
+    let over = number::word(&token.lower).filter(|over| *over > 1).or(single.then_some(1))?;
     let below = number::fraction(&reading.free(at + 1)?.lower)?;
     reading.fact(at, "number", format!("{over}/{below}"));
     reading.take(at, 2);

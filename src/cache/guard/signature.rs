@@ -15,6 +15,8 @@ pub struct Signature {
     pub(super) negations: usize,
     /// What stands on the two sides of "from … to" or "than", in the order written.
     pub(super) ordered: Vec<Box<str>>,
+    /// What stands after "to" and after "from".
+    pub(super) ends: [Option<Box<str>>; 2],
     /// The question itself, kept where the user's own check wants it.
     pub(super) text: Option<Box<str>>,
 }
