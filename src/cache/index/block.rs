@@ -1,8 +1,7 @@
 //! 64 rows: as they are, as whole numbers, and as signs.
 
 use super::encoder::{Encoder, Layout, Prepared};
-use crate::cache::kernel::{self, CHUNK_BYTES, CHUNK_DIMENSIONS, Path, ROWS};
-use std::sync::atomic::AtomicU64;
+use crate::cache::kernel::{self, CHUNK_DIMENSIONS, CHUNK_LINES, Line, Path, ROWS};
 
 /// Weight of the second plane: the levels 0.4528 and 1.510 of the best 2-bit quantizer of a normal variable
 /// (Max 1960) are `1 - RATIO` and `1 + RATIO` times 0.9814.
@@ -14,23 +13,12 @@ pub(super) const ONE: f32 = 32_767.0;
 /// What 1 is in the column `pair`, which reaches 2.2.
 pub(super) const PAIR_ONE: f32 = 8_192.0;
 
-/// Rows that do not change, but for which of them still count.
+/// 64 rows encoded, on their way into a shelf.
 #[derive(Debug)]
-pub(super) struct Block {
-    pub ids: [u64; ROWS],
-    /// A bit for each row that is not removed.
-    pub alive: AtomicU64,
-    pub rows: Box<[f32]>,
-    pub bytes: Bytes,
-    /// Present where the path looks up tables fast.
-    pub planes: Option<Box<Planes>>,
-}
-
-/// Rows as multiples of their own step.
-#[derive(Debug)]
-pub(super) struct Bytes {
-    pub codes: Box<[i8]>,
+pub(super) struct Encoded {
+    pub codes: Vec<i8>,
     pub figures: [Figures; ROWS],
+    pub planes: Option<Planes>,
 }
 
 /// What the bound of one row needs: docs/cache.md derives it.
@@ -49,28 +37,46 @@ pub(super) struct Figures {
 /// Rows as signs: the first plane, in two parts, says the sign, the second whether the size is above the boundary.
 #[derive(Debug)]
 pub(super) struct Planes {
-    pub signs: [Box<[u8]>; 2],
-    pub sizes: [Box<[u8]>; 2],
+    pub signs: [Vec<Line>; 2],
+    pub sizes: [Vec<Line>; 2],
+    pub first: First,
+    pub rest: Rest,
+}
+
+/// Figures of 64 rows for the first look.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct First {
     /// Along the common mean.
+    pub mean: [i16; ROWS],
+    /// Along the signs of the first part.
     pub along: [i16; ROWS],
-    /// Along the signs of each part.
-    pub part: [[i16; ROWS]; 2],
     /// Across them: the length of what is left.
-    pub across: [[i16; ROWS]; 2],
+    pub across: [i16; ROWS],
     /// The length of the second part.
-    pub second: [i16; ROWS],
+    pub open: [i16; ROWS],
+}
+
+/// Figures of 64 rows for the later looks.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Rest {
+    /// Along the signs of the second part.
+    pub along: [i16; ROWS],
+    /// Across them.
+    pub across: [i16; ROWS],
     /// Along both planes, over their squared length.
     pub pair: [i16; ROWS],
     /// Across both planes.
     pub pair_across: [i16; ROWS],
 }
 
-/// Takes 64 rows of unit length, one behind the other.
-pub(super) fn encode(encoder: &Encoder, ids: [u64; ROWS], rows: Box<[f32]>, with_planes: bool) -> Block {
+/// Encodes up to 64 rows of unit length, one behind the other.
+pub(super) fn encode(encoder: &Encoder, rows: &[f32], with_planes: bool) -> Encoded {
     let layout = encoder.layout;
-    let mut codes = vec![0_i8; ROWS * layout.stride].into_boxed_slice();
+    let mut codes = vec![0_i8; ROWS * layout.stride];
     let mut figures = [Figures::default(); ROWS];
-    let mut planes = with_planes.then(|| Box::new(Planes::new(&layout)));
+    let mut planes = with_planes.then(|| Planes::new(&layout));
     let mut prepared = Prepared::default();
     for (place, unit) in rows.chunks_exact(layout.dimension).enumerate() {
         encoder.prepare(unit, &mut prepared);
@@ -80,12 +86,12 @@ pub(super) fn encode(encoder: &Encoder, ids: [u64; ROWS], rows: Box<[f32]>, with
             planes.put(encoder.path, &layout, place, &prepared);
         }
     }
-    Block { ids, alive: AtomicU64::new(u64::MAX), rows, bytes: Bytes { codes, figures }, planes }
+    Encoded { codes, figures, planes }
 }
 
 /// Writes a vector as whole numbers of its own step.
 pub(super) fn quantize(path: Path, along: f32, rest: &[f32], codes: &mut [i8]) -> Figures {
-    let largest = rest.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+    let largest = kernel::largest(path, rest);
     if largest < f32::MIN_POSITIVE * 256.0 {
         return Figures { along, ..Figures::default() };
     }
@@ -98,41 +104,34 @@ pub(super) fn quantize(path: Path, along: f32, rest: &[f32], codes: &mut [i8]) -
 
 impl Planes {
     fn new(layout: &Layout) -> Self {
-        let plane = || {
-            let sizes = [layout.first_chunks, layout.chunks - layout.first_chunks];
-            sizes.map(|chunks| vec![0_u8; chunks * CHUNK_BYTES].into_boxed_slice())
-        };
+        let plane = || layout.lines().map(|lines| vec![Line::default(); lines]);
+        let none = [0; ROWS];
         Self {
             signs: plane(),
             sizes: plane(),
-            along: [0; ROWS],
-            part: [[0; ROWS]; 2],
-            across: [[0; ROWS]; 2],
-            second: [0; ROWS],
-            pair: [0; ROWS],
-            pair_across: [0; ROWS],
+            first: First { mean: none, along: none, across: none, open: none },
+            rest: Rest { along: none, across: none, pair: none, pair_across: none },
         }
     }
 
     fn put(&mut self, path: Path, layout: &Layout, place: usize, prepared: &Prepared) {
         let rest = &prepared.rest;
         let (first, second) = rest[..layout.dimension].split_at(layout.first());
-        self.along[place] = (prepared.along * ONE).clamp(-ONE, ONE).round() as i16;
-        let mut squares = [0.0; 2];
-        for (part, vector) in [first, second].into_iter().enumerate() {
-            squares[part] = kernel::dot(path, vector, vector);
-            let sum = kernel::absolute_sum(path, vector);
-            let along_signs = sum / (vector.len().max(1) as f32).sqrt();
-            self.part[part][place] = (along_signs * ONE).min(ONE).round() as i16;
-            self.across[part][place] = upper(squares[part] - along_signs * along_signs);
-        }
-        self.second[place] = upper(squares[1]);
-
+        let squares = [first, second].map(|vector| kernel::dot(path, vector, vector));
+        let along =
+            [first, second].map(|vector| kernel::absolute_sum(path, vector) / (vector.len().max(1) as f32).sqrt());
         let square = squares[0] + squares[1];
         let boundary = BOUNDARY * (square / layout.dimension as f32).sqrt();
         let (along_pair, length) = self.pack(layout, place, rest, boundary);
-        self.pair[place] = (along_pair / length * (layout.dimension as f32).sqrt() * PAIR_ONE).round() as i16;
-        self.pair_across[place] = upper(square - along_pair * along_pair / length);
+
+        self.first.mean[place] = nearest(prepared.along, ONE);
+        self.first.along[place] = nearest(along[0], ONE);
+        self.first.across[place] = upper(squares[0] - along[0] * along[0]);
+        self.first.open[place] = upper(squares[1]);
+        self.rest.along[place] = nearest(along[1], ONE);
+        self.rest.across[place] = upper(squares[1] - along[1] * along[1]);
+        self.rest.pair[place] = nearest(along_pair / length * (layout.dimension as f32).sqrt(), PAIR_ONE);
+        self.rest.pair_across[place] = upper(square - along_pair * along_pair / length);
     }
 
     /// Writes the bits; gives the inner product of the vector with its code, and the code's squared length.
@@ -150,14 +149,14 @@ impl Planes {
             let real = layout.dimension - (chunk * CHUNK_DIMENSIONS).min(layout.dimension);
             count += (above & low_bits(real)).count_ones();
             let (part, at) = match chunk.checked_sub(layout.first_chunks) {
-                None => (0, chunk * CHUNK_BYTES),
-                Some(after) => (1, after * CHUNK_BYTES),
+                None => (0, chunk * CHUNK_LINES),
+                Some(after) => (1, after * CHUNK_LINES),
             };
             // The second plane holds the sign times the size, so that one table serves both.
             let pairs = [(&mut self.signs[part], signs), (&mut self.sizes[part], !(signs ^ above))];
             for (plane, bits) in pairs {
                 for (byte, packed) in kernel::pack(bits).into_iter().enumerate() {
-                    plane[at + byte * ROWS + kernel::place_of(place)] = packed;
+                    plane[at + byte].0[kernel::place_of(place)] = packed;
                 }
             }
         }
@@ -165,6 +164,10 @@ impl Planes {
         let length = count as f32 * (1.0 + RATIO).powi(2) + few * (1.0 - RATIO).powi(2);
         (small * (1.0 - RATIO) + large * (1.0 + RATIO), length)
     }
+}
+
+fn nearest(figure: f32, one: f32) -> i16 {
+    (figure * one).round().clamp(-ONE, ONE) as i16
 }
 
 /// The root of a square, rounded up to what a column holds.

@@ -46,6 +46,11 @@ impl Layout {
         Self { dimension, chunks, first_chunks, stride: dimension.next_multiple_of(64) }
     }
 
+    /// Lines of a plane of 64 rows, in the first look and after it.
+    pub fn lines(&self) -> [usize; 2] {
+        [self.first_chunks, self.chunks - self.first_chunks].map(|chunks| chunks * kernel::CHUNK_LINES)
+    }
+
     /// Dimensions in the first look.
     pub fn first(&self) -> usize {
         (self.first_chunks * kernel::CHUNK_DIMENSIONS).min(self.dimension)

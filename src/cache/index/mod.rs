@@ -1,6 +1,6 @@
 //! Vectors of one partition, and the exact search among them.
 //!
-//! Rows arrive in a tail of fewer than 64, which is searched by brute force; full, it becomes a [`Block`], which never
+//! Rows arrive in a tail of fewer than 64, which is searched by brute force; full, it becomes a block, which never
 //! changes but for its removed rows. A generation is what its blocks were encoded with; when the rows' mean has moved,
 //! or too many rows are gone, a new generation takes the place of the old one, which whoever searches it keeps.
 //! Readers share a lock with a writer for the copy of one row or of a pointer only.
@@ -18,7 +18,7 @@ pub(crate) use search::Candidates;
 
 use crate::cache::kernel::{Path, ROWS};
 use crate::cache::key::DigestState;
-use block::Block;
+use block::Encoded;
 use blocks::Blocks;
 use encoder::Encoder;
 use parking_lot::{Mutex, RwLock};
@@ -27,7 +27,7 @@ use search::Scored;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// Between one look at the mean and the next the rows grow by this factor.
 const GROWTH: usize = 8;
@@ -78,7 +78,7 @@ struct Snapshot {
 
 impl Generation {
     fn new(encoder: Encoder, with_planes: bool) -> Self {
-        Self { encoder, with_planes, blocks: Blocks::new(), tail: RwLock::default() }
+        Self { blocks: Blocks::new(encoder.layout, with_planes), encoder, with_planes, tail: RwLock::default() }
     }
 
     /// Scores the tail, and counts the blocks: together, so that no row is between them.
@@ -94,8 +94,8 @@ impl Generation {
         Snapshot { tail: queries.iter().map(score).collect(), blocks: self.blocks.len() }
     }
 
-    fn encode(&self, ids: [u64; ROWS], rows: Box<[f32]>) -> Block {
-        block::encode(&self.encoder, ids, rows, self.with_planes)
+    fn encode(&self, rows: &[f32]) -> Encoded {
+        block::encode(&self.encoder, rows, self.with_planes)
     }
 }
 
@@ -142,7 +142,7 @@ impl Index {
             let taken = &ids[at..at + take];
             at += take;
             match taken.first_chunk() {
-                Some(&ids) => self.append(writer, &generation, ids, rows),
+                Some(&ids) => self.append(writer, &generation, ids, &rows),
                 None => self.extend_tail(writer, &generation, taken, &rows),
             }
             self.length.store(writer.places.len(), Release);
@@ -175,16 +175,15 @@ impl Index {
         let full = tail.ids.first_chunk().copied().map(|ids| (ids, tail.rows.clone()));
         drop(tail);
         if let Some((ids, rows)) = full {
-            self.append(writer, generation, ids, rows);
+            self.append(writer, generation, ids, &rows);
         }
     }
 
     /// Makes a block of 64 rows; those of the tail are searched there until it is ready.
-    fn append(&self, writer: &mut Writer, generation: &Arc<Generation>, ids: [u64; ROWS], rows: Vec<f32>) {
-        let block = generation.encode(ids, rows.into_boxed_slice());
+    fn append(&self, writer: &mut Writer, generation: &Arc<Generation>, ids: [u64; ROWS], rows: &[f32]) {
+        let encoded = generation.encode(rows);
         let mut tail = generation.tail.write();
-        block.alive.fetch_and(!tail.removed, AcqRel);
-        generation.blocks.push(block);
+        generation.blocks.push(ids, rows, &encoded, !tail.removed);
         *tail = Tail::default();
         drop(tail);
         if generation.blocks.len() >= writer.next_look {
@@ -205,9 +204,7 @@ impl Index {
         let (block, bit) = (place as usize / ROWS, 1_u64 << (place as usize % ROWS));
         let generation = self.current.read().clone();
         match generation.blocks.get(block) {
-            Some(block) => {
-                block.alive.fetch_and(!bit, AcqRel);
-            }
+            Some(block) => block.remove(bit),
             None => generation.tail.write().removed |= bit,
         }
         writer.removed += 1;
@@ -235,7 +232,7 @@ impl Index {
             let rows: Vec<f32> = (0..group.len()).flat_map(|i| row(start * ROWS + i).unwrap_or(&[])).copied().collect();
             let ids: Vec<u64> = group.iter().map(|&(_, id)| id).collect();
             match ids.first_chunk() {
-                Some(&ids) => new.blocks.push(new.encode(ids, rows.into_boxed_slice())),
+                Some(&ids) => new.blocks.push(ids, &rows, &new.encode(&rows), u64::MAX),
                 None => *new.tail.write() = Tail { ids, rows, removed: 0 },
             }
         }
@@ -259,8 +256,6 @@ impl Index {
 
 impl Generation {
     fn row(&self, place: usize) -> Option<&[f32]> {
-        let dimension = self.encoder.layout.dimension;
-        let at = place % ROWS * dimension;
-        self.blocks.get(place / ROWS)?.rows.get(at..at + dimension)
+        Some(self.blocks.get(place / ROWS)?.row(place % ROWS))
     }
 }

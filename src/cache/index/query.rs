@@ -1,8 +1,9 @@
 //! A question as the codes see it, and the bounds on how near a row can be.
 
-use super::block::{Block, Figures, ONE, PAIR_ONE, Planes, RATIO, quantize};
+use super::block::{Figures, ONE, PAIR_ONE, RATIO, quantize};
+use super::blocks::Block;
 use super::encoder::{Encoder, Prepared};
-use crate::cache::kernel::{self, ByteQuery, ENTRIES, Path, Product, ROWS};
+use crate::cache::kernel::{self, ByteQuery, Line, Path, Product, ROWS};
 
 /// What rounding can hide in the bound by planes: 16-bit columns, and f32 arithmetic (docs/cache.md).
 const PLANE_SLACK: f32 = 4e-4;
@@ -25,7 +26,7 @@ pub(super) struct Query<'a> {
 
 /// One part of the dimensions: its tables, and how a sum of entries becomes an inner product with signs.
 struct Part {
-    tables: Vec<u8>,
+    tables: Vec<Line>,
     length: f32,
     root: f32,
     step: f32,
@@ -57,57 +58,59 @@ impl<'a> Query<'a> {
         }
     }
 
-    pub fn first_tables(&self) -> &[u8] {
+    pub fn first_tables(&self) -> &[Line] {
         self.parts.as_ref().map_or(&[], |parts| &parts[0].tables)
     }
 
     /// The rows of a block that may reach `least`, by their signs: a bit for each.
-    pub fn sift(&self, block: &Block, ahead: Option<&Block>, alive: u64, least: f32) -> u64 {
-        let (Some(parts), Some(planes)) = (&self.parts, &block.planes) else { return alive };
-        let ahead: &[u8] = ahead.and_then(|block| block.planes.as_ref()).map_or(&[], |planes| &planes.signs[0]);
+    pub fn sift(&self, block: Block<'_>, ahead: Option<Block<'_>>, alive: u64, least: f32) -> u64 {
+        let ahead = ahead.map_or(&[][..], |block| block.signs(0));
         let mut sums = [0; ROWS];
-        kernel::scan(self.path, &planes.signs[0], ahead, &parts[0].tables, &mut sums);
-        self.sift_on(planes, alive, &sums, least)
+        kernel::scan(self.path, block.signs(0), ahead, self.first_tables(), &mut sums);
+        self.sift_on(block, alive, &sums, least)
     }
 
     /// The same, with the sums of the first part at hand.
-    pub fn sift_on(&self, planes: &Planes, alive: u64, first: &[u16; ROWS], least: f32) -> u64 {
-        let Some(parts) = &self.parts else { return alive };
+    pub fn sift_on(&self, block: Block<'_>, alive: u64, sums_first: &[u16; ROWS], least: f32) -> u64 {
+        let (Some(parts), Some(first), Some(rest)) = (&self.parts, block.first(), block.rest()) else { return alive };
         let least = least - PLANE_SLACK;
-        let along = (self.figures.along / ONE, &planes.along);
-        let signs = |part: usize, sums| Product {
+        let mean = (self.figures.along / ONE, &first.mean);
+        let signs = |part: usize, sums, column| Product {
             sums,
             slope: parts[part].step / parts[part].root / ONE,
             offset: parts[part].offset / parts[part].root / ONE,
-            column: &planes.part[part],
+            column,
         };
-        let across = |part: usize| (parts[part].length / ONE, &planes.across[part]);
-
-        let open = (parts[1].length / ONE, &planes.second);
-        let mut left = alive & kernel::survivors(self.path, &[along, across(0), open], &[signs(0, first)], least);
-        if left == 0 || parts[1].tables.is_empty() && left.count_ones() < FEW {
-            return left;
+        let lengths = [parts[0].length / ONE, parts[1].length / ONE];
+        let first_signs = signs(0, sums_first, &first.along);
+        let first_across = (lengths[0], &first.across);
+        let linear = [mean, first_across, (lengths[1], &first.open)];
+        let mut left = alive & kernel::survivors(self.path, &linear, &[first_signs], least);
+        if left == 0 {
+            return 0;
         }
         let mut second = [0; ROWS];
-        kernel::scan(self.path, &planes.signs[1], &[], &parts[1].tables, &mut second);
-        let both = [signs(0, first), signs(1, &second)];
-        left &= kernel::survivors(self.path, &[along, across(0), across(1)], &both, least);
+        kernel::scan(self.path, block.signs(1), &[], &parts[1].tables, &mut second);
+        let linear = [mean, first_across, (lengths[1], &rest.across)];
+        let both = [first_signs, signs(1, &second, &rest.along)];
+        left &= kernel::survivors(self.path, &linear, &both, least);
         if left.count_ones() < FEW {
             return left;
         }
         let mut sizes = [[0; ROWS]; 2];
         for (part, sums) in sizes.iter_mut().enumerate() {
-            kernel::scan(self.path, &planes.sizes[part], &[], &parts[part].tables, sums);
+            kernel::scan(self.path, block.sizes(part), &[], &parts[part].tables, sums);
         }
         let scale = (PAIR_ONE * self.dimension.sqrt()).recip();
         let pair = |part: usize, sums, weight: f32| Product {
             sums,
             slope: parts[part].step * weight * scale,
             offset: parts[part].offset * weight * scale,
-            column: &planes.pair,
+            column: &rest.pair,
         };
-        let four = [pair(0, first, 1.0), pair(1, &second, 1.0), pair(0, &sizes[0], RATIO), pair(1, &sizes[1], RATIO)];
-        left & kernel::survivors(self.path, &[along, (self.length / ONE, &planes.pair_across)], &four, least)
+        let four =
+            [pair(0, sums_first, 1.0), pair(1, &second, 1.0), pair(0, &sizes[0], RATIO), pair(1, &sizes[1], RATIO)];
+        left & kernel::survivors(self.path, &[mean, (self.length / ONE, &rest.pair_across)], &four, least)
     }
 
     /// No row's similarity is above this, by its bytes.
@@ -131,7 +134,7 @@ impl Part {
         let groups = vector.len() / kernel::GROUP;
         // Sixteen bits must hold the sum of one entry of each table.
         let most = (usize::from(u16::MAX) / groups.max(1)).min(127) as f32;
-        let mut tables = vec![0; groups * ENTRIES];
+        let mut tables = vec![Line::default(); groups];
         let step = kernel::tables(path, vector, most, &mut tables);
         let hidden = groups as f32 * step * 0.5 * 1.001;
         Self {

@@ -6,7 +6,6 @@ use crate::cache::kernel::{self, ROWS, SHARED};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Acquire;
 
 /// How many rows ahead the bytes are fetched.
 const AHEAD: usize = 6;
@@ -57,11 +56,9 @@ impl Iterator for Candidates {
             self.pending.pop();
             let (block, place) = (row as usize / ROWS, row as usize % ROWS);
             let Some(block) = self.generation.blocks.get(block) else { continue };
-            let dimension = self.unit.len();
-            let vector = &block.rows[place * dimension..(place + 1) * dimension];
-            let score = kernel::dot(self.generation.encoder.path, &self.unit, vector);
+            let score = kernel::dot(self.generation.encoder.path, &self.unit, block.row(place));
             if score >= self.threshold {
-                self.scored.push(Scored { score, id: block.ids[place] });
+                self.scored.push(Scored { score, id: block.id(place) });
             }
         }
         self.scored.pop().map(|best| (best.id, best.score))
@@ -116,24 +113,24 @@ pub(super) fn search(generation: &Arc<Generation>, units: &[&[f32]], threshold: 
 }
 
 fn scan(generation: &Generation, snapshot: &Snapshot, all: &mut [Progress<'_>], threshold: f32) {
-    for (place, block) in generation.blocks.iter(snapshot.blocks).enumerate() {
-        let alive = block.alive.load(Acquire);
+    for place in 0..snapshot.blocks {
+        let Some(block) = generation.blocks.get(place) else { continue };
+        let alive = block.alive();
         if alive == 0 {
             continue;
         }
         let mut groups = all.chunks_exact_mut(SHARED);
         for group in groups.by_ref() {
-            match &block.planes {
-                Some(planes) if group.iter().all(Progress::wants_planes) => {
-                    let mut sums = [[0; ROWS]; SHARED];
-                    let tables = std::array::from_fn(|q| group[q].query.first_tables());
-                    kernel::scan_shared(generation.encoder.path, &planes.signs[0], tables, sums.each_mut());
-                    for (progress, sums) in group.iter_mut().zip(&sums) {
-                        let left = progress.query.sift_on(planes, alive, sums, threshold);
-                        progress.take(place, alive, left);
-                    }
-                }
-                _ => group.iter_mut().for_each(|progress| progress.take(place, alive, alive)),
+            if !group.iter().all(Progress::wants_planes) {
+                group.iter_mut().for_each(|progress| progress.take(place, alive, alive));
+                continue;
+            }
+            let mut sums = [[0; ROWS]; SHARED];
+            let tables = std::array::from_fn(|q| group[q].query.first_tables());
+            kernel::scan_shared(generation.encoder.path, block.signs(0), tables, sums.each_mut());
+            for (progress, sums) in group.iter_mut().zip(&sums) {
+                let left = progress.query.sift_on(block, alive, sums, threshold);
+                progress.take(place, alive, left);
             }
         }
         for progress in groups.into_remainder() {
@@ -150,19 +147,17 @@ fn scan(generation: &Generation, snapshot: &Snapshot, all: &mut [Progress<'_>], 
 
 /// The survivors whose bytes do not keep them below the threshold, least bound first.
 fn bounded(generation: &Generation, progress: &Progress<'_>, threshold: f32) -> Vec<(f32, u32)> {
-    let stride = generation.encoder.layout.stride;
-    let codes_of = |row: u32| {
-        let block = generation.blocks.get(row as usize / ROWS)?;
-        let place = row as usize % ROWS;
-        Some((block, place, &block.bytes.codes[place * stride..(place + 1) * stride]))
-    };
+    let block_of = |row: u32| generation.blocks.get(row as usize / ROWS);
     let mut pending = Vec::new();
     for (i, &row) in progress.survivors.iter().enumerate() {
-        if let Some((_, _, codes)) = progress.survivors.get(i + AHEAD).and_then(|&later| codes_of(later)) {
-            kernel::prefetch(codes);
+        if let Some(&later) = progress.survivors.get(i + AHEAD)
+            && let Some(block) = block_of(later)
+        {
+            kernel::prefetch(block.codes(later as usize % ROWS));
         }
-        if let Some((block, place, codes)) = codes_of(row) {
-            let bound = progress.query.bound(&block.bytes.figures[place], codes);
+        if let Some(block) = block_of(row) {
+            let place = row as usize % ROWS;
+            let bound = progress.query.bound(&block.figures(place), block.codes(place));
             if bound >= threshold {
                 pending.push((bound, row));
             }

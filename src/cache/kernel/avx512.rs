@@ -1,6 +1,6 @@
 //! The paths that need their own instructions on processors with AVX-512 VBMI and VNNI (Ice Lake, Zen 4, and later).
 
-use super::{CHUNK_BYTES, ENTRIES, Product, ROWS};
+use super::{CHUNK_LINES, Line, Product, ROWS};
 use std::arch::x86_64::*;
 
 /// Two tables' entries fit a byte: each is at most 127.
@@ -12,49 +12,37 @@ fn widen(all: &mut __m512i, odd: &mut __m512i, pair: __m512i) {
     *odd = _mm512_add_epi16(*odd, _mm512_srli_epi16::<8>(pair));
 }
 
-/// [`super::portable::scan`] for `Q` queries, whose tables lie `stride` bytes apart; what the codes say is read and taken apart once.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn load(line: &Line) -> __m512i {
+    // SAFETY: 64 bytes are read from an array of 64, which is aligned to 64.
+    unsafe { _mm512_load_si512((&raw const line.0).cast()) }
+}
+
+/// [`super::portable::scan`] for `Q` queries; what the codes say is read and taken apart once.
 ///
-/// Each index of six bits picks one of 64 bytes: one `vpermb` looks up 64 rows.
+/// Each index of six bits picks one of 64 bytes: one `vpermb`, which looks at no other bits, looks up 64 rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
-pub(super) fn scan<const Q: usize>(codes: &[u8], ahead: &[u8], tables: [&[u8]; Q], sums: [&mut [u16; ROWS]; Q]) {
-    let chunks = codes.len() / CHUNK_BYTES;
-    assert!(codes.len() == chunks * CHUNK_BYTES && tables.iter().all(|table| table.len() == chunks * 4 * ENTRIES));
-    let ahead = if ahead.len() == codes.len() { ahead } else { codes };
+pub(super) fn scan<const Q: usize>(codes: &[Line], ahead: &[Line], tables: [&[Line]; Q], sums: [&mut [u16; ROWS]; Q]) {
+    let chunks = codes.as_chunks::<CHUNK_LINES>().0;
+    let ahead = if ahead.len() == codes.len() { ahead } else { codes }.as_chunks::<CHUNK_LINES>().0;
+    let tables = tables.map(|tables| &tables.as_chunks::<4>().0[..chunks.len()]);
     let high = _mm512_set1_epi8(0x30);
     let middle = _mm512_set1_epi8(0x3C);
     let mut all = [_mm512_setzero_si512(); Q];
     let mut odd = [_mm512_setzero_si512(); Q];
-    for chunk in 0..chunks {
-        let at = chunk * CHUNK_BYTES;
-        // SAFETY: at + 3 * 64 is within `codes` and `ahead`, which have the same length; a prefetch reads nothing.
-        let (a, b, c) = unsafe {
-            let from = codes.as_ptr().add(at);
-            let next = ahead.as_ptr().add(at).cast::<i8>();
-            _mm_prefetch::<_MM_HINT_T0>(next);
-            _mm_prefetch::<_MM_HINT_T0>(next.add(64));
-            _mm_prefetch::<_MM_HINT_T0>(next.add(128));
-            (
-                _mm512_loadu_si512(from.cast()),
-                _mm512_loadu_si512(from.add(64).cast()),
-                _mm512_loadu_si512(from.add(128).cast()),
-            )
-        };
+    for (i, (chunk, next)) in chunks.iter().zip(ahead).enumerate() {
+        for line in next {
+            _mm_prefetch::<_MM_HINT_T0>((&raw const line.0).cast());
+        }
+        let [a, b, c] = [load(&chunk[0]), load(&chunk[1]), load(&chunk[2])];
         // The fourth index is in the two high bits of the three bytes; 0xCA is `first ? second : third`, bit by bit.
         let upper = _mm512_ternarylogic_epi32::<0xCA>(high, _mm512_srli_epi16::<2>(a), _mm512_srli_epi16::<4>(b));
         let d = _mm512_ternarylogic_epi32::<0xCA>(middle, upper, _mm512_srli_epi16::<6>(c));
         for q in 0..Q {
-            // SAFETY: four tables of 64 bytes a chunk, by the assertion above.
-            let (t0, t1, t2, t3) = unsafe {
-                let from = tables[q].as_ptr().add(chunk * 4 * ENTRIES);
-                (
-                    _mm512_loadu_si512(from.cast()),
-                    _mm512_loadu_si512(from.add(64).cast()),
-                    _mm512_loadu_si512(from.add(128).cast()),
-                    _mm512_loadu_si512(from.add(192).cast()),
-                )
-            };
-            let one = _mm512_add_epi8(_mm512_permutexvar_epi8(a, t0), _mm512_permutexvar_epi8(b, t1));
-            let two = _mm512_add_epi8(_mm512_permutexvar_epi8(c, t2), _mm512_permutexvar_epi8(d, t3));
+            let [t0, t1, t2, t3] = &tables[q][i];
+            let one = _mm512_add_epi8(_mm512_permutexvar_epi8(a, load(t0)), _mm512_permutexvar_epi8(b, load(t1)));
+            let two = _mm512_add_epi8(_mm512_permutexvar_epi8(c, load(t2)), _mm512_permutexvar_epi8(d, load(t3)));
             widen(&mut all[q], &mut odd[q], one);
             widen(&mut all[q], &mut odd[q], two);
         }

@@ -1,4 +1,4 @@
-//! The inner loops of the index, one implementation for each kind of processor, chosen while running.
+//! The inner loops of the index, one implementation for each kind of processor, chosen while running, and its memory.
 //!
 //! All paths compute the same numbers, to the bit, and differ in time only. This folder is the only place with
 //! `unsafe`: a block says why it is sound. Functions for a kind of processor are reached through [`Path`] alone,
@@ -6,11 +6,14 @@
 
 #![allow(unsafe_code, reason = "vector instructions and what guards their use")]
 
+mod arena;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+
+pub(crate) use arena::Arena;
 
 use std::sync::OnceLock;
 
@@ -22,12 +25,23 @@ pub(crate) const GROUP: usize = 6;
 pub(crate) const ENTRIES: usize = 64;
 /// Dimensions of a row in three bytes.
 pub(crate) const CHUNK_DIMENSIONS: usize = 24;
-/// Bytes of a chunk of a block.
-pub(crate) const CHUNK_BYTES: usize = 3 * ROWS;
+/// Lines of a chunk of a block.
+pub(crate) const CHUNK_LINES: usize = 3;
 /// Queries that one scan of the codes serves.
 pub(crate) const SHARED: usize = 4;
 /// Sums kept side by side.
 const LANES: usize = 64;
+
+/// What a register holds and the memory gives at once: a byte for each row of a block, or for each entry of a table.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line(pub [u8; ROWS]);
+
+impl Default for Line {
+    fn default() -> Self {
+        Self([0; ROWS])
+    }
+}
 
 /// A kind of processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,12 +144,14 @@ for_each_path! {
     fn flip(vector: &mut [f32], signs: &[f32]);
     /// An orthonormal mixing of a window whose width is a power of two; `scratch` is at least as wide.
     fn mix(window: &mut [f32], scratch: &mut [f32]);
-    /// Nearest multiples of `1 / inverse` as signed bytes.
+    /// The largest absolute value.
+    fn largest(vector: &[f32]) -> f32;
+    /// Nearest multiples of `1 / inverse` as signed bytes; none may be beyond 127.
     fn quantize(vector: &[f32], inverse: f32, codes: &mut [i8]);
     /// The squared distance from `vector` to `step * codes`, and the squared length of the latter.
     fn quantization_error(vector: &[f32], step: f32, codes: &[i8]) -> (f32, f32);
     /// Tables of rounded partial sums for `scan`; gives their step.
-    fn tables(query: &[f32], most: f32, out: &mut [u8]) -> f32;
+    fn tables(query: &[f32], most: f32, out: &mut [Line]) -> f32;
 }
 
 /// Where a row's bytes lie in a chunk: the first 32 rows in the even places, which widen to one register of sums.
@@ -149,7 +165,7 @@ pub(crate) fn pack(bits: u32) -> [u8; 3] {
 }
 
 /// Sums of the table entries that the codes of 64 rows name; reads `ahead` into the cache where it is as long.
-pub(crate) fn scan(path: Path, codes: &[u8], ahead: &[u8], tables: &[u8], sums: &mut [u16; ROWS]) {
+pub(crate) fn scan(path: Path, codes: &[Line], ahead: &[Line], tables: &[Line], sums: &mut [u16; ROWS]) {
     match path.0 {
         // SAFETY: a path of this kind exists only where the processor has these instructions.
         #[cfg(target_arch = "x86_64")]
@@ -159,7 +175,7 @@ pub(crate) fn scan(path: Path, codes: &[u8], ahead: &[u8], tables: &[u8], sums: 
 }
 
 /// [`scan`] for several queries at once.
-pub(crate) fn scan_shared(path: Path, codes: &[u8], tables: [&[u8]; SHARED], sums: [&mut [u16; ROWS]; SHARED]) {
+pub(crate) fn scan_shared(path: Path, codes: &[Line], tables: [&[Line]; SHARED], sums: [&mut [u16; ROWS]; SHARED]) {
     match path.0 {
         // SAFETY: a path of this kind exists only where the processor has these instructions.
         #[cfg(target_arch = "x86_64")]

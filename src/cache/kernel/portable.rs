@@ -3,9 +3,9 @@
 //! Floating-point operations stand in one order and none is fused, so that wider registers change nothing but the time.
 //! The functions are inlined into each path's own copy, which the compiler vectorises for that path.
 
-use super::{CHUNK_BYTES, CHUNK_DIMENSIONS, ENTRIES, GROUP, LANES, Product, ROWS};
+use super::{CHUNK_DIMENSIONS, CHUNK_LINES, ENTRIES, GROUP, LANES, Line, Product, ROWS};
 
-/// Adding and subtracting this rounds an f32 below 2^22 to the nearest integer, ties to even.
+/// Added to an f32 of a size below 2^22 this leaves the nearest integer, ties to even, in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
 /// The inner product, as 64 interleaved sums folded by halves.
@@ -101,12 +101,24 @@ pub(super) fn flip(vector: &mut [f32], signs: &[f32]) {
     }
 }
 
-/// Nearest multiples of `step`, as signed bytes; `inverse` is `1 / step`.
+/// The largest absolute value.
+#[inline(always)]
+pub(super) fn largest(vector: &[f32]) -> f32 {
+    let (wide, rest) = vector.as_chunks::<LANES>();
+    let mut most = [0.0_f32; LANES];
+    for x in wide {
+        for i in 0..LANES {
+            most[i] = if x[i].abs() > most[i] { x[i].abs() } else { most[i] };
+        }
+    }
+    most.iter().chain(rest).fold(0.0, |most, x| if x.abs() > most { x.abs() } else { most })
+}
+
+/// Nearest multiples of `1 / inverse`, of which none is beyond 127.
 #[inline(always)]
 pub(super) fn quantize(vector: &[f32], inverse: f32, codes: &mut [i8]) {
     for (code, &x) in codes.iter_mut().zip(vector) {
-        let rounded = ((x * inverse) + ROUND) - ROUND;
-        *code = rounded.clamp(-127.0, 127.0) as i32 as i8;
+        *code = (x * inverse + ROUND).to_bits() as i8;
     }
 }
 
@@ -142,44 +154,44 @@ pub(super) fn dot_bytes(a: &[i8], b: &[i8]) -> i32 {
 /// The tables of a query: for each group of six dimensions the 64 sums of its components with either sign,
 /// shifted to begin at zero and rounded to `most` steps. Gives the step.
 #[inline(always)]
-pub(super) fn tables(query: &[f32], most: f32, out: &mut [u8]) -> f32 {
+pub(super) fn tables(query: &[f32], most: f32, out: &mut [Line]) -> f32 {
     let mut widest = 0.0_f32;
     for group in query.as_chunks::<GROUP>().0 {
         widest = widest.max(group.iter().map(|x| x.abs()).sum());
     }
     if widest == 0.0 {
-        out.fill(0);
+        out.fill(Line::default());
         return 0.0;
     }
     let step = 2.0 * widest / most;
-    let inverse = step.recip();
-    for (group, table) in query.as_chunks::<GROUP>().0.iter().zip(out.as_chunks_mut::<ENTRIES>().0) {
-        let mut sums = [0.0_f32; ENTRIES];
+    let twice = 2.0 * step.recip();
+    for (group, table) in query.as_chunks::<GROUP>().0.iter().zip(out) {
+        // Entry n is what all signs negative give, shifted to the sum of sizes, plus twice each component whose bit is set.
+        let all_clear: f32 = group.iter().map(|&x| if x < 0.0 { -x } else { 0.0 }).sum();
+        let mut sums = [all_clear * twice; ENTRIES];
         for (bit, &x) in group.iter().enumerate() {
-            let scaled = x * inverse;
-            let offset = scaled.abs();
+            let x = x * twice;
             for (n, sum) in sums.iter_mut().enumerate() {
-                *sum += if n >> bit & 1 == 1 { offset + scaled } else { offset - scaled };
+                *sum += if n >> bit & 1 == 1 { x } else { 0.0 };
             }
         }
-        for (entry, sum) in table.iter_mut().zip(sums) {
-            *entry = ((sum + ROUND) - ROUND) as i32 as u8;
+        for (entry, sum) in table.0.iter_mut().zip(sums) {
+            *entry = (sum + ROUND).to_bits() as u8;
         }
     }
     step
 }
 
 /// The sums of the table entries that 64 rows' codes name.
-pub(super) fn scan(codes: &[u8], tables: &[u8], sums: &mut [u16; ROWS]) {
+pub(super) fn scan(codes: &[Line], tables: &[Line], sums: &mut [u16; ROWS]) {
     sums.fill(0);
-    for (chunk, tables) in codes.as_chunks::<CHUNK_BYTES>().0.iter().zip(tables.chunks_exact(4 * ENTRIES)) {
+    for (chunk, tables) in codes.as_chunks::<CHUNK_LINES>().0.iter().zip(tables.as_chunks::<4>().0) {
         for (row, sum) in sums.iter_mut().enumerate() {
             let place = super::place_of(row);
-            let bytes = [chunk[place], chunk[ROWS + place], chunk[2 * ROWS + place]];
-            let fourth = bytes[0] >> 6 << 4 | bytes[1] >> 6 << 2 | bytes[2] >> 6;
-            let groups = [bytes[0] & 63, bytes[1] & 63, bytes[2] & 63, fourth];
-            for (group, &n) in groups.iter().enumerate() {
-                *sum += u16::from(tables[group * ENTRIES + usize::from(n)]);
+            let [a, b, c] = chunk.each_ref().map(|line| line.0[place]);
+            let groups = [a & 63, b & 63, c & 63, a >> 6 << 4 | b >> 6 << 2 | c >> 6];
+            for (table, n) in tables.iter().zip(groups) {
+                *sum += u16::from(table.0[usize::from(n)]);
             }
         }
     }
