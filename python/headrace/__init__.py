@@ -8,5 +8,17 @@ from headrace._core import __version__
 from headrace._core.cache import CacheHit, Explanation
 from headrace.cache import SemanticCache, scope
 from headrace.errors import *  # noqa: F403
+from headrace.queue import Lease, Priority, RequestQueue
 
-__all__ = ["CacheHit", "Explanation", "SemanticCache", "__version__", "embedders", "scope", *(name for name in vars(_errors) if name[0].isupper())]
+__all__ = [
+    "CacheHit",
+    "Explanation",
+    "Lease",
+    "Priority",
+    "RequestQueue",
+    "SemanticCache",
+    "__version__",
+    "embedders",
+    "scope",
+    *(name for name in vars(_errors) if name[0].isupper()),
+]

@@ -3,6 +3,7 @@
 mod cache;
 mod client;
 mod cost;
+mod duration;
 mod embed;
 mod error;
 mod guard;

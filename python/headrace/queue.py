@@ -1,0 +1,210 @@
+"""The request queue: the synchronous core, and its asyncio twins."""
+
+from __future__ import annotations
+
+import enum
+import html
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from headrace._core.queue import Lease
+from headrace._core.queue import RequestQueue as _RequestQueue
+from headrace.errors import ConfigError
+
+__all__ = ["Lease", "Priority", "RequestQueue", "limit_rules"]
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+Seconds: TypeAlias = "float | timedelta"
+Limits: TypeAlias = "Mapping[str, int | Mapping[str, Mapping[str, int]]]"
+
+_RATES = ("concurrency", "requests_per_minute", "tokens_per_minute")
+
+
+class Priority(enum.IntEnum):
+    """How urgent a request is; its name in lower case serves as well.
+
+    >>> Priority.HIGH < Priority.LOW
+    True
+    """
+
+    CRITICAL = 0
+    HIGH = 1
+    NORMAL = 2
+    LOW = 3
+
+
+def limit_rules(limits: Limits | None) -> list[dict[str, object]]:
+    """Limits as the core takes them, a row for each scope.
+
+    Args:
+        limits: `concurrency`, `requests_per_minute` and `tokens_per_minute` for all that leaves the queue, and the
+            same again by name under `provider`, `model` and `tenant`.
+
+    Raises:
+        ConfigError: a name is unknown or a limit is not a whole number of 1 or more.
+
+    >>> [row["scope"] for row in limit_rules({"concurrency": 8, "tenant": {"acme": {"requests_per_minute": 60}}})]
+    [('global', ''), ('tenant', 'acme')]
+    """
+    rows: list[dict[str, object]] = []
+
+    def add(scope: tuple[str, str], given: Mapping[str, object]) -> None:
+        for name, value in given.items():
+            if name not in _RATES:
+                raise ConfigError(f"limit {name!r} is unknown: give {', '.join(_RATES)}, provider, model or tenant")
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ConfigError(f"limit {name} is {value!r}: give a whole number, 1 or more")
+        if given:
+            rows.append({"scope": scope, **dict.fromkeys(_RATES), **given})
+
+    scoped = {"provider", "model", "tenant"}
+    given = dict(limits or {})
+    add(("global", ""), {name: value for name, value in given.items() if name not in scoped})
+    for kind in sorted(scoped & given.keys()):
+        by_name = given[kind]
+        if not isinstance(by_name, Mapping):
+            raise ConfigError(f"limits of {kind} are {by_name!r}: give a dict from name to limits")
+        for name, of_name in by_name.items():
+            add((kind, name), of_name)
+    return rows
+
+
+class RequestQueue(_RequestQueue):
+    """A queue of requests to language models: nothing lost, nobody starved.
+
+    Order: four priorities, oldest first inside one; a request that waits rises one class every `ageing_seconds`;
+    inside a class, tenants take turns by weight. Delivery is at least once: a request that is not acked within
+    `lease_seconds` is handed out again, and after `max_attempts` goes to the dead letters.
+
+    Args:
+        url: `memory://`, or `sqlite:///FILE` for a queue that outlives the process; several processes may share it.
+        name: names the queue inside its store.
+        max_size: the most requests that may be open; a put then waits, or raises QueueFull at its timeout.
+        max_bytes: the same for bytes of payload.
+        lease_seconds: how long a lease lasts unless it is extended.
+        max_attempts: how often a request is handed out.
+        ageing_seconds: how long a request waits before it rises a class.
+        keep_results_seconds: how long the outcome of a finished request is kept.
+        keep_keys_seconds: how long the key of a finished request is remembered.
+        limits: see `limit_rules`.
+        weights: the shares of tenants inside a class, 1 where none is given.
+        seed: makes the jitter of the backoff repeatable.
+
+    Raises:
+        ValueError: a setting is out of its range.
+        ConfigError: the url or a limit is not valid.
+        StoreError: the file cannot be used.
+
+    >>> q = RequestQueue()
+    >>> id = q.put({"question": "scope 1 emissions in 2023?"}, priority="high", tenant="acme")
+    >>> with q.get() as job:
+    ...     print(job.payload["question"], job.priority, job.attempt)
+    scope 1 emissions in 2023? high 1
+    >>> q.status(id)
+    'done'
+    """
+
+    def __new__(
+        cls,
+        url: str = "memory://",
+        *,
+        name: str = "default",
+        max_size: int | None = None,
+        max_bytes: int | None = None,
+        lease_seconds: Seconds = 60.0,
+        max_attempts: int = 5,
+        ageing_seconds: Seconds = 30.0,
+        keep_results_seconds: Seconds = 300.0,
+        keep_keys_seconds: Seconds = 86_400.0,
+        limits: Limits | None = None,
+        weights: Mapping[str, int] | None = None,
+        seed: int | None = None,
+    ) -> RequestQueue:
+        """Open a queue."""
+        return super().__new__(
+            cls,
+            url,
+            name=name,
+            max_size=max_size,
+            max_bytes=max_bytes,
+            lease_seconds=lease_seconds,
+            max_attempts=max_attempts,
+            ageing_seconds=ageing_seconds,
+            keep_results_seconds=keep_results_seconds,
+            keep_keys_seconds=keep_keys_seconds,
+            limits=limit_rules(limits),
+            weights=list((weights or {}).items()),
+            seed=seed,
+        )
+
+    async def aput(
+        self,
+        payload: Json | bytes,
+        *,
+        priority: str | int = "normal",
+        tenant: str = "default",
+        delay: Seconds = 0.0,
+        deadline: Seconds | datetime | None = None,
+        key: str | None = None,
+        max_attempts: int | None = None,
+        timeout: Seconds | None = None,  # noqa: ASYNC109
+    ) -> str:
+        """As `put`; costs no turn of the event loop where there is room in memory."""
+        id = self._try_put(payload, priority, tenant, delay, deadline, key, max_attempts)
+        if id is None:
+            ids = await self._put_many_future(
+                [payload], priority, tenant, delay, deadline, key, max_attempts, timeout
+            )
+            id = ids[0]
+        return id
+
+    async def aput_many(
+        self,
+        payloads: Iterable[Json | bytes],
+        *,
+        priority: str | int = "normal",
+        tenant: str = "default",
+        delay: Seconds = 0.0,
+        deadline: Seconds | datetime | None = None,
+        key: str | None = None,
+        max_attempts: int | None = None,
+        timeout: Seconds | None = None,  # noqa: ASYNC109
+    ) -> list[str]:
+        """As `put_many`."""
+        return await self._put_many_future(payloads, priority, tenant, delay, deadline, key, max_attempts, timeout)
+
+    async def aget(self, timeout: Seconds | None = None) -> Lease:  # noqa: ASYNC109
+        """As `get`; a request that is there costs no turn of the event loop, a cancelled wait swallows none."""
+        lease = self._try_get()
+        if lease is None:
+            (lease,) = await self._get_many_future(1, timeout)
+            lease._accept()
+        return lease
+
+    async def aget_many(self, n: int, timeout: Seconds | None = None) -> list[Lease]:  # noqa: ASYNC109
+        """As `get_many`."""
+        leases = await self._get_many_future(n, timeout)
+        for lease in leases:
+            lease._accept()
+        return leases
+
+    async def aresult(self, id: str, timeout: Seconds | None = None) -> Json | bytes:  # noqa: ASYNC109
+        """As `result`."""
+        return await self._result_future(id, timeout)
+
+    async def adrain(self, timeout: Seconds | None = None) -> None:  # noqa: ASYNC109
+        """As `drain`."""
+        await self._drain_future(timeout)
+
+    def _repr_html_(self) -> str:
+        stats = self.stats()
+        head = "".join(f"<th>{name}</th>" for name in stats["by_status"])
+        body = "".join(f"<td>{count:,}</td>" for count in stats["by_status"].values())
+        tenants = ", ".join(f"{html.escape(tenant)} {count:,}" for tenant, count in stats["by_tenant"].items())
+        wait = stats["wait"]
+        return (
+            f"<table><caption>queue <b>{html.escape(self.name)}</b> at {html.escape(self.url)}</caption>"
+            f"<tr>{head}</tr><tr>{body}</tr></table>"
+            f"<small>open by tenant: {tenants or 'none'}; wait p50 {wait['p50']:.4f} s, p99 {wait['p99']:.4f} s</small>"
+        )

@@ -1,0 +1,204 @@
+//! Limits where requests leave the queue: concurrency, requests and tokens in any 60 seconds.
+//!
+//! Rates are counted over a sliding window, so that no 60 seconds hold more than the limit; a token bucket would let
+//! twice as much through around a boundary. Tokens are reserved as estimated and corrected when the lease is settled.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+const WINDOW: Duration = Duration::from_mins(1);
+
+/// What a limit looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LimitScope {
+    /// Everything that leaves the queue.
+    Global,
+    /// What goes to one provider.
+    Provider(Arc<str>),
+    /// What goes to one model.
+    Model(Arc<str>),
+    /// What one tenant sends.
+    Tenant(Arc<str>),
+}
+
+/// One rule; a `None` is no limit.
+#[derive(Debug, Clone)]
+pub struct LimitRule {
+    /// What it looks at.
+    pub scope: LimitScope,
+    /// The most leases at once.
+    pub concurrency: Option<u64>,
+    /// The most requests in any 60 seconds.
+    pub requests_per_minute: Option<u64>,
+    /// The most tokens in any 60 seconds.
+    pub tokens_per_minute: Option<u64>,
+}
+
+/// What a request counts against: who sends it, where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Flow {
+    pub(super) tenant: Arc<str>,
+    pub(super) provider: Option<Arc<str>>,
+    pub(super) model: Option<Arc<str>>,
+}
+
+/// The limits that apply to a flow, by their place in `Limiter::gauges`.
+pub(super) type Gauges = Arc<[usize]>;
+
+#[derive(Debug)]
+struct Gauge {
+    rule: LimitRule,
+    active: u64,
+    grants: VecDeque<Grant>,
+    tokens: u64,
+}
+
+#[derive(Debug)]
+struct Grant {
+    at: Duration,
+    request: u64,
+    tokens: u64,
+}
+
+impl Gauge {
+    fn forget_before(&mut self, now: Duration) {
+        while self.grants.front().is_some_and(|grant| grant.at + WINDOW <= now) {
+            if let Some(grant) = self.grants.pop_front() {
+                self.tokens -= grant.tokens;
+            }
+        }
+    }
+
+    fn admits(&self, tokens: u64) -> bool {
+        let below = |limit: Option<u64>, used: u64| limit.is_none_or(|limit| used < limit);
+        // A request that alone takes more than the limit passes when it is alone: else it would wait for ever.
+        let tokens_fit = self.rule.tokens_per_minute.is_none_or(|limit| {
+            self.tokens.saturating_add(tokens) <= limit || (self.grants.is_empty() && tokens > limit)
+        });
+        below(self.rule.concurrency, self.active)
+            && below(self.rule.requests_per_minute, self.grants.len() as u64)
+            && tokens_fit
+    }
+
+    fn is_rate(&self) -> bool {
+        self.rule.requests_per_minute.is_some() || self.rule.tokens_per_minute.is_some()
+    }
+}
+
+/// All rules of a queue and what counts against them now.
+#[derive(Debug, Default)]
+pub(super) struct Limiter {
+    gauges: Vec<Gauge>,
+    by_scope: HashMap<LimitScope, usize>,
+}
+
+impl Limiter {
+    pub(super) fn new(rules: &[LimitRule]) -> Self {
+        let mut limiter = Self::default();
+        for rule in rules {
+            limiter.by_scope.insert(rule.scope.clone(), limiter.gauges.len());
+            limiter.gauges.push(Gauge { rule: rule.clone(), active: 0, grants: VecDeque::new(), tokens: 0 });
+        }
+        limiter
+    }
+
+    /// Which rules a flow counts against.
+    pub(super) fn gauges_of(&self, flow: &Flow) -> Gauges {
+        let mut scopes = vec![LimitScope::Global, LimitScope::Tenant(flow.tenant.clone())];
+        scopes.extend(flow.provider.clone().map(LimitScope::Provider));
+        scopes.extend(flow.model.clone().map(LimitScope::Model));
+        scopes.iter().filter_map(|scope| self.by_scope.get(scope).copied()).collect()
+    }
+
+    /// Whether a request with that many tokens may leave now.
+    pub(super) fn admits(&mut self, gauges: &[usize], tokens: u64, now: Duration) -> bool {
+        gauges.iter().all(|&index| {
+            self.gauges.get_mut(index).is_none_or(|gauge| {
+                gauge.forget_before(now);
+                gauge.admits(tokens)
+            })
+        })
+    }
+
+    /// Counts a request that leaves.
+    pub(super) fn take(&mut self, gauges: &[usize], request: u64, tokens: u64, now: Duration) {
+        for &index in gauges {
+            if let Some(gauge) = self.gauges.get_mut(index) {
+                gauge.active += 1;
+                if gauge.is_rate() {
+                    gauge.tokens += tokens;
+                    gauge.grants.push_back(Grant { at: now, request, tokens });
+                }
+            }
+        }
+    }
+
+    /// Ends a lease; `actual` tokens replace the estimate where they are known.
+    pub(super) fn settle(&mut self, gauges: &[usize], request: u64, actual: Option<u64>) {
+        for &index in gauges {
+            let Some(gauge) = self.gauges.get_mut(index) else { continue };
+            gauge.active = gauge.active.saturating_sub(1);
+            let Some(actual) = actual else { continue };
+            if let Some(grant) = gauge.grants.iter_mut().rev().find(|grant| grant.request == request) {
+                gauge.tokens = gauge.tokens - grant.tokens + actual;
+                grant.tokens = actual;
+            }
+        }
+    }
+
+    /// When the oldest grant leaves a window, and with it some room comes.
+    pub(super) fn next_room(&self) -> Option<Duration> {
+        self.gauges.iter().filter_map(|gauge| gauge.grants.front()).map(|grant| grant.at + WINDOW).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rule(requests: Option<u64>, tokens: Option<u64>) -> LimitRule {
+        LimitRule {
+            scope: LimitScope::Global,
+            concurrency: None,
+            requests_per_minute: requests,
+            tokens_per_minute: tokens,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_sixty_seconds_hold_more_than_the_limit(
+            limit in 1_u64..20,
+            gaps in prop::collection::vec(0_u64..20_000, 1..200),
+        ) {
+            let mut limiter = Limiter::new(&[rule(Some(limit), None)]);
+            let gauges = limiter.gauges_of(&Flow::default());
+            let (mut now, mut left) = (0_u64, Vec::new());
+            for (request, gap) in gaps.into_iter().enumerate() {
+                now += gap;
+                let at = Duration::from_millis(now);
+                if limiter.admits(&gauges, 0, at) {
+                    limiter.take(&gauges, request as u64, 0, at);
+                    left.push(now);
+                }
+            }
+            for &start in &left {
+                let inside = left.iter().filter(|&&at| at >= start && at < start + 60_000).count();
+                prop_assert!(inside as u64 <= limit);
+            }
+        }
+    }
+
+    #[test]
+    fn settling_gives_back_what_was_estimated_too_high() {
+        let mut limiter = Limiter::new(&[rule(None, Some(100))]);
+        let gauges = limiter.gauges_of(&Flow::default());
+        limiter.take(&gauges, 1, 90, Duration::ZERO);
+        assert!(!limiter.admits(&gauges, 20, Duration::ZERO));
+        limiter.settle(&gauges, 1, Some(10));
+        assert!(limiter.admits(&gauges, 90, Duration::ZERO));
+        assert!(!limiter.admits(&gauges, 91, Duration::ZERO));
+    }
+}
