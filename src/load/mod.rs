@@ -5,6 +5,14 @@
 //! Latency is counted from the moment a request was meant to be sent, not from when the generator came to it: a target
 //! that stalls is charged for all the requests that the stall kept waiting (coordinated omission, Tene 2013).
 
+pub mod arrival;
+pub mod generator;
+pub mod histogram;
+pub mod outcome;
+pub mod record;
 pub mod request;
 pub mod rng;
+pub mod stats;
+pub mod summary;
+pub mod target;
 pub mod workload;
