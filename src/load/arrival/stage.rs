@@ -45,7 +45,8 @@ impl Stage {
 
     /// After how many seconds `due` requests are due; `None` when it is over before.
     pub(super) fn invert(&self, due: f64) -> Option<f64> {
-        if due > 0.0 && due >= self.requests() {
+        let requests = self.requests();
+        if requests <= 0.0 || (due > 0.0 && due >= requests) {
             return None;
         }
         let length = self.length.as_secs_f64();

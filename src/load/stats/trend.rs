@@ -41,8 +41,8 @@ pub fn theil_sen(x: &[f64], y: &[f64], confidence: f64) -> Result<Estimate> {
     let deviation = (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
     let reach = normal_quantile(f64::midpoint(1.0, confidence)) * deviation;
     let last = slopes.len() - 1;
-    let low = (((pairs - reach) / 2.0).floor() - 1.0).max(0.0) as usize;
-    let high = ((f64::midpoint(pairs, reach)).ceil() as usize).min(last);
+    let low = (((pairs - reach) / 2.0).round() - 1.0).max(0.0) as usize;
+    let high = (f64::midpoint(pairs, reach).round() as usize).min(last);
     let middle = slopes.len() / 2;
     let median = if slopes.len() % 2 == 1 { slopes[middle] } else { f64::midpoint(slopes[middle - 1], slopes[middle]) };
     Ok(Estimate { value: median, low: slopes[low], high: slopes[high] })
