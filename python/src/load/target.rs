@@ -1,0 +1,255 @@
+//! Targets: those of the core, and any Python callable.
+
+use super::seconds;
+use super::workload::PyRequest;
+use crate::error::Result;
+use async_trait::async_trait;
+use headrace::load::outcome::{CacheKind, Outcome};
+use headrace::load::request::Request;
+use headrace::load::target::{HttpConfig, HttpTarget, Null, Sleep, Stall, Target};
+use parking_lot::Mutex;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::Instant;
+
+/// Of whom is asked.
+#[pyclass(frozen, module = "headrace._core.load", name = "Target")]
+pub(crate) struct PyTarget {
+    pub(crate) core: Arc<dyn Target>,
+    text: String,
+}
+
+#[pymethods]
+impl PyTarget {
+    /// Answers at once.
+    #[staticmethod]
+    fn null() -> Self {
+        Self { core: Arc::new(Null), text: "Target.null()".into() }
+    }
+
+    /// Answers after a time.
+    #[staticmethod]
+    #[pyo3(signature = (time, *, exponential=false, seed=0))]
+    fn sleep(time: f64, exponential: bool, seed: u64) -> Result<Self> {
+        let text = format!("Target.sleep({time}, exponential={})", if exponential { "True" } else { "False" });
+        let time = seconds("time", time)?;
+        let core = if exponential { Sleep::exponential(time, seed) } else { Sleep::fixed(time) };
+        Ok(Self { core: Arc::new(core), text })
+    }
+
+    /// Stands still for the first `stall` seconds of each `period`.
+    #[staticmethod]
+    #[pyo3(signature = (period, stall, *, service=0.0, one_at_a_time=false))]
+    fn stall(period: f64, stall: f64, service: f64, one_at_a_time: bool) -> Result<Self> {
+        let text = format!("Target.stall({period}, {stall}, service={service})");
+        let target = Stall::new(seconds("period", period)?, seconds("stall", stall)?, seconds("service", service)?);
+        let target = if one_at_a_time { target.one_at_a_time() } else { target };
+        Ok(Self { core: Arc::new(target), text })
+    }
+
+    /// An OpenAI-compatible server.
+    #[staticmethod]
+    #[pyo3(signature = (base_url, *, model, api_key=None, stream=true, limit_tokens=false, headers=None, timeout=30.0))]
+    fn http(
+        base_url: String,
+        model: String,
+        api_key: Option<String>,
+        stream: bool,
+        limit_tokens: bool,
+        headers: Option<BTreeMap<String, String>>,
+        timeout: f64,
+    ) -> Result<Self> {
+        let text = format!("Target.http({base_url:?}, model={model:?})");
+        let config = HttpConfig {
+            api_key,
+            stream,
+            limit_tokens,
+            headers: headers.unwrap_or_default(),
+            timeout: seconds("timeout", timeout)?,
+            ..HttpConfig::new(base_url, model)
+        };
+        Ok(Self { core: Arc::new(HttpTarget::new(config)?), text })
+    }
+
+    /// A Python callable, plain (called from up to `workers` threads) or async (awaited on one event loop).
+    #[staticmethod]
+    #[pyo3(signature = (function, *, workers=64))]
+    fn python(function: Bound<'_, PyAny>, workers: usize) -> Result<Self> {
+        if !function.is_callable() {
+            let kind = function.get_type();
+            return Err(PyTypeError::new_err(format!("the target is a {}: give a callable", kind.name()?)).into());
+        }
+        if !(1..=400).contains(&workers) {
+            return Err(headrace::Error::invalid(format!("workers is {workers}: give 1 to 400")).into());
+        }
+        let is_async = function.py().import("headrace.loadgen")?.getattr("is_async")?;
+        let is_async: bool = is_async.call1((&function,))?.extract()?;
+        let text = format!("Target.python({})", function.repr()?);
+        let workers = Arc::new(Semaphore::new(workers));
+        let core = Callable { function: Arc::new(function.unbind()), is_async, workers };
+        Ok(Self { core: Arc::new(core), text })
+    }
+
+    fn __repr__(&self) -> &str {
+        &self.text
+    }
+}
+
+struct Callable {
+    function: Arc<Py<PyAny>>,
+    is_async: bool,
+    workers: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl Target for Callable {
+    async fn send(&self, request: &Request) -> Outcome {
+        // A plain callable and the event loop both outlive a caller who has stopped waiting; so they own what they use.
+        let request = PyRequest { core: Arc::new(request.clone()) };
+        let function = Arc::clone(&self.function);
+        if self.is_async {
+            let started = Instant::now();
+            let (sender, receiver) = oneshot::channel();
+            let submitted = Python::attach(|py| {
+                let done = Done(Mutex::new(Some(sender)));
+                py.import("headrace.loadgen")?.getattr("submit")?.call1((function.bind(py), request, done)).map(|_| ())
+            });
+            return match submitted {
+                Err(error) => Python::attach(|py| failure(py, &error)),
+                Ok(()) => {
+                    let outcome = receiver.await.unwrap_or_else(|_| Outcome::failed("CancelledError"));
+                    Outcome { started: Some(started), ..outcome }
+                }
+            };
+        }
+        let Ok(permit) = Arc::clone(&self.workers).acquire_owned().await else {
+            return Outcome::failed("RuntimeError");
+        };
+        let called = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            Python::attach(|py| {
+                let started = Some(Instant::now());
+                let outcome = match function.bind(py).call1((request,)) {
+                    Ok(returned) => read(&returned).unwrap_or_else(|error| failure(py, &error)),
+                    Err(error) => failure(py, &error),
+                };
+                Outcome { started, ..outcome }
+            })
+        });
+        called.await.unwrap_or_else(|_| Outcome::failed("RuntimeError"))
+    }
+}
+
+/// Takes the result of a coroutine to the task that waits for it.
+#[pyclass(frozen, module = "headrace._core.load")]
+struct Done(Mutex<Option<oneshot::Sender<Outcome>>>);
+
+#[pymethods]
+impl Done {
+    fn __call__(&self, py: Python<'_>, returned: &Bound<'_, PyAny>, error: Option<Bound<'_, PyAny>>) {
+        let outcome = match error {
+            Some(error) => failure(py, &PyErr::from_value(error)),
+            None => read(returned).unwrap_or_else(|error| failure(py, &error)),
+        };
+        if let Some(sender) = self.0.lock().take() {
+            let _ = sender.send(outcome);
+        }
+    }
+}
+
+fn failure(py: Python<'_>, error: &PyErr) -> Outcome {
+    let kind = error.get_type(py).name().map_or_else(|_| "Exception".to_owned(), |name| name.to_string());
+    let status = error.value(py).getattr("status_code").and_then(|status| status.extract()).ok();
+    Outcome { status, ..Outcome::failed(kind) }
+}
+
+/// The outcome in what a callable returned: None, a mapping, or a reply of `Client.chat`.
+fn read(returned: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+    if returned.is_none() {
+        return Ok(Outcome::ok());
+    }
+    match returned.cast::<PyDict>() {
+        Ok(fields) => mapping(fields),
+        Err(_) => reply(returned),
+    }
+}
+
+fn mapping(fields: &Bound<'_, PyDict>) -> PyResult<Outcome> {
+    let mut outcome = Outcome::ok();
+    let time = |value: &Bound<'_, PyAny>| -> PyResult<Duration> {
+        Ok(seconds("a time", value.extract()?).map_err(crate::error::BindError::from)?)
+    };
+    let (mut input, mut output, mut cached, mut counted) = (0, 0, 0, false);
+    for (name, value) in fields {
+        if value.is_none() {
+            continue;
+        }
+        match name.extract::<String>()?.as_str() {
+            "error" => outcome.error = Some(value.extract()?),
+            "status" => outcome.status = Some(value.extract()?),
+            "first_token" => outcome.first_token = Some(time(&value)?),
+            "token_gaps" => {
+                outcome.token_gaps = value.try_iter()?.map(|gap| time(&gap?)).collect::<PyResult<_>>()?;
+            }
+            "input_tokens" => (input, counted) = (value.extract()?, true),
+            "output_tokens" => (output, counted) = (value.extract()?, true),
+            "cached_input_tokens" => (cached, counted) = (value.extract()?, true),
+            "cost" => outcome.cost = attodollars(&value)?,
+            "cache" => outcome.cache = CacheKind::parse(&value.extract::<String>()?),
+            "text" => outcome.text = Some(value.extract()?),
+            "retries" => outcome.retries = value.extract()?,
+            "extra" => outcome.extra = value.extract::<BTreeMap<String, f64>>()?.into_iter().collect(),
+            other => {
+                return Err(PyTypeError::new_err(format!(
+                    "a target returned {other:?}: give error, status, first_token, token_gaps, input_tokens, \
+                     output_tokens, cached_input_tokens, cost, cache, text, retries or extra"
+                )));
+            }
+        }
+    }
+    outcome.tokens = counted.then_some((input, output, cached));
+    Ok(outcome)
+}
+
+/// What a reply says by the attributes of `Client.chat`'s; one that has none of them is a success.
+fn reply(returned: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+    let mut outcome = Outcome::ok();
+    let field = |name: &str| returned.getattr_opt(name).map(|found| found.filter(|value| !value.is_none()));
+    outcome.text = field("text")?.and_then(|text| text.extract().ok());
+    if let Some(cost) = field("cost")? {
+        outcome.cost = attodollars(&cost)?;
+    }
+    if let Some(attempts) = field("attempts")? {
+        outcome.retries = attempts.extract::<u32>()?.saturating_sub(1);
+    }
+    if let Some(waited) = field("waited")? {
+        let waited = waited.call_method0("total_seconds").unwrap_or(waited).extract::<f64>()?;
+        outcome.extra.push(("queue_wait_ms".into(), waited * 1e3));
+    }
+    if let Some(usage) = field("usage")? {
+        let count = |name: &str| usage.getattr(name).and_then(|value| value.extract()).unwrap_or(0);
+        outcome.tokens = Some((count("input_tokens"), count("output_tokens"), count("cached_input_tokens")));
+    }
+    if let Some(cache) = returned.getattr_opt("cache")? {
+        // A reply that has the field and nothing in it was computed anew.
+        outcome.cache = if cache.is_none() { CacheKind::Miss } else { CacheKind::parse(&cache.extract::<String>()?) };
+    }
+    Ok(outcome)
+}
+
+/// A Decimal, or text of one, in attodollars; None where it has more digits.
+fn attodollars(value: &Bound<'_, PyAny>) -> PyResult<Option<i128>> {
+    let py = value.py();
+    let decimal = py.import("decimal")?.getattr("Decimal")?;
+    let exact = decimal.call1((value.str()?,))?.call_method1("scaleb", (18,))?;
+    let whole = exact.call_method0("to_integral_value")?;
+    if !exact.eq(&whole)? {
+        return Ok(None);
+    }
+    py.get_type::<pyo3::types::PyInt>().call1((whole,))?.extract().map(Some)
+}
