@@ -8,7 +8,10 @@ use crate::embed::WordVectors;
 use std::sync::Arc;
 
 /// A slot or a concept, and a concept that goes without saying beside it.
-const IMPLIED: [(&str, &str); 13] = [
+const IMPLIED: [(&str, &str); 16] = [
+    ("measure intensity", "product"),
+    ("measure intensity", "production"),
+    ("turnover rate", "employee"),
     ("scope", "emissions"),
     ("chemical", "emissions"),
     ("code", "disclose"),
@@ -129,8 +132,11 @@ impl Reading<'_> {
             return Some(1);
         }
         let reach = at..self.tokens.len().min(at + Lexicon::LONGEST);
-        let free =
-            reach.take_while(|&next| self.is_free(next) && (next == at || !self.tokens[next - 1].possessive)).count();
+        let free = reach
+            .take_while(|&next| {
+                self.is_free(next) && (next == at || !(self.tokens[next - 1].possessive || self.tokens[next].apart))
+            })
+            .count();
         let mut key = String::new();
         let mut ends = Vec::with_capacity(free);
         for token in &self.tokens[at..at + free] {
@@ -161,7 +167,9 @@ impl Reading<'_> {
                 self.facts.push(Fact { slot: slot.clone(), value: (&**value).into(), is_pole: true });
             }
             Meaning::Frame(kind) => {
-                let early = at < 4 || !matches!(&**kind, "person" | "time" | "place");
+                // "who" after a noun tells more about it, and asks for nothing.
+                let relative = matches!(&**kind, "person" | "time" | "place");
+                let early = !relative || self.terms.iter().all(|(place, _)| *place > at);
                 let counts_units = matches!(&**kind, "count" | "quantity") && self.next_is_unit(at + count);
                 if early && !counts_units {
                     self.frames.push(kind.clone());
@@ -215,7 +223,11 @@ impl Reading<'_> {
     fn imply(&mut self) {
         for (sign, implied) in IMPLIED {
             let says = |term: &Term| term.key.strip_prefix('=') == Some(sign);
-            if !self.facts.iter().any(|fact| &*fact.slot == sign) && !self.terms.iter().any(|(_, term)| says(term)) {
+            let named = |fact: &Fact| {
+                &*fact.slot == sign
+                    || sign.strip_suffix(&*fact.value).is_some_and(|slot| slot.trim_end() == &*fact.slot)
+            };
+            if !self.facts.iter().any(named) && !self.terms.iter().any(|(_, term)| says(term)) {
                 continue;
             }
             let implied = self.terms.iter_mut().filter(|(_, term)| term.key.strip_prefix('=') == Some(implied));

@@ -24,6 +24,8 @@ pub(super) struct Token<'a> {
     pub(super) hyphen: bool,
     /// It begins a sentence.
     pub(super) starts: bool,
+    /// A comma, bracket or the like stands between it and the token before.
+    pub(super) apart: bool,
     /// It was written with a possessive ending, so what it names ends here.
     pub(super) possessive: bool,
 }
@@ -79,6 +81,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         let raw = &text[at..at + length];
         let between = text.get(end..at).unwrap_or(" ");
         let hyphen = between.len() <= 4 && between.chars().count() == 1 && between.starts_with(HYPHENS);
+        let apart = between.contains([',', ';', ':', '(', ')', '.', '?', '!', '"']);
         let written = if kind == Kind::Word { without_possessive(raw) } else { raw };
         let lower = if kind == Kind::Number { number::canonical(raw) } else { written.to_lowercase() };
         let stem = if kind == Kind::Word { stem(&lower) } else { lower.clone() };
@@ -90,6 +93,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             glued: end == at,
             hyphen,
             starts,
+            apart,
             possessive: written.len() < raw.len(),
         });
         at += length;

@@ -211,7 +211,7 @@ fn month(reading: &mut Reading<'_>, at: usize) {
 /// "2023", "'23", "2023/24", "2020-2023".
 fn year(reading: &mut Reading<'_>, at: usize) {
     let Some(token) = reading.free(at).filter(|token| token.is_number()) else { return };
-    let follows_unit = reading.tokens.get(at + 1).is_some_and(|next| {
+    let follows_unit = reading.tokens.get(at + 1).filter(|next| !next.apart).is_some_and(|next| {
         matches!(
             reading.lexicon.meaning(&next.stem),
             Some(super::lexicon::Meaning::Unit(_) | super::lexicon::Meaning::Percent)
