@@ -2,13 +2,13 @@
 
 use crate::error::{Result, to_py};
 use headrace::Error;
-use headrace::embed::{Embedder, StaticEmbedder};
+use headrace::embed::{Embedder, StaticEmbedder, WordVectors};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::fmt::{self, Debug, Formatter};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Static word vectors from two local files.
 #[pyclass(frozen, module = "headrace._core.embed", name = "StaticEmbedder")]
@@ -93,6 +93,45 @@ pub(crate) fn embedder(object: &Bound<'_, PyAny>) -> PyResult<Arc<dyn Embedder>>
     };
     let recommended = object.getattr("recommended_threshold").ok().and_then(|value| value.extract().ok());
     Ok(Arc::new(Callable { name, recommended, function: object.clone().unbind() }))
+}
+
+/// The word vectors of the static embedder where its files are installed, read at their first use: the guards' own
+/// beside any other embedder.
+#[derive(Debug)]
+pub(crate) struct InstalledVectors;
+
+impl InstalledVectors {
+    fn find() -> Option<&'static Arc<dyn WordVectors>> {
+        static FOUND: OnceLock<Option<Arc<dyn WordVectors>>> = OnceLock::new();
+        let find = |py: Python<'_>| {
+            let found = py.import("headrace.embedders").and_then(|module| module.call_method0("static")).ok()?;
+            embedder(&found).ok()?.word_vectors()
+        };
+        // Whoever waits for the first use must not hold the GIL that the first use needs.
+        FOUND
+            .get()
+            .unwrap_or_else(|| {
+                Python::attach(|py| {
+                    let found = find(py);
+                    py.detach(|| FOUND.get_or_init(|| found))
+                })
+            })
+            .as_ref()
+    }
+}
+
+impl WordVectors for InstalledVectors {
+    fn is_available(&self) -> bool {
+        Self::find().is_some()
+    }
+
+    fn vector(&self, word: &str) -> Option<Box<[f32]>> {
+        Self::find()?.vector(word)
+    }
+
+    fn weight(&self, word: &str) -> Option<f32> {
+        Self::find()?.weight(word)
+    }
 }
 
 impl Callable {

@@ -2,38 +2,129 @@
 
 use crate::embed::embedder;
 use crate::error::Result;
-use headrace::cache::guard::{Guards, Verdict};
+use headrace::cache::guard::{self, Guards};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use std::fmt::{self, Debug, Formatter};
+use std::sync::Arc;
 
 /// What two questions are compared by.
 #[pyclass(frozen, module = "headrace._core.guard", name = "Guards")]
 pub(crate) struct PyGuards {
     pub(crate) core: Guards,
+    /// What it was made of, for pickle.
+    embedder: Option<Py<PyAny>>,
+    options: Py<PyDict>,
+}
+
+/// Whether a stored answer may serve, and what speaks against it.
+#[pyclass(frozen, get_all, module = "headrace._core.guard", name = "Verdict")]
+struct PyVerdict {
+    passed: bool,
+    agreement: f32,
+    reason: Option<String>,
+}
+
+/// A check written in Python.
+struct Callable(Py<PyAny>);
+
+impl guard::Check for Callable {
+    fn differs(&self, asked: &str, stored: &str) -> Option<String> {
+        let called = Python::attach(|py| self.0.call1(py, (asked, stored))?.extract::<Option<String>>(py));
+        // A check that fails has not said that the answer may serve.
+        called.unwrap_or_else(|error| Some(format!("a check failed: {error}")))
+    }
+}
+
+impl Debug for Callable {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        out.write_str("check in Python")
+    }
 }
 
 #[pymethods]
 impl PyGuards {
     #[new]
-    #[pyo3(signature = (embedder=None))]
-    fn new(embedder: Option<&Bound<'_, PyAny>>) -> Result<Self> {
-        let vectors = embedder.map(self::embedder).transpose()?.and_then(|known| known.word_vectors());
-        Ok(Self { core: Guards::standard().with_vectors(vectors) })
+    #[pyo3(signature = (embedder=None, *, synonyms=None, terms=None, patterns=None, checks=None))]
+    fn new(
+        py: Python<'_>,
+        embedder: Option<Bound<'_, PyAny>>,
+        synonyms: Option<Vec<Vec<String>>>,
+        terms: Option<Vec<(String, Vec<String>)>>,
+        patterns: Option<Vec<(String, String)>>,
+        checks: Option<Vec<Py<PyAny>>>,
+    ) -> Result<Self> {
+        let options = PyDict::new(py);
+        options.set_item("synonyms", &synonyms)?;
+        options.set_item("terms", &terms)?;
+        options.set_item("patterns", &patterns)?;
+        options.set_item("checks", &checks)?;
+        let vectors = embedder.as_ref().map(self::embedder).transpose()?.and_then(|known| known.word_vectors());
+        let mut core = Guards::standard().with_vectors(vectors);
+        for phrases in synonyms.iter().flatten() {
+            core = core.with_synonyms(&phrases.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        for (slot, terms) in terms.iter().flatten() {
+            core = core.with_terms(slot, &terms.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        for (slot, pattern) in patterns.iter().flatten() {
+            core = core.with_pattern(slot, pattern)?;
+        }
+        for check in checks.into_iter().flatten() {
+            core = core.with_check(Arc::new(Callable(check)));
+        }
+        Ok(Self { core, embedder: embedder.map(Bound::unbind), options: options.unbind() })
     }
 
-    /// None where nothing speaks against it, otherwise what differs.
-    fn compare(&self, py: Python<'_>, asked: &str, stored: &str) -> (f32, Option<String>) {
+    /// Whether the answer to `stored` may serve `asked`.
+    fn compare(&self, py: Python<'_>, asked: &str, stored: &str) -> PyVerdict {
         let verdict = py.detach(|| self.core.compare(&self.core.signature(asked), &self.core.signature(stored)));
-        match verdict {
-            Verdict::Pass { agreement } => (agreement, None),
-            Verdict::Blocked { reason } => (0.0, Some(reason)),
-        }
+        let agreement = match verdict {
+            guard::Verdict::Pass { agreement } => agreement,
+            guard::Verdict::Blocked { .. } => 0.0,
+        };
+        PyVerdict { passed: verdict.is_pass(), agreement, reason: verdict.reason().map(Into::into) }
     }
-    /// For people.
-    fn describe(&self, text: &str) -> String {
-        self.core.signature(text).describe().join(" · ")
+
+    /// What the guards read in a question.
+    fn describe(&self, py: Python<'_>, text: &str) -> Vec<String> {
+        py.detach(|| self.core.signature(text).describe())
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let mut said = Vec::new();
+        if let Some(embedder) = &self.embedder {
+            said.push(embedder.bind(py).repr()?.to_string());
+        }
+        for (name, value) in self.options.bind(py).iter().filter(|(_, value)| !value.is_none()) {
+            said.push(format!("{name}={}", value.repr()?));
+        }
+        Ok(format!("Guards({})", said.join(", ")))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let py = slf.py();
+        let this = slf.get();
+        let rebuild = py.import("headrace.guards")?.getattr("_rebuild")?;
+        Ok((rebuild, (this.embedder.as_ref(), &this.options).into_pyobject(py)?))
+    }
+}
+
+#[pymethods]
+impl PyVerdict {
+    fn __bool__(&self) -> bool {
+        self.passed
+    }
+
+    fn __repr__(&self) -> String {
+        match &self.reason {
+            None => format!("Verdict(passed, agreement {:.2})", self.agreement),
+            Some(reason) => format!("Verdict(blocked: {reason})"),
+        }
     }
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<PyGuards>()
+    module.add_class::<PyGuards>()?;
+    module.add_class::<PyVerdict>()
 }

@@ -54,6 +54,11 @@ pub trait Embedder: Debug + Send + Sync {
 
 /// Vectors of single words.
 pub trait WordVectors: Debug + Send + Sync {
+    /// Whether there are vectors at all; false where they were looked for and not found.
+    fn is_available(&self) -> bool {
+        true
+    }
+
     /// The vector of a word, of unit length; None for a word that has none.
     fn vector(&self, word: &str) -> Option<Box<[f32]>>;
 

@@ -326,8 +326,9 @@ fn same_length(prompts: usize, name: &str, given: usize) -> Result<()> {
 /// `True` or nothing: the standard guards; `False`: none; a `Guards`: those.
 fn guards_from_py(given: Option<&Bound<'_, PyAny>>, config: &CacheConfig) -> PyResult<Option<cache::guard::Guards>> {
     let standard = || {
-        let vectors = config.embedder.as_ref().and_then(|embedder| embedder.word_vectors());
-        cache::guard::Guards::standard().with_vectors(vectors)
+        let own = config.embedder.as_ref().and_then(|embedder| embedder.word_vectors());
+        let vectors = own.unwrap_or_else(|| std::sync::Arc::new(crate::embed::InstalledVectors));
+        cache::guard::Guards::standard().with_vectors(Some(vectors))
     };
     let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(Some(standard())) };
     if let Ok(on) = given.extract::<bool>() {

@@ -50,15 +50,17 @@ fn cost(term: &Term, own: &[Term], others: &[Term]) -> Result<f32, Option<Box<st
 
 /// The cosine of two words that may stand for each other.
 fn likeness(one: &Term, other: &Term) -> Option<f32> {
-    // Two things of the lexicon are two things, and a name is its own.
-    let (a, b) = (one.vector.as_deref()?, other.vector.as_deref()?);
-    let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
     let shared = one.key.bytes().zip(other.key.bytes()).take_while(|(a, b)| a == b).count();
-    let family = shared >= FAMILY_LETTERS && 3 * shared >= 2 * one.key.len().max(other.key.len()) && cosine >= FAMILY;
-    if family {
-        return Some(cosine.max(0.9));
+    let family = shared >= FAMILY_LETTERS && 3 * shared >= 2 * one.key.len().max(other.key.len());
+    match (one.vector.as_deref(), other.vector.as_deref()) {
+        (Some(a), Some(b)) => {
+            let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+            if family && cosine >= FAMILY { Some(cosine.max(0.9)) } else { (cosine >= SYNONYM).then_some(cosine) }
+        }
+        // Without vectors only the letters can tell, and only between plain words.
+        (None, None) => (family && one.kind == TermKind::Word && other.kind == TermKind::Word).then_some(0.8),
+        _ => None,
     }
-    (cosine >= SYNONYM).then_some(cosine)
 }
 
 /// A word that nothing knows, written small, beside a word that is one slip of the pen away.

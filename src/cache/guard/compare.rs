@@ -1,6 +1,6 @@
 //! Two questions, slot by slot, and the first thing that differs.
 
-use super::signature::{Fact, Signature};
+use super::signature::{Fact, Signature, TermKind};
 use super::{Verdict, align};
 use std::sync::Arc;
 
@@ -65,7 +65,11 @@ fn split<'a>(facts: &'a [Fact], slot: &str) -> (&'a [Fact], &'a [Fact]) {
 fn frames(asked: &Signature, stored: &Signature) -> Option<String> {
     let firm = |of: &Signature| of.frames.iter().filter(|frame| FIRM.contains(&&***frame)).cloned().collect::<Vec<_>>();
     let (one, other) = (firm(asked), firm(stored));
-    if one == other {
+    // "Who approves it?" is "Which body approves it?", but not "Is it approved?".
+    let open =
+        |firm: &[Arc<str>], of: &Signature| firm.is_empty() && !of.frames.iter().any(|frame| &**frame == "yes or no");
+    let person = |firm: &[Arc<str>]| firm.len() == 1 && &*firm[0] == "person";
+    if one == other || (person(&one) && open(&other, stored)) || (person(&other) && open(&one, asked)) {
         return None;
     }
     let said = |frames: &[Arc<str>]| if frames.is_empty() { "something else".to_owned() } else { frames.join(", ") };
@@ -77,13 +81,15 @@ fn negation(asked: &Signature, stored: &Signature) -> Option<String> {
         let (one, other) = if asked.negations > stored.negations { ("asked", "stored") } else { ("stored", "asked") };
         return Some(format!("negation: the {one} question negates, the {other} one does not"));
     }
+    // "not ISO certified" negates what "not certified to ISO" does, so names are left out.
     let heads = |of: &Signature, negated: bool| -> Vec<Box<str>> {
-        of.terms.iter().filter(|term| term.negated == negated).map(|term| term.key.clone()).collect()
+        let heads = of.terms.iter().filter(|term| term.negated == negated && term.kind != TermKind::Name);
+        heads.map(|term| term.key.clone()).collect()
     };
     let mine = heads(asked, true);
     let plain = heads(stored, false);
     let theirs = heads(stored, true);
-    let moved = mine.iter().find(|key| plain.contains(key) && !theirs.contains(key))?;
+    let moved = mine.iter().find(|key| plain.contains(key) && !theirs.is_empty() && !theirs.contains(key))?;
     Some(format!("negation: “{}” is negated in the asked question only", moved.trim_start_matches('=')))
 }
 

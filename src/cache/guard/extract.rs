@@ -8,7 +8,14 @@ use crate::embed::WordVectors;
 use std::sync::Arc;
 
 /// A slot or a concept, and a concept that goes without saying beside it.
-const IMPLIED: [(&str, &str); 16] = [
+const IMPLIED: [(&str, &str); 23] = [
+    ("scope", "disclose"),
+    ("time", "target"),
+    ("time", "progress"),
+    ("gender", "employee"),
+    ("gender", "employ"),
+    ("donation", "charity"),
+    ("fatality", "occupational"),
     ("measure intensity", "product"),
     ("measure intensity", "production"),
     ("turnover rate", "employee"),
@@ -58,6 +65,7 @@ pub(super) fn read(question: &str, lexicon: &Lexicon, vectors: Option<&dyn WordV
         negations: Vec::new(),
     };
     reading.negate();
+    reading.yes_or_no();
     code::labels(&mut reading);
     time::read(&mut reading);
     code::codes(&mut reading);
@@ -118,6 +126,15 @@ impl Reading<'_> {
         }
     }
 
+    /// "Was …?" and "Does …?" ask for a yes or a no.
+    fn yes_or_no(&mut self) {
+        const ASKS: [&str; 14] =
+            ["is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "will", "can", "could", "should"];
+        if ASKS.contains(&self.lower(Some(0))) {
+            self.frames.push("yes or no".into());
+        }
+    }
+
     /// The longest phrases of the lexicon, from the left.
     fn phrases(&mut self) {
         let mut at = 0;
@@ -168,7 +185,7 @@ impl Reading<'_> {
             }
             Meaning::Frame(kind) => {
                 // "who" after a noun tells more about it, and asks for nothing.
-                let relative = matches!(&**kind, "person" | "time" | "place");
+                let relative = count == 1 && matches!(&**kind, "person" | "time" | "place");
                 let early = !relative || self.terms.iter().all(|(place, _)| *place > at);
                 let counts_units = matches!(&**kind, "count" | "quantity") && self.next_is_unit(at + count);
                 if early && !counts_units {
@@ -227,7 +244,10 @@ impl Reading<'_> {
                 &*fact.slot == sign
                     || sign.strip_suffix(&*fact.value).is_some_and(|slot| slot.trim_end() == &*fact.slot)
             };
-            if !self.facts.iter().any(named) && !self.terms.iter().any(|(_, term)| says(term)) {
+            if !self.frames.iter().any(|frame| &**frame == sign)
+                && !self.facts.iter().any(named)
+                && !self.terms.iter().any(|(_, term)| says(term))
+            {
                 continue;
             }
             let implied = self.terms.iter_mut().filter(|(_, term)| term.key.strip_prefix('=') == Some(implied));

@@ -123,7 +123,8 @@ impl Guards {
 
     /// Takes a question apart.
     pub fn signature(&self, text: &str) -> Signature {
-        let mut signature = extract::read(text, &self.lexicon, self.vectors.as_deref());
+        let mut signature =
+            extract::read(text, &self.lexicon, self.vectors.as_deref().filter(|vectors| vectors.is_available()));
         own::read(&self.patterns, text, &mut signature);
         if !self.checks.is_empty() {
             signature.text = Some(text.into());

@@ -40,7 +40,9 @@ pub(super) fn words(reading: &mut Reading<'_>, vectors: Option<&dyn WordVectors>
         let kind = kind(reading, at, capitals_tell, vectors);
         let kind = if number::ordinal(&token.lower).is_some() { TermKind::Name } else { kind };
         let vector = match kind {
-            TermKind::Word => vectors.and_then(|vectors| vectors.vector(&shown.to_lowercase())).map(Into::into),
+            TermKind::Word if !is_foreign(reading) => {
+                vectors.and_then(|vectors| vectors.vector(&shown.to_lowercase())).map(Into::into)
+            }
             _ => None,
         };
         reading.take(at, count);
@@ -59,8 +61,17 @@ fn capitals_tell(reading: &Reading<'_>) -> bool {
     reading.language != Some(Language::German) && shouted < 2
 }
 
+/// The vectors know English; the words of other languages are compared by their letters.
+fn is_foreign(reading: &Reading<'_>) -> bool {
+    reading.language.is_some_and(|language| language != Language::English)
+}
+
 fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&dyn WordVectors>) -> TermKind {
     let token = &reading.tokens[at];
+    let named = token.is_capital() && !token.starts;
+    if is_foreign(reading) && !named && token.text.chars().all(char::is_alphabetic) {
+        return TermKind::Word;
+    }
     let has_digit = token.text.chars().any(|letter| letter.is_ascii_digit());
     let inner_capital = token.text.chars().skip(1).any(char::is_uppercase);
     if has_digit || inner_capital || !token.text.is_ascii() {
