@@ -8,12 +8,16 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from headrace import _core
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["SemanticCache", "scope"]
 
@@ -65,6 +69,22 @@ class SemanticCache(_core.cache.SemanticCache):
     ) -> tuple[str, dict[str, Any]]:
         """The prompt and the scope of a conversation: see `headrace.scope`."""
         return scope(messages, model=model, **parameters)
+
+    @classmethod
+    def load(cls, path: str | Path, embedder: Any = None, **settings: Any) -> Self:
+        """A cache in memory with the entries that `save` wrote.
+
+        Args:
+            path: The file.
+            embedder: The one that made the vectors in it.
+            **settings: As the constructor takes them.
+
+        Raises:
+            StoreError: The file is no saved cache.
+        """
+        cache = cls(embedder, **settings)
+        cache._load(Path(path))
+        return cache
 
     def get_or_compute(
         self,

@@ -23,16 +23,14 @@ from typing import Any
 from headrace._core.load import (
     Arrivals,
     Estimate,
-    ProcessSampler,
     Run,
     Target,
     batch_means,
     block_bootstrap,
-    clopper_pearson,
     closed_loop,
+    clopper_pearson,
     least_trials,
     least_values,
-    machine_noise,
     mean_interval,
     mser5,
     open_loop,
@@ -48,16 +46,14 @@ from headrace._core.load import (
 __all__ = [
     "Arrivals",
     "Estimate",
-    "ProcessSampler",
     "Run",
     "Target",
     "batch_means",
     "block_bootstrap",
-    "clopper_pearson",
     "closed_loop",
+    "clopper_pearson",
     "least_trials",
     "least_values",
-    "machine_noise",
     "mean_interval",
     "mser5",
     "open_loop",
@@ -85,9 +81,7 @@ def is_async(function: Any) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
-def submit(
-    function: Callable[[Any], Awaitable[Any]], request: Any, done: Callable[[Any, BaseException | None], None]
-) -> None:
+def submit(function: Callable[[Any], Awaitable[Any]], request: Any, done: Callable[[Any, BaseException | None], None]) -> None:
     """Awaits ``function(request)`` on the generator's event loop, and tells ``done`` what came of it.
 
     Args:

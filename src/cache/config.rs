@@ -1,7 +1,7 @@
 //! The settings of a cache.
 
 use super::guard::Guards;
-use super::policy::PolicyConfig;
+use super::policy::{Policy, PolicyConfig};
 use crate::clock::{Clock, SystemClock};
 use crate::embed::Embedder;
 use crate::{Error, Result};
@@ -82,6 +82,9 @@ impl CacheConfig {
     pub(crate) fn validate(&self) -> Result<()> {
         if let Some(threshold) = self.threshold {
             check_threshold(threshold).map_err(|error| Error::Config(error.to_string()))?;
+        }
+        if let Some(policy) = self.policy {
+            Policy::new(policy).map_err(|error| Error::Config(error.to_string()))?;
         }
         for (name, bound) in [("max_entries", self.max_entries), ("max_bytes", self.max_bytes)] {
             if bound == Some(0) {

@@ -4,6 +4,7 @@ use super::entry::{Entry, Freshness};
 use super::evict;
 use super::index::Index;
 use super::key::PartitionKey;
+use super::persist::Record;
 use super::request::InsertRequest;
 use super::stats::Counters;
 use super::{EntryKey, Inner, SemanticCache, vector};
@@ -48,7 +49,42 @@ impl SemanticCache {
             rows.push(Row { entry, vector: vectors[place].zip(scales[place]) });
         }
         self.inner.add_all(&rows);
+        for row in &rows {
+            self.inner.learn_from(&row.entry.tenant, &row.entry.key, &row.entry.response)?;
+        }
+        self.inner.write_through(&rows)?;
         Ok(keys)
+    }
+
+    /// Takes entries from a file, those apart whose time is over; `write` says whether this cache's own file lacks them.
+    pub(super) fn restore(&self, records: Vec<Record>, write: bool) -> Result<usize> {
+        let (now, grace) = (self.inner.now(), self.inner.config.stale_while_revalidate);
+        let vectors: Vec<Option<&[f32]>> = records.iter().map(|record| record.vector.as_deref()).collect();
+        let scales =
+            vectors.iter().map(|vector| vector.map(vector::scale_of).transpose()).collect::<Result<Vec<_>>>()?;
+        self.agree_on_dimension(&vectors)?;
+        let mut rows = Vec::with_capacity(records.len());
+        for (record, scale) in records.iter().zip(scales) {
+            let request = InsertRequest {
+                response: record.response.clone(),
+                scope: record.scope.as_deref(),
+                tenant: &record.tenant,
+                tags: &record.tags,
+                cost: record.cost,
+                ..InsertRequest::new(&record.prompt, record.response.clone())
+            };
+            let mut entry = self.inner.entry(request, record.vector.as_ref().map_or(0, Vec::len), record.created);
+            entry.expires = record.expires;
+            entry.rejected = AtomicBool::new(record.rejected);
+            if entry.freshness(now, grace) != Freshness::Expired {
+                rows.push(Row { entry: Arc::new(entry), vector: record.vector.as_deref().zip(scale) });
+            }
+        }
+        self.inner.add_all(&rows);
+        if write {
+            self.inner.write_through(&rows)?;
+        }
+        Ok(rows.len())
     }
 
     fn embed_all(&self, requests: &[InsertRequest<'_>]) -> Result<Vec<Option<Vec<f32>>>> {
@@ -85,6 +121,16 @@ struct Row<'a> {
     vector: Option<(&'a [f32], f64)>,
 }
 
+impl Row<'_> {
+    fn unit(&self) -> Option<Vec<f32>> {
+        self.vector.map(|(vector, scale)| {
+            let mut unit = vec![0.0; vector.len()];
+            vector::scale_into(vector, scale, &mut unit);
+            unit
+        })
+    }
+}
+
 impl Inner {
     fn entry(&self, request: InsertRequest<'_>, dimension: usize, now: std::time::Duration) -> Entry {
         Entry {
@@ -105,6 +151,13 @@ impl Inner {
             priority: AtomicU64::new(0),
             rejected: AtomicBool::new(false),
         }
+    }
+
+    /// Hands what is held to the file, if there is one; an entry too large for the bounds is held no more.
+    fn write_through(&self, rows: &[Row<'_>]) -> Result<()> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let held = rows.iter().filter(|row| self.by_id.contains_key(&row.entry.id));
+        store.put(held.map(|row| (Arc::clone(&row.entry), row.unit())).collect())
     }
 
     /// Adds entries that are valid; later ones replace earlier ones of the same key.

@@ -4,6 +4,7 @@ use super::entry::{Entry, Freshness};
 use super::guard::Verdict;
 use super::index::Candidates;
 use super::key::PartitionKey;
+use super::policy::Candidate;
 use super::request::{CacheHit, Explanation, HitKind, LookupRequest};
 use super::stats::Counters;
 use super::{EntryKey, Inner, SemanticCache, config, vector};
@@ -32,10 +33,11 @@ impl SemanticCache {
             Some(unit) => Some(unit),
             None => self.embed_prompt(request)?,
         };
-        let found = query.and_then(|query| {
-            let index = self.inner.index_of(request)?;
-            self.inner.first_serving(Some(request.prompt), index.search(&query, threshold as f32)?)
-        });
+        let candidates = query.and_then(|query| self.inner.index_of(request)?.search(&query, threshold as f32));
+        let found = match candidates {
+            Some(candidates) => self.inner.first_serving(request, Some(request.prompt), candidates)?,
+            None => None,
+        };
         if found.is_none() {
             Counters::add(&self.inner.counters.misses);
         }
@@ -63,7 +65,7 @@ impl SemanticCache {
             let Some(index) = self.inner.index_of(first) else { continue };
             let vectors: Vec<&[f32]> = group.iter().filter_map(|&i| queries[i].as_deref()).collect();
             for (&i, candidates) in group.iter().zip(index.search_many(&vectors, threshold)) {
-                hits[i] = self.inner.first_serving(Some(requests[i].prompt), candidates);
+                hits[i] = self.inner.first_serving(&requests[i], Some(requests[i].prompt), candidates)?;
             }
         }
         let misses = hits.iter().filter(|hit| hit.is_none()).count() as u64;
@@ -90,8 +92,8 @@ impl SemanticCache {
             Some(index) => index
                 .search_many(&queries, threshold)
                 .into_iter()
-                .map(|candidates| self.inner.first_serving(None, candidates))
-                .collect(),
+                .map(|candidates| self.inner.first_serving(&request, None, candidates))
+                .collect::<Result<_>>()?,
             None => vec![None; queries.len()],
         };
         let misses = hits.iter().filter(|hit| hit.is_none()).count() as u64;
@@ -243,23 +245,38 @@ impl Inner {
     }
 
     /// Without a prompt there is nothing for the guards to compare: then similarity decides alone.
-    fn first_serving(&self, prompt: Option<&str>, candidates: Candidates) -> Option<CacheHit> {
+    fn first_serving(
+        &self,
+        request: &LookupRequest<'_>,
+        prompt: Option<&str>,
+        candidates: Candidates,
+    ) -> Result<Option<CacheHit>> {
         let mut asked = None;
         for (id, similarity) in candidates {
             let Some(entry) = self.by_id.get(&id).map(|entry| Arc::clone(&entry)) else { continue };
+            let mut candidate = Candidate { entry: id, similarity, agreement: 1.0 };
             if let (Some(guards), Some(prompt)) = (&self.config.guards, prompt) {
                 let asked = asked.get_or_insert_with(|| guards.signature(prompt));
-                if !guards.compare(asked, entry.signature(guards)).is_pass() {
+                match guards.compare(asked, entry.signature(guards)) {
+                    Verdict::Pass { agreement } => candidate.agreement = agreement,
+                    Verdict::Blocked { .. } => {
+                        Counters::add(&self.counters.blocked);
+                        continue;
+                    }
+                }
+            }
+            if let Some(prompt) = prompt {
+                let key = EntryKey::of(request.tenant, request.scope, prompt);
+                if !entry.is_rejected() && !self.allows(request.tenant, key, candidate, &entry.response)? {
                     Counters::add(&self.counters.blocked);
-                    continue;
+                    return Ok(None);
                 }
             }
             if let Some(hit) = self.serve(entry, HitKind::Semantic, similarity, prompt) {
-                return Some(hit);
+                return Ok(Some(CacheHit { candidate: Some(candidate), ..hit }));
             }
-            Counters::add(&self.counters.blocked);
         }
-        None
+        Ok(None)
     }
 
     /// What keeps an entry from serving, the threshold aside.
@@ -314,6 +331,7 @@ impl Inner {
             kind,
             similarity: similarity.min(1.0),
             is_stale,
+            candidate: None,
             asked: asked.map(Into::into),
         })
     }

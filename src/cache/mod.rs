@@ -17,7 +17,9 @@ mod index;
 mod insert;
 mod kernel;
 mod key;
+mod learn;
 mod lookup;
+mod persist;
 pub mod policy;
 mod request;
 pub mod scope;
@@ -27,17 +29,23 @@ mod vector;
 pub use coalesce::{Flight, Flights, Role, Waiter};
 pub use config::{CacheConfig, DEFAULT_THRESHOLD};
 pub use key::EntryKey;
+pub use learn::LabelledPair;
 pub use request::{CacheHit, Explanation, HitKind, InsertRequest, LookupRequest, Selection};
 pub use stats::CacheStats;
 
+use crate::store::Location;
 use crate::{Error, Result};
 use dashmap::DashMap;
 use entry::Entry;
 use evict::Evictor;
 use index::Index;
 use key::{DigestState, PartitionKey};
+use learn::Explored;
+use persist::Store;
+use policy::Policy;
 use stats::Counters;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -72,6 +80,10 @@ struct Inner {
     next_id: AtomicU64,
     /// Of every vector here; 0 until the first.
     dimension: AtomicUsize,
+    policies: DashMap<String, Arc<Policy>>,
+    explored: DashMap<EntryKey, Explored, DigestState>,
+    /// Of a durable cache.
+    store: Option<Store>,
 }
 
 impl fmt::Debug for SemanticCache {
@@ -81,12 +93,16 @@ impl fmt::Debug for SemanticCache {
 }
 
 impl SemanticCache {
-    /// Opens a cache.
+    /// Opens a cache; a durable one with all that its file holds.
     ///
     /// # Errors
-    /// `Config` where a setting is out of its range.
+    /// `Config` where a setting is out of its range, `Store` where the file cannot be opened.
     pub fn open(config: CacheConfig) -> Result<Self> {
         config.validate()?;
+        let store = match Location::parse(&config.url)? {
+            Location::Sqlite(path) => Some(Store::open(&path)?),
+            _ => None,
+        };
         let inner = Inner {
             threshold: config.effective_threshold(),
             config,
@@ -97,8 +113,15 @@ impl SemanticCache {
             counters: Counters::default(),
             next_id: AtomicU64::new(1),
             dimension: AtomicUsize::new(0),
+            policies: DashMap::new(),
+            explored: DashMap::default(),
+            store,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let cache = Self { inner: Arc::new(inner) };
+        if let Some(store) = &cache.inner.store {
+            store.read_all(|records| cache.restore(records, false).map(|_| ()))?;
+        }
+        Ok(cache)
     }
 
     /// The settings.
@@ -180,11 +203,62 @@ impl SemanticCache {
         Ok(())
     }
 
-    /// Learns whether a hit answered rightly. An entry that answered wrongly serves no more, until it is stored anew.
-    pub fn feedback(&self, hit: &CacheHit, correct: bool) {
-        if !correct && !hit.entry.rejected.swap(true, Ordering::AcqRel) {
-            Counters::add(&self.inner.counters.rejections);
-        }
+    /// Drops the entries whose time is over, and says how many those were.
+    pub fn purge_expired(&self) -> usize {
+        let (now, grace) = (self.inner.now(), self.inner.config.stale_while_revalidate);
+        let over: Vec<_> = self
+            .inner
+            .by_id
+            .iter()
+            .filter(|entry| entry.freshness(now, grace) == entry::Freshness::Expired)
+            .map(|entry| Arc::clone(&entry))
+            .collect();
+        let dropped = over.iter().filter(|entry| self.inner.remove(entry)).count();
+        self.inner.counters.expirations.fetch_add(dropped as u64, Ordering::Relaxed);
+        dropped
+    }
+
+    /// Waits until every change so far is on disk; at once where the cache is in memory.
+    ///
+    /// # Errors
+    /// `Store` where the file did not take a change.
+    pub fn flush(&self) -> Result<()> {
+        self.inner.store.as_ref().map_or(Ok(()), Store::flush)
+    }
+
+    /// Writes a durable cache's file anew, so that nothing is left in it of what was deleted.
+    ///
+    /// # Errors
+    /// `Store` where another process holds the file.
+    pub fn compact(&self) -> Result<()> {
+        self.inner.store.as_ref().map_or(Ok(()), Store::compact)
+    }
+
+    /// Writes all entries to a new file, in place of one that may be there, and says how many those were.
+    ///
+    /// # Errors
+    /// `Store` where the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<usize> {
+        let entries: Vec<_> = self.inner.by_id.iter().map(|entry| Arc::clone(&entry)).collect();
+        let with_vectors = entries.into_iter().map(|entry| {
+            let index = self.inner.indexes.get(&entry.partition).map(|index| Arc::clone(&index));
+            let vector = index.filter(|_| entry.dimension > 0).and_then(|index| index.row(entry.id));
+            (entry, vector)
+        });
+        persist::save(path, with_vectors)
+    }
+
+    /// Adds the entries of a file that [`SemanticCache::save`] wrote, and says how many those were.
+    ///
+    /// # Errors
+    /// `Store` where the file is no saved cache; `Embedding` where its vectors have another dimension.
+    pub fn load(&self, path: &Path) -> Result<usize> {
+        let mut count = 0;
+        persist::load(path, |records| {
+            count += self.restore(records, true)?;
+            Ok(())
+        })?;
+        Ok(count)
     }
 }
 
@@ -207,6 +281,14 @@ impl Inner {
         }
         self.entries.remove_if(&entry.key, |_, held| held.id == entry.id);
         self.evictor.remove(entry);
+        if let Some(store) = &self.store
+            && let Err(error) = store.delete(entry)
+        {
+            tracing::warn!(%error, "an entry was dropped here, and not from the file");
+        }
+        if let Ok(Some(policy)) = self.policy(&entry.tenant) {
+            policy.forget(entry.id);
+        }
         if entry.dimension > 0 {
             let index = self.indexes.get(&entry.partition).map(|index| Arc::clone(&index));
             let is_empty = index.is_some_and(|index| {

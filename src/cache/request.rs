@@ -2,6 +2,7 @@
 
 use super::entry::Entry;
 use super::key::EntryKey;
+use super::policy::Candidate;
 use crate::Payload;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -87,6 +88,8 @@ pub struct CacheHit {
     pub(crate) similarity: f32,
     pub(crate) age: Duration,
     pub(crate) is_stale: bool,
+    /// What the policy was asked, for feedback.
+    pub(crate) candidate: Option<Candidate>,
     /// What was asked, where it differs from the stored prompt.
     pub(crate) asked: Option<Box<str>>,
 }

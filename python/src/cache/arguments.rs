@@ -61,7 +61,7 @@ pub(crate) enum Matrix<'py> {
 impl<'py> Matrix<'py> {
     pub fn from_py(object: &Bound<'py, PyAny>) -> Result<Self> {
         if let Ok(array) = object.extract::<PyReadonlyArray2<'py, f32>>() {
-            if array.as_slice().is_ok() {
+            if array.is_c_contiguous() {
                 return Ok(Self::Borrowed(array));
             }
             let (rows, dimension) = (array.shape()[0], array.shape()[1]);

@@ -1,20 +1,24 @@
 //! `headrace._core.cache`: the semantic cache for Python. The asyncio twins are in `headrace/cache.py`.
 
 mod arguments;
+mod calibration;
 mod flight;
 mod hit;
 
 use crate::error::Result;
 use crate::payload;
 use arguments::{Matrix, Vector, cost_from_py, cost_to_py, duration, scope_from_py};
+use calibration::Calibration;
 use flight::{Flight, PyFlights};
-use headrace::cache::{self, CacheConfig, EntryKey, InsertRequest, LookupRequest, Selection};
+use headrace::cache::policy::PolicyConfig;
+use headrace::cache::{self, CacheConfig, EntryKey, InsertRequest, LabelledPair, LookupRequest, Selection};
 use headrace::{Error, Payload};
 use hit::{CacheHit, Explanation};
 use numpy::PyArray1;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::path::PathBuf;
 
 /// Answers by question.
 #[pyclass(frozen, subclass, module = "headrace._core.cache")]
@@ -26,13 +30,14 @@ pub(crate) struct SemanticCache {
 #[pymethods]
 impl SemanticCache {
     #[new]
-    #[pyo3(signature = (embedder=None, *, threshold=None, guards=None, ttl=None, stale_while_revalidate=None,
+    #[pyo3(signature = (embedder=None, *, threshold=None, max_error_rate=None, guards=None, ttl=None, stale_while_revalidate=None,
                         max_entries=None, max_bytes=None, url="memory://"))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
     fn new(
         py: Python<'_>,
         embedder: Option<&Bound<'_, PyAny>>,
         threshold: Option<f64>,
+        max_error_rate: Option<f64>,
         guards: Option<&Bound<'_, PyAny>>,
         ttl: Option<&Bound<'_, PyAny>>,
         stale_while_revalidate: Option<&Bound<'_, PyAny>>,
@@ -43,6 +48,7 @@ impl SemanticCache {
         let mut config = CacheConfig {
             url: url.to_owned(),
             threshold,
+            policy: max_error_rate.map(|max_error_rate| PolicyConfig { max_error_rate, ..PolicyConfig::default() }),
             ttl: duration(ttl, "ttl")?,
             stale_while_revalidate: duration(stale_while_revalidate, "stale_while_revalidate")?.unwrap_or_default(),
             max_entries,
@@ -82,7 +88,7 @@ impl SemanticCache {
             ttl: duration(ttl, "ttl")?,
             cost: cost_from_py(cost)?,
         };
-        let key = py.detach(|| self.core.insert(request))?;
+        let key = py.detach(|| self.core.insert(request).and_then(|key| self.core.flush().map(|()| key)))?;
         Ok(key.map(|key| key.to_string()))
     }
 
@@ -121,7 +127,7 @@ impl SemanticCache {
             cost,
         };
         let requests = responses.into_iter().enumerate().map(request).collect();
-        let keys = py.detach(|| self.core.insert_many(requests))?;
+        let keys = py.detach(|| self.core.insert_many(requests).and_then(|keys| self.core.flush().map(|()| keys)))?;
         Ok(keys.into_iter().map(|key| key.map(|key| key.to_string())).collect())
     }
 
@@ -209,13 +215,45 @@ impl SemanticCache {
     }
 
     #[pyo3(signature = (hit, correct))]
-    fn feedback(&self, py: Python<'_>, hit: &CacheHit, correct: bool) {
-        py.detach(|| self.core.feedback(&hit.core, correct));
+    fn feedback(&self, py: Python<'_>, hit: &CacheHit, correct: bool) -> Result<()> {
+        Ok(py.detach(|| self.core.feedback(&hit.core, correct))?)
+    }
+
+    #[pyo3(signature = (pairs, max_error_rate=0.01, *, confidence=0.95))]
+    fn calibrate(
+        &self,
+        py: Python<'_>,
+        pairs: Vec<(String, String, bool)>,
+        max_error_rate: f64,
+        confidence: f64,
+    ) -> Result<Calibration> {
+        let labelled: Vec<_> =
+            pairs.iter().map(|(asked, stored, same)| LabelledPair { asked, stored, same: *same }).collect();
+        let core = py.detach(|| self.core.calibrate(&labelled, max_error_rate, confidence))?;
+        Ok(Calibration { core })
+    }
+
+    fn save(&self, py: Python<'_>, path: PathBuf) -> Result<usize> {
+        Ok(py.detach(|| self.core.save(&path))?)
+    }
+
+    /// Adds the entries of a saved cache.
+    fn _load(&self, py: Python<'_>, path: PathBuf) -> Result<usize> {
+        Ok(py.detach(|| self.core.load(&path).and_then(|count| self.core.flush().map(|()| count)))?)
+    }
+
+    fn compact(&self, py: Python<'_>) -> Result<()> {
+        Ok(py.detach(|| self.core.compact())?)
+    }
+
+    fn purge_expired(&self, py: Python<'_>) -> Result<usize> {
+        let purge = || self.core.flush().map(|()| self.core.purge_expired());
+        Ok(py.detach(purge)?)
     }
 
     fn delete(&self, py: Python<'_>, key: &str) -> Result<bool> {
         let key = EntryKey::parse(key)?;
-        Ok(py.detach(|| self.core.delete(&key))?)
+        Ok(py.detach(|| self.core.delete(&key).and_then(|found| self.core.flush().map(|()| found)))?)
     }
 
     #[pyo3(signature = (*, tenant=None, tag=None, scope=None, older_than=None))]
@@ -230,11 +268,11 @@ impl SemanticCache {
         let scope = scope_from_py(scope)?;
         let older_than = duration(older_than, "older_than")?;
         let selection = Selection { tenant, tag, scope: scope.as_deref(), older_than };
-        Ok(py.detach(|| self.core.invalidate(&selection))?)
+        Ok(py.detach(|| self.core.invalidate(&selection).and_then(|count| self.core.flush().map(|()| count)))?)
     }
 
     fn clear(&self, py: Python<'_>) -> Result<()> {
-        Ok(py.detach(|| self.core.clear())?)
+        Ok(py.detach(|| self.core.clear().and_then(|()| self.core.flush()))?)
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -366,6 +404,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<SemanticCache>()?;
     module.add_class::<CacheHit>()?;
     module.add_class::<Explanation>()?;
+    module.add_class::<Calibration>()?;
     module.add_class::<Flight>()?;
     module.add_function(wrap_pyfunction!(scope_of, module)?)
 }

@@ -2,7 +2,6 @@
 
 mod arrival;
 mod generator;
-mod process;
 mod stats;
 mod target;
 mod workload;
@@ -27,6 +26,5 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<arrival::PyArrivals>()?;
     module.add_class::<target::PyTarget>()?;
     generator::register(module)?;
-    stats::register(module)?;
-    process::register(module)
+    stats::register(module)
 }

@@ -13,12 +13,6 @@ pub(crate) struct PyEstimate {
     core: Estimate,
 }
 
-impl From<Estimate> for PyEstimate {
-    fn from(core: Estimate) -> Self {
-        Self { core }
-    }
-}
-
 #[pymethods]
 impl PyEstimate {
     #[getter]
@@ -56,7 +50,7 @@ fn floats(given: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
 }
 
 fn wrapped(core: headrace::Result<Estimate>) -> Result<PyEstimate> {
-    Ok(core?.into())
+    Ok(PyEstimate { core: core? })
 }
 
 #[pyfunction]

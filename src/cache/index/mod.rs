@@ -243,6 +243,19 @@ impl Index {
         *self.current.write() = Arc::new(new);
     }
 
+    /// The row of an id.
+    pub fn row(&self, id: u64) -> Option<Vec<f32>> {
+        let writer = self.writer.lock();
+        let place = *writer.places.get(&id)? as usize;
+        let generation = self.current.read().clone();
+        if let Some(row) = generation.row(place) {
+            return Some(row.to_vec());
+        }
+        let start = (place - generation.blocks.len() * ROWS) * self.dimension;
+        let tail = generation.tail.read();
+        tail.rows.get(start..start + self.dimension).map(<[f32]>::to_vec)
+    }
+
     pub fn search(&self, query: &[f32], threshold: f32) -> Option<Candidates> {
         self.search_many(&[query], threshold).pop()
     }

@@ -33,7 +33,7 @@ pub(super) fn scan<const Q: usize>(codes: &[Line], ahead: &[Line], tables: [&[Li
     let mut odd = [_mm512_setzero_si512(); Q];
     for (i, (chunk, next)) in chunks.iter().zip(ahead).enumerate() {
         for line in next {
-            _mm_prefetch::<_MM_HINT_T0>((&raw const line.0).cast());
+            _mm_prefetch::<_MM_HINT_T1>((&raw const line.0).cast());
         }
         let [a, b, c] = [load(&chunk[0]), load(&chunk[1]), load(&chunk[2])];
         // The fourth index is in the two high bits of the three bytes; 0xCA is `first ? second : third`, bit by bit.

@@ -1,0 +1,147 @@
+//! What a cache learns: which candidates may serve, from answers made afresh and from what users say.
+
+use super::guard::Guards;
+use super::policy::{self, Calibration, Candidate, Decision, Judged, Policy};
+use super::request::CacheHit;
+use super::stats::Counters;
+use super::{EntryKey, Inner, SemanticCache, vector};
+use crate::{Error, Payload, Result};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// The most questions whose fresh answers are awaited.
+const MOST_EXPLORED: usize = 65_536;
+/// Two answers at least so alike say the same, if their numbers and names do too.
+const SAME_ANSWER: f64 = 0.9;
+
+/// A question whose fresh answer will say whether an entry would have served rightly.
+pub(super) struct Explored {
+    candidate: Candidate,
+    cached: Payload,
+}
+
+/// A pair of questions, and whether one answer serves both.
+#[derive(Debug, Clone, Copy)]
+pub struct LabelledPair<'a> {
+    /// The question that would be asked.
+    pub asked: &'a str,
+    /// The question that would be stored.
+    pub stored: &'a str,
+    /// Whether one answer serves both.
+    pub same: bool,
+}
+
+impl SemanticCache {
+    /// Learns whether a hit answered rightly. An entry that answered wrongly serves no more, until it is stored anew.
+    ///
+    /// # Errors
+    /// `Store` where the file does not take it.
+    pub fn feedback(&self, hit: &CacheHit, correct: bool) -> Result<()> {
+        if let Some(candidate) = &hit.candidate
+            && let Some(policy) = self.inner.policy(&hit.entry.tenant)?
+        {
+            policy.feedback(candidate, correct);
+        }
+        if !correct && !hit.entry.rejected.swap(true, Ordering::AcqRel) {
+            Counters::add(&self.inner.counters.rejections);
+            if let Some(store) = &self.inner.store {
+                store.reject(hit.entry.key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The threshold that labelled pairs support: from it on, of the pairs that pass the guards, with `confidence`,
+    /// at most a share `max_error_rate` is served wrongly.
+    ///
+    /// # Errors
+    /// `Config` without an embedder; `InvalidArgument` where a rate is not between 0 and 1; what the embedder reports.
+    pub fn calibrate(&self, pairs: &[LabelledPair<'_>], max_error_rate: f64, confidence: f64) -> Result<Calibration> {
+        let Some(embedder) = &self.inner.config.embedder else {
+            return Err(Error::Config(
+                "calibrate compares questions by their vectors: open the cache with an embedder".into(),
+            ));
+        };
+        let texts: Vec<&str> = pairs.iter().flat_map(|pair| [pair.asked, pair.stored]).collect();
+        let vectors = super::insert::embed(&**embedder, &texts)?;
+        let mut judged = Vec::new();
+        for (pair, vectors) in pairs.iter().zip(vectors.as_chunks::<2>().0) {
+            if self.inner.agreement(pair.asked, pair.stored).is_some() {
+                judged.push(Judged { score: cosine(&vectors[0], &vectors[1])?, correct: pair.same });
+            }
+        }
+        policy::calibrate(&judged, max_error_rate, confidence)
+    }
+}
+
+impl Inner {
+    /// The learned policy of a tenant; None where none is asked for.
+    pub(super) fn policy(&self, tenant: &str) -> Result<Option<Arc<Policy>>> {
+        let Some(config) = self.config.policy else { return Ok(None) };
+        if let Some(known) = self.policies.get(tenant) {
+            return Ok(Some(Arc::clone(&known)));
+        }
+        let made = Arc::new(Policy::new(config)?);
+        Ok(Some(Arc::clone(&self.policies.entry(tenant.to_owned()).or_insert(made))))
+    }
+
+    /// Whether the policy lets a candidate serve; if not, the next answer stored for the question teaches it.
+    pub(super) fn allows(&self, tenant: &str, asked: EntryKey, candidate: Candidate, cached: &Payload) -> Result<bool> {
+        let Some(policy) = self.policy(tenant)? else { return Ok(true) };
+        if policy.decide(&candidate) == Decision::Serve {
+            return Ok(true);
+        }
+        if self.explored.len() < MOST_EXPLORED {
+            self.explored.insert(asked, Explored { candidate, cached: cached.clone() });
+        }
+        Ok(false)
+    }
+
+    /// Takes in a fresh answer to a question that was explored.
+    pub(super) fn learn_from(&self, tenant: &str, asked: &EntryKey, fresh: &Payload) -> Result<()> {
+        let Some((_, explored)) = self.explored.remove(asked) else { return Ok(()) };
+        if let Some(policy) = self.policy(tenant)? {
+            policy.learn(&explored.candidate, self.says_the_same(&explored.cached, fresh));
+        }
+        Ok(())
+    }
+
+    /// How well two questions' words agree; None where a guard keeps one from answering the other.
+    fn agreement(&self, asked: &str, stored: &str) -> Option<f32> {
+        self.config.guards.as_ref().map_or(Some(1.0), |guards| agreement(guards, asked, stored))
+    }
+
+    /// Whether two answers say the same: equal values, or texts that are alike and differ in nothing that guards see.
+    fn says_the_same(&self, one: &Payload, other: &Payload) -> bool {
+        if one == other {
+            return true;
+        }
+        let text = |payload: &Payload| match payload {
+            Payload::Json(bytes) => serde_json::from_slice::<String>(bytes).ok(),
+            Payload::Bytes(_) => None,
+        };
+        let (Some(one), Some(other)) = (text(one), text(other)) else { return false };
+        if one.split_whitespace().eq(other.split_whitespace()) {
+            return true;
+        }
+        let Some(embedder) = &self.config.embedder else { return false };
+        let alike = embedder.embed(&[&one, &other]).is_ok_and(|vectors| match &vectors[..] {
+            [one, other] => cosine(one, other).is_ok_and(|cosine| cosine >= SAME_ANSWER),
+            _ => false,
+        });
+        alike && self.agreement(&one, &other).is_some()
+    }
+}
+
+fn agreement(guards: &Guards, asked: &str, stored: &str) -> Option<f32> {
+    match guards.compare(&guards.signature(asked), &guards.signature(stored)) {
+        super::guard::Verdict::Pass { agreement } => Some(agreement),
+        super::guard::Verdict::Blocked { .. } => None,
+    }
+}
+
+fn cosine(one: &[f32], other: &[f32]) -> Result<f64> {
+    vector::expect_dimension(one.len(), other.len())?;
+    let (one, other) = (vector::unit(one)?, vector::unit(other)?);
+    Ok(one.iter().zip(&other).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum())
+}
