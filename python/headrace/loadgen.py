@@ -23,14 +23,16 @@ from typing import Any
 from headrace._core.load import (
     Arrivals,
     Estimate,
+    ProcessSampler,
     Run,
     Target,
     batch_means,
     block_bootstrap,
-    closed_loop,
     clopper_pearson,
+    closed_loop,
     least_trials,
     least_values,
+    machine_noise,
     mean_interval,
     mser5,
     open_loop,
@@ -46,14 +48,16 @@ from headrace._core.load import (
 __all__ = [
     "Arrivals",
     "Estimate",
+    "ProcessSampler",
     "Run",
     "Target",
     "batch_means",
     "block_bootstrap",
-    "closed_loop",
     "clopper_pearson",
+    "closed_loop",
     "least_trials",
     "least_values",
+    "machine_noise",
     "mean_interval",
     "mser5",
     "open_loop",
@@ -81,7 +85,9 @@ def is_async(function: Any) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
-def submit(function: Callable[[Any], Awaitable[Any]], request: Any, done: Callable[[Any, BaseException | None], None]) -> None:
+def submit(
+    function: Callable[[Any], Awaitable[Any]], request: Any, done: Callable[[Any, BaseException | None], None]
+) -> None:
     """Awaits ``function(request)`` on the generator's event loop, and tells ``done`` what came of it.
 
     Args:

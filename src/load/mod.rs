@@ -8,7 +8,9 @@
 pub mod arrival;
 pub mod generator;
 pub mod histogram;
+pub mod noise;
 pub mod outcome;
+pub mod process;
 pub mod record;
 pub mod request;
 pub mod rng;

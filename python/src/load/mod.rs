@@ -2,6 +2,7 @@
 
 mod arrival;
 mod generator;
+mod process;
 mod stats;
 mod target;
 mod workload;
@@ -26,5 +27,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<arrival::PyArrivals>()?;
     module.add_class::<target::PyTarget>()?;
     generator::register(module)?;
-    stats::register(module)
+    stats::register(module)?;
+    process::register(module)
 }

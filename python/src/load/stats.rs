@@ -13,6 +13,12 @@ pub(crate) struct PyEstimate {
     core: Estimate,
 }
 
+impl From<Estimate> for PyEstimate {
+    fn from(core: Estimate) -> Self {
+        Self { core }
+    }
+}
+
 #[pymethods]
 impl PyEstimate {
     #[getter]
@@ -50,7 +56,7 @@ fn floats(given: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
 }
 
 fn wrapped(core: headrace::Result<Estimate>) -> Result<PyEstimate> {
-    Ok(PyEstimate { core: core? })
+    Ok(core?.into())
 }
 
 #[pyfunction]

@@ -184,7 +184,7 @@ enum Tenants {
 }
 
 /// An endless, seeded stream of ESG requests.
-#[pyclass(frozen, subclass, module = "headrace._core.load", name = "ESG")]
+#[pyclass(frozen, module = "headrace._core.load", name = "ESG")]
 pub(crate) struct PyEsg {
     start: Esg,
     seed: u64,
