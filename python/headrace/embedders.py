@@ -27,7 +27,7 @@ _loaded: dict[tuple[Path, Path], StaticEmbedder] = {}
 
 
 def static(path: str | Path | None = None) -> StaticEmbedder:
-    """The offline embedder: mean of static word vectors, 256 dimensions, microseconds a text, no network ever.
+    """Make the offline embedder: mean of static word vectors, 256 dimensions, microseconds a text, no network ever.
 
     Reads the vectors that the PyPI package ``wordllama`` ships, without importing it. Asking again returns the same
     object. Real meaning, but word order does not count: use it with the cache's guards.
@@ -76,7 +76,7 @@ def _folder_files(folder: Path) -> tuple[Path, Path]:
 
 
 def as_rows(returned: Any, count: int) -> npt.NDArray[np.float32]:
-    """What an embedder returned as a float32 array of ``count`` rows; waits for it where it is a coroutine.
+    """Turn what an embedder returned into a float32 array of ``count`` rows; wait for it where it is a coroutine.
 
     Args:
         returned: An array, a list of lists, or an awaitable of one.
@@ -94,7 +94,9 @@ def as_rows(returned: Any, count: int) -> npt.NDArray[np.float32]:
     try:
         rows = np.ascontiguousarray(returned, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise EmbeddingError(f"the embedder returned a {type(returned).__name__} that is no array of numbers") from error
+        raise EmbeddingError(
+            f"the embedder returned a {type(returned).__name__} that is no array of numbers"
+        ) from error
     if rows.ndim != 2 or rows.shape[0] != count:
         raise EmbeddingError(f"the embedder returned an array of shape {rows.shape} for {count} texts: return (n, dim)")
     return rows
@@ -105,7 +107,7 @@ async def _await(awaitable: Any) -> Any:
 
 
 def _wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Runs a coroutine to its end, beside an event loop that this thread may be running."""
+    """Run a coroutine to its end, beside an event loop that this thread may be running."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""Guards: what must be equal between two questions before one's answer serves the other.
+r"""Guards: what must be equal between two questions before one's answer serves the other.
 
 A cache has them by default (``guards=True``). Make your own to look at a verdict, or to add what your field calls by
 other names:
@@ -7,7 +7,7 @@ Example:
     >>> own = guards(
     ...     synonyms=[["TRIR", "recordable injury rate"]],
     ...     terms={"mill": ["Upper Mill", "Lower Mill"]},
-    ...     patterns={"ticket": r"ESG-(\\d+)"},
+    ...     patterns={"ticket": r"ESG-(\d+)"},
     ... )
     >>> own.compare("Water use of the Upper Mill in 2023?", "Water use of the Lower Mill in 2023?").reason
     'mill Upper Mill differs from Lower Mill'
@@ -33,7 +33,7 @@ def guards(
     patterns: Mapping[str, str] | None = None,
     checks: Iterable[Callable[[str, str], str | None]] = (),
 ) -> Guards:
-    """The standard guards, and what you add to them.
+    """Make the standard guards, with what you add to them.
 
     Args:
         embedder: Whose word vectors tell a synonym from another thing. None: the static embedder's where it is

@@ -28,7 +28,7 @@ fn cost(term: &Term, own: &[Term], others: &[Term]) -> Result<f32, Option<Box<st
     if others.iter().any(|other| other.key == term.key) {
         return Ok(0.0);
     }
-    if let Some(opposite) = others.iter().find(|other| is_opposite(&term.key, &other.key)) {
+    if let Some(opposite) = others.iter().find(|other| is_opposite(&term.shown, &other.shown)) {
         return Err(Some(opposite.shown.clone()));
     }
     if others.iter().any(|other| is_misspelt(term, other) || is_misspelt(other, term)) {
@@ -92,12 +92,13 @@ fn letters(text: &str) -> String {
 fn is_opposite(one: &str, other: &str) -> bool {
     const BEFORE: [&str; 9] = ["un", "in", "im", "ir", "il", "dis", "non", "mis", "de"];
     const AFTER: [&str; 2] = ["less", "free"];
+    let (one, other) = (one.to_lowercase(), other.to_lowercase());
     let made = |long: &str, short: &str| {
         short.len() > 2
             && (BEFORE.iter().any(|prefix| long.strip_prefix(prefix) == Some(short))
                 || AFTER.iter().any(|suffix| long.strip_suffix(suffix) == Some(short)))
     };
-    made(one, other) || made(other, one)
+    made(&one, &other) || made(&other, &one)
 }
 
 /// "CSRD" beside the words it stands for, and those words beside it.

@@ -86,11 +86,14 @@ fn negation(asked: &Signature, stored: &Signature) -> Option<String> {
         let heads = of.terms.iter().filter(|term| term.negated == negated && term.kind != TermKind::Name);
         heads.map(|term| term.key.clone()).collect()
     };
-    let mine = heads(asked, true);
-    let plain = heads(stored, false);
-    let theirs = heads(stored, true);
-    let moved = mine.iter().find(|key| plain.contains(key) && !theirs.is_empty() && !theirs.contains(key))?;
-    Some(format!("negation: “{}” is negated in the asked question only", moved.trim_start_matches('=')))
+    let (mine, theirs) = (heads(asked, true), heads(stored, true));
+    let moved = |from: &[Box<str>], to: &[Box<str>], plain: &[Box<str>]| {
+        from.iter().find(|key| plain.contains(key) && !to.is_empty() && !to.contains(key)).cloned()
+    };
+    let (here, key) = moved(&mine, &theirs, &heads(stored, false))
+        .map(|key| ("asked", key))
+        .or_else(|| moved(&theirs, &mine, &heads(asked, false)).map(|key| ("stored", key)))?;
+    Some(format!("negation: “{}” is negated in the {here} question only", key.trim_start_matches('=')))
 }
 
 fn order(asked: &Signature, stored: &Signature) -> Option<String> {

@@ -208,7 +208,11 @@ impl Reading<'_> {
         match self.language {
             Some(Language::English) => false,
             Some(language) => self.lexicon.is_light(&token.stem, language),
-            None => !token.is_acronym() && !self.lexicon.languages(&token.stem).is_empty(),
+            None => {
+                !token.is_acronym()
+                    && self.lexicon.meaning(&token.stem).is_none()
+                    && !self.lexicon.languages(&token.stem).is_empty()
+            }
         }
     }
 

@@ -141,3 +141,6 @@ impl Guards {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! What must hold of any two questions, and what each slot must tell apart.
+
+use super::*;
+use proptest::prelude::*;
+
+fn verdict(asked: &str, stored: &str) -> Verdict {
+    let guards = Guards::standard();
+    guards.compare(&guards.signature(asked), &guards.signature(stored))
+}
+
+/// Pieces of questions, to be put together at random.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec![
+            "What",
+            "was",
+            "not",
+            "Scope",
+            "scope 1",
+            "scopes 1, 2 and 3",
+            "FY23",
+            "Q3",
+            "2023/24",
+            "31.12.2023",
+            "E1-6",
+            "GRI 305-1",
+            "5 %",
+            "1,200.5",
+            "kWh",
+            "half",
+            "two thirds",
+            "from",
+            "to",
+            "than",
+            "Acme's",
+            "CO2e",
+            "don't",
+            "l'eau",
+            "non-financial",
+            "emissions",
+            "increase",
+            "in",
+            "May",
+            "€",
+            "3Q",
+            "1st quarter",
+            "category 11",
+            "unsafe",
+        ])
+        .prop_map(str::to_owned),
+        "\\PC{0,12}",
+        "[A-Za-z0-9.,'’/%-]{1,10}",
+    ]
+}
+
+fn question() -> impl Strategy<Value = String> {
+    prop::collection::vec(piece(), 0..12).prop_map(|pieces| pieces.join(" "))
+}
+
+proptest! {
+    #[test]
+    fn a_question_asks_what_it_asks(text in question()) {
+        prop_assert_eq!(verdict(&text, &text), Verdict::Pass { agreement: 1.0 });
+    }
+
+    #[test]
+    fn the_order_of_the_two_does_not_matter(one in question(), other in question()) {
+        prop_assert_eq!(verdict(&one, &other).is_pass(), verdict(&other, &one).is_pass());
+    }
+
+    #[test]
+    fn no_text_is_too_strange(text in any::<String>(), other in "\\PC{0,40}") {
+        let _ = verdict(&text, &other);
+    }
+
+    #[test]
+    fn another_year_is_another_question(one in 1950_u32..2099, other in 1950_u32..2099) {
+        let ask = |year| format!("What were the emissions of Acme in {year}?");
+        let passed = verdict(&ask(one), &ask(other)).is_pass();
+        prop_assert_eq!(passed, one == other);
+    }
+
+    #[test]
+    fn another_number_is_another_question(one in 0_u32..100_000, other in 0_u32..100_000) {
+        let ask = |amount| format!("Did Acme save {amount} kWh?");
+        prop_assert_eq!(verdict(&ask(one), &ask(other)).is_pass(), one == other);
+    }
+}
+
+/// Questions that differ in one slot, and what the guards say.
+#[test]
+fn every_slot_blocks_and_says_why() {
+    let mut unlike = Vec::new();
+    for (asked, stored, why) in [
+        ("Scope 1 emissions in 2024", "Scope 1 emissions in 2023", "year 2024 differs from 2023"),
+        ("Emissions in FY24", "Emissions in fiscal year 2023", "year 2024 differs from 2023"),
+        ("Scope 1 emissions", "Scope 2 emissions", "scope 1 differs from 2"),
+        ("Scope 3 category 4", "Scope 3 category 11", "category 4 differs from 11"),
+        ("Energy use in Q3", "Energy use in the first quarter", "quarter 3 differs from 1"),
+        ("Energy use in March 2023", "Energy use in May 2023", "month March differs from May"),
+        ("Energy use in kWh", "Energy use in MWh", "unit kWh differs from MWh"),
+        ("Fines in EUR", "Fines in $", "unit EUR differs from USD"),
+        ("A 50 % cut", "A 30 percent cut", "percentage 50 differs from 30"),
+        ("What does GRI 305-1 require?", "What does GRI 305-2 require?", "code 305-1 differs from 305-2"),
+        ("Explain ESRS E1-6", "Explain ESRS S1-6", "code E1-6 differs from S1-6"),
+        ("Sites certified to ISO 14001", "Sites certified to ISO 50001", "code 14001 differs from 50001"),
+        ("Methane emissions", "SF6 emissions", "chemical CH4 differs from SF6"),
+        (
+            "Market-based scope 2 emissions",
+            "Location-based scope 2 emissions",
+            "method market-based differs from location-based",
+        ),
+        ("Climate mitigation targets", "Climate adaptation targets", "response mitigation differs from adaptation"),
+        ("Gross emissions", "Net emissions", "gross or net gross differs from net"),
+        ("Why did waste increase?", "Why did waste decrease?", "change increase differs from decrease"),
+        ("Maximum noise level", "Minimum noise level", "extreme largest differs from smallest"),
+        ("Water use of Lyon", "Water use of Porto", "name “Lyon” is asked about, the stored question does not say it"),
+        ("Is it safe?", "Is it unsafe?", "polarity: “safe” is the opposite of “unsafe”"),
+        (
+            "Energy use of our sites",
+            "Water use of our sites",
+            "word “Energy” is asked about, the stored question does not say it",
+        ),
+        ("Convert kWh to MWh", "Convert MWh to kWh", "order: unit kWh → unit MWh differs from unit MWh → unit kWh"),
+        ("Why did emissions rise?", "When did emissions rise?", "asks for reason, the stored question for time"),
+        (
+            "Which suppliers have not signed?",
+            "Which suppliers have signed?",
+            "negation: the asked question negates, the stored one does not",
+        ),
+        (
+            "Wie hoch waren die Emissionen in 2023?",
+            "What were the emissions in 2023?",
+            "language German differs from English",
+        ),
+        ("Emissions in 2023", "Emissions", "year 2023 is asked for, the stored question does not name it"),
+    ] {
+        let said = verdict(asked, stored);
+        let reason = said.reason().unwrap_or("passed");
+        if reason.to_lowercase() != why.to_lowercase() {
+            unlike.push(format!("{asked} | {stored}: {reason}"));
+        }
+    }
+    assert!(unlike.is_empty(), "{}", unlike.join("\n"));
+}
+
+/// Two ways to ask one thing.
+#[test]
+fn wording_alone_does_not_block() {
+    let mut blocked = Vec::new();
+    for (asked, stored) in [
+        ("What were Acme's scope 1 emissions in 2023?", "Acme scope 1 GHG emissions, FY23"),
+        ("How much scope 1 CO2e did Acme emit in 2023?", "Scope 1 greenhouse gas total of Acme for fiscal 2023"),
+        ("A cut of 50% by 2030", "A reduction of 50 percent by 2030"),
+        ("Waste in tonnes", "Waste in t"),
+        ("Revenue of 1,200,000 EUR", "Revenue of 1.2 million euros"),
+        ("Energy use in Q3 2023", "Energy used in the third quarter of 2023"),
+        ("Scopes 1 and 2", "Scope 1+2"),
+        ("What is the GWP100 of methane?", "GWP100 of CH4?"),
+        ("Non-financial reporting rules", "Rules of non-financial reporting"),
+        ("Which suppliers have not signed the code?", "List the suppliers that didn't sign the code"),
+        ("Water withdrawal of Porto", "How much water did the Porto plant withdraw?"),
+        ("two thirds of suppliers", "Two thirds of our suppliers"),
+        ("What were ACME CEMENT's emissions?", "Emissions of Acme Cement"),
+        ("Assets at 31 December 2023", "Assets at 31/12/2023"),
+    ] {
+        if let Some(reason) = verdict(asked, stored).reason() {
+            blocked.push(format!("{asked} | {stored}: {reason}"));
+        }
+    }
+    assert!(blocked.is_empty(), "{}", blocked.join("\n"));
+}
+
+#[test]
+fn users_add_terms_synonyms_patterns_and_checks() {
+    #[derive(Debug)]
+    struct Shouting;
+    impl Check for Shouting {
+        fn differs(&self, asked: &str, stored: &str) -> Option<String> {
+            (asked.ends_with('!') != stored.ends_with('!')).then(|| "tone differs".to_owned())
+        }
+    }
+    let guards = Guards::standard()
+        .with_synonyms(&["drawdown", "sump level"])
+        .with_terms("mill", &["upper mill", "lower mill"])
+        .with_pattern("ticket", r"case-(\w+)")
+        .unwrap()
+        .with_check(Arc::new(Shouting));
+    let reason = |asked: &str, stored: &str| {
+        let said = guards.compare(&guards.signature(asked), &guards.signature(stored));
+        said.reason().map(str::to_owned)
+    };
+    assert_eq!(reason("What is the drawdown?", "What is the sump level?"), None);
+    assert_eq!(
+        reason("Energy of the upper mill", "Energy of the lower mill").unwrap(),
+        "mill upper mill differs from lower mill"
+    );
+    assert_eq!(reason("Look at case-ab", "Look at case-cd").unwrap(), "ticket ab differs from cd");
+    assert_eq!(reason("Emissions", "Emissions!").unwrap(), "tone differs");
+    assert!(Guards::standard().with_pattern("bad", "(").is_err());
+}
