@@ -11,13 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import headrace
 import numpy as np
 import pytest
+from headrace import EmbeddingError, SemanticCache
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import headrace
-from headrace import EmbeddingError, SemanticCache
 
 
 def unit(*numbers: float) -> np.ndarray:
