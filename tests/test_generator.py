@@ -34,6 +34,7 @@ from headrace.loadgen import (
     rate_lower_bound,
     rate_upper_bound,
     theil_sen,
+    traces,
     wilson,
 )
 from headrace.workload import ESG, Request
@@ -79,6 +80,17 @@ def test_a_trace_says_when_and_how_long(tmp_path):
     path.write_text("when,what\n1,2\n")
     with pytest.raises(ConfigError, match="TIMESTAMP"):
         Arrivals.trace(path)
+
+
+def test_the_traces_that_come_along_keep_their_bursts():
+    variation = {}
+    for name, path in traces().items():
+        times = Arrivals.trace(path).times(10_000)
+        gaps = np.diff(times)
+        variation[name] = gaps.std() / gaps.mean()
+        assert len(times) >= 800
+    assert 0.9 < variation["azure-2023-conversation"] < 1.3
+    assert variation["azure-2023-code"] > 8
 
 
 def test_requests_go_out_in_order_when_due():

@@ -18,6 +18,7 @@ import inspect
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from headrace._core.load import (
@@ -67,11 +68,25 @@ __all__ = [
     "rate_lower_bound",
     "rate_upper_bound",
     "theil_sen",
+    "traces",
     "wilson",
 ]
 
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 _starting = threading.Lock()
+
+
+def traces() -> dict[str, Path]:
+    """The extracts of real traffic that come with the package, for `Arrivals.trace`.
+
+    Example:
+        >>> sorted(traces())
+        ['azure-2023-code', 'azure-2023-conversation', 'mooncake-synthetic']
+        >>> round(Arrivals.trace(traces()["azure-2023-conversation"], speed=10).length)
+        21
+    """
+    folder = Path(__file__).parent / "loadtest" / "data"
+    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in {".csv", ".jsonl"}}
 
 
 def is_async(function: Any) -> bool:
