@@ -23,7 +23,7 @@ pub struct ProcessSample {
     pub threads: Option<u64>,
 }
 
-/// Ticks of `/proc/<pid>/stat` a second: USER_HZ, which Linux fixes at 100 for programs (proc(5)).
+/// Ticks of `/proc/<pid>/stat` a second: `USER_HZ`, which Linux fixes at 100 for programs (proc(5)).
 const TICKS: u64 = 100;
 
 /// Looks at a process once.

@@ -1,6 +1,6 @@
 //! Random numbers whose stream is part of the contract: the same seed gives the same load on every machine and release.
 //!
-//! xoshiro256++ 1.0 (Blackman and Vigna 2019), its state filled by SplitMix64. The `rand` crate reserves the right to
+//! xoshiro256++ 1.0 (Blackman and Vigna 2019), its state filled by `SplitMix64`. The `rand` crate reserves the right to
 //! change its streams, hence our own.
 
 /// A seeded stream of random numbers.

@@ -143,7 +143,7 @@ impl HttpTarget {
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| transport(&error))?;
             events.buffer.extend_from_slice(&piece);
-            while let Some(line) = events.next() {
+            for line in events.by_ref() {
                 stream.take(&line, outcome)?;
             }
         }

@@ -55,7 +55,7 @@ impl Target for Sleep {
 #[derive(Debug)]
 pub struct Stall {
     period: Duration,
-    stall: Duration,
+    standing: Duration,
     service: Duration,
     start: OnceLock<Instant>,
     turn: Option<tokio::sync::Mutex<()>>,
@@ -65,7 +65,7 @@ impl Stall {
     /// Standing still begins with the first request, or with [`Stall::begin`].
     #[must_use]
     pub fn new(period: Duration, stall: Duration, service: Duration) -> Self {
-        Self { period, stall, service, start: OnceLock::new(), turn: None }
+        Self { period, standing: stall, service, start: OnceLock::new(), turn: None }
     }
 
     /// Serves one at a time, so that requests queue behind the one that is stalled.
@@ -91,7 +91,7 @@ impl Target for Stall {
         };
         let into = start.elapsed().as_nanos() % self.period.as_nanos().max(1);
         let into = Duration::from_nanos(into as u64);
-        tokio::time::sleep(self.stall.saturating_sub(into) + self.service).await;
+        tokio::time::sleep(self.standing.saturating_sub(into) + self.service).await;
         Outcome::ok()
     }
 }

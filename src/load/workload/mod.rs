@@ -1,7 +1,7 @@
 //! Questions as an ESG department asks them, seeded and labelled.
 //!
 //! Greenhouse gases by scope and category, energy, water, waste, buildings, suppliers, EU Taxonomy, and what ESRS, GRI,
-//! ISSB, TCFD, SBTi and CDP ask for, over fictional companies, sites and years, in four languages. Each request carries
+//! ISSB, TCFD, `SBTi` and CDP ask for, over fictional companies, sites and years, in four languages. Each request carries
 //! an answer key: what shares it may share an answer, everything else is a wrong answer however near it reads.
 
 mod catalogue;
