@@ -64,14 +64,21 @@ impl<'a> Query<'a> {
 
     /// The rows of a block that may reach `least`, by their signs: a bit for each.
     pub fn sift(&self, block: Block<'_>, ahead: Option<Block<'_>>, alive: u64, least: f32) -> u64 {
-        let ahead = ahead.map_or(&[][..], |block| block.signs(0));
+        let next = ahead.map_or(&[][..], |block| block.signs(0));
         let mut sums = [0; ROWS];
-        kernel::scan(self.path, block.signs(0), ahead, self.first_tables(), &mut sums);
-        self.sift_on(block, alive, &sums, least)
+        kernel::scan(self.path, block.signs(0), next, self.first_tables(), &mut sums);
+        self.sift_on(block, ahead, alive, &sums, least)
     }
 
-    /// The same, with the sums of the first part at hand.
-    pub fn sift_on(&self, block: Block<'_>, alive: u64, sums_first: &[u16; ROWS], least: f32) -> u64 {
+    /// The same, with the sums of the first part at hand. What this block must read further, the one ahead will too.
+    pub fn sift_on(
+        &self,
+        block: Block<'_>,
+        ahead: Option<Block<'_>>,
+        alive: u64,
+        sums_first: &[u16; ROWS],
+        least: f32,
+    ) -> u64 {
         let (Some(parts), Some(first), Some(rest)) = (&self.parts, block.first(), block.rest()) else { return alive };
         let least = least - PLANE_SLACK;
         let mean = (self.figures.along / ONE, &first.mean);
@@ -90,7 +97,8 @@ impl<'a> Query<'a> {
             return 0;
         }
         let mut second = [0; ROWS];
-        kernel::scan(self.path, block.signs(1), &[], &parts[1].tables, &mut second);
+        let next = ahead.map_or(&[][..], |block| block.signs(1));
+        kernel::scan(self.path, block.signs(1), next, &parts[1].tables, &mut second);
         let linear = [mean, first_across, (lengths[1], &rest.across)];
         let both = [first_signs, signs(1, &second, &rest.along)];
         left &= kernel::survivors(self.path, &linear, &both, least);
@@ -99,7 +107,8 @@ impl<'a> Query<'a> {
         }
         let mut sizes = [[0; ROWS]; 2];
         for (part, sums) in sizes.iter_mut().enumerate() {
-            kernel::scan(self.path, block.sizes(part), &[], &parts[part].tables, sums);
+            let next = ahead.map_or(&[][..], |block| block.sizes(part));
+            kernel::scan(self.path, block.sizes(part), next, &parts[part].tables, sums);
         }
         let scale = (PAIR_ONE * self.dimension.sqrt()).recip();
         let pair = |part: usize, sums, weight: f32| Product {

@@ -129,7 +129,7 @@ fn scan(generation: &Generation, snapshot: &Snapshot, all: &mut [Progress<'_>], 
             let tables = std::array::from_fn(|q| group[q].query.first_tables());
             kernel::scan_shared(generation.encoder.path, block.signs(0), tables, sums.each_mut());
             for (progress, sums) in group.iter_mut().zip(&sums) {
-                let left = progress.query.sift_on(block, alive, sums, threshold);
+                let left = progress.query.sift_on(block, None, alive, sums, threshold);
                 progress.take(place, alive, left);
             }
         }
