@@ -10,40 +10,70 @@ const FAMILY: f32 = 0.3;
 /// What a missing minor word costs, against 1 for a word without any counterpart.
 const MINOR: f32 = 0.15;
 
-/// The agreement of two questions' words, or the word that has no counterpart.
-pub(super) fn align(asked: &[Term], stored: &[Term]) -> Result<f32, String> {
-    let mut loss = 0.0;
-    for term in asked {
-        loss += cost(term, asked, stored).map_err(|opposite| reason(term, opposite, true))?;
+/// How much may be said by one question only, for each thing that both name: where there is little to hold on to,
+/// small words decide what is asked.
+const SLACK: f32 = 0.2;
+
+/// The agreement of two questions' words, or why their answers differ.
+///
+/// `shared` is how many things they share besides words.
+pub(super) fn align(asked: &[Term], stored: &[Term], shared: f32) -> Result<f32, String> {
+    let (mut loss, mut alone, mut hold) = (0.0, Vec::new(), 2.0 * shared);
+    for (own, others, is_asked) in [(asked, stored, true), (stored, asked, false)] {
+        for term in own {
+            match cost(term, own, others).map_err(|opposite| reason(term, opposite, is_asked))? {
+                Match::Found(cost) => {
+                    loss += cost;
+                    hold += if term.kind == TermKind::Minor { 0.0 } else { 1.0 };
+                }
+                Match::Alone(weight) => {
+                    loss += MINOR;
+                    alone.push((weight, term));
+                }
+            }
+        }
     }
-    for term in stored {
-        loss += cost(term, stored, asked).map_err(|opposite| reason(term, opposite, false))?;
+    let weight: f32 = alone.iter().map(|(weight, _)| weight).sum();
+    if weight > SLACK * hold / 2.0 {
+        let said: Vec<String> = alone.iter().map(|(_, term)| format!("“{}”", term.shown)).collect();
+        return Err(format!(
+            "words: only one of the questions says {}, and they share too little else",
+            said.join(", ")
+        ));
     }
     let words = (asked.len() + stored.len()).max(1) as f32;
     Ok((1.0 - loss / words).max(0.0))
 }
 
+/// What became of a word in the other question.
+enum Match {
+    /// It is there, at this cost.
+    Found(f32),
+    /// It is not, and weighs this much.
+    Alone(f32),
+}
+
 /// What it costs that the other side says it otherwise; an error where it does not say it, with the opposite it says.
-fn cost(term: &Term, own: &[Term], others: &[Term]) -> Result<f32, Option<Box<str>>> {
+fn cost(term: &Term, own: &[Term], others: &[Term]) -> Result<Match, Option<Box<str>>> {
     if others.iter().any(|other| other.key == term.key) {
-        return Ok(0.0);
+        return Ok(Match::Found(0.0));
     }
     if let Some(opposite) = others.iter().find(|other| is_opposite(&term.shown, &other.shown)) {
         return Err(Some(opposite.shown.clone()));
     }
     if others.iter().any(|other| is_misspelt(term, other) || is_misspelt(other, term)) {
-        return Ok(MINOR);
+        return Ok(Match::Found(MINOR));
     }
     let spelled = |other: &&Term| letters(&other.shown) == letters(&term.shown);
     if others.iter().any(|other| spelled(&other)) || is_initials(term, others, own) {
-        return Ok(0.0);
+        return Ok(Match::Found(0.0));
     }
     match term.kind {
-        TermKind::Minor => Ok(MINOR),
+        TermKind::Minor => Ok(Match::Alone(term.weight)),
         TermKind::Name => Err(None),
         TermKind::Word | TermKind::Concept => {
             let best = others.iter().filter_map(|other| likeness(term, other)).fold(0.0, f32::max);
-            if best > 0.0 { Ok(1.0 - best) } else { Err(None) }
+            if best > 0.0 { Ok(Match::Found(1.0 - best)) } else { Err(None) }
         }
     }
 }

@@ -16,11 +16,17 @@ pub(super) fn compare(asked: &Signature, stored: &Signature) -> Verdict {
         .or_else(|| ends(asked, stored));
     match differs {
         Some(reason) => Verdict::Blocked { reason },
-        None => match align::align(&asked.terms, &stored.terms) {
+        None => match align::align(&asked.terms, &stored.terms, shared(asked)) {
             Ok(agreement) => Verdict::Pass { agreement },
             Err(reason) => Verdict::Blocked { reason },
         },
     }
+}
+
+/// How many things two questions share besides words, once they were found to be the same in them.
+fn shared(asked: &Signature) -> f32 {
+    let frames = asked.frames.iter().filter(|frame| FIRM.contains(&&***frame)).count();
+    asked.facts.len() as f32 + 0.5 * (frames + asked.negations.min(1)) as f32
 }
 
 fn language(asked: &Signature, stored: &Signature) -> Option<String> {

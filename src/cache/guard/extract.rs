@@ -34,6 +34,10 @@ const IMPLIED: [(&str, &str); 23] = [
     ("fine", "breach"),
 ];
 
+const IMPLIED_WEIGHT: f32 = 0.15;
+/// The weight of a minor word of the lexicon.
+const MINOR_WEIGHT: f32 = 0.3;
+
 /// A question in the middle of being taken apart.
 pub(super) struct Reading<'a> {
     pub(super) tokens: Vec<Token<'a>>,
@@ -178,7 +182,7 @@ impl Reading<'_> {
             Meaning::Concept(name) => self.term(at, concept(name, shown, TermKind::Concept)),
             Meaning::Minor(name) => self.term(at, concept(name, shown, TermKind::Minor)),
             // "under 50" bounds, "under GRI 305" does not.
-            Meaning::Facet(slot, _) if &**slot == "bound" && !self.bounds(at + count) => return None,
+            Meaning::Facet(slot, _) if &**slot == "bound" && !self.bounds(at + count) => {}
             Meaning::Facet(slot, value) => self.fact(at, slot, &**value),
             Meaning::Pole(slot, value) => {
                 self.facts.push(Fact { slot: slot.clone(), value: (&**value).into(), is_pole: true });
@@ -255,7 +259,10 @@ impl Reading<'_> {
                 continue;
             }
             let implied = self.terms.iter_mut().filter(|(_, term)| term.key.strip_prefix('=') == Some(implied));
-            implied.for_each(|(_, term)| term.kind = TermKind::Minor);
+            implied.for_each(|(_, term)| {
+                term.kind = TermKind::Minor;
+                term.weight = IMPLIED_WEIGHT;
+            });
         }
     }
 
@@ -321,5 +328,5 @@ impl Reading<'_> {
 }
 
 fn concept(name: &Arc<str>, shown: Box<str>, kind: TermKind) -> Term {
-    Term { key: format!("={name}").into(), shown, kind, vector: None, negated: false }
+    Term { key: format!("={name}").into(), shown, kind, vector: None, negated: false, weight: MINOR_WEIGHT }
 }

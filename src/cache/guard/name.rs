@@ -37,7 +37,7 @@ pub(super) fn words(reading: &mut Reading<'_>, vectors: Option<&dyn WordVectors>
             shown = format!("{shown}-{}", next.text);
             count = 2;
         }
-        let kind = kind(reading, at, capitals_tell, vectors);
+        let (kind, weight) = kind(reading, at, capitals_tell, vectors);
         let kind = if number::ordinal(&token.lower).is_some() { TermKind::Name } else { kind };
         let vector = match kind {
             TermKind::Word if !is_foreign(reading) => {
@@ -46,7 +46,7 @@ pub(super) fn words(reading: &mut Reading<'_>, vectors: Option<&dyn WordVectors>
             _ => None,
         };
         reading.take(at, count);
-        let term = Term { key: stem.into(), shown: shown.into(), kind, vector, negated: false };
+        let term = Term { key: stem.into(), shown: shown.into(), kind, vector, negated: false, weight };
         reading.term(at, term);
         at += count;
     }
@@ -66,16 +66,16 @@ fn is_foreign(reading: &Reading<'_>) -> bool {
     reading.language.is_some_and(|language| language != Language::English)
 }
 
-fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&dyn WordVectors>) -> TermKind {
+fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&dyn WordVectors>) -> (TermKind, f32) {
     let token = &reading.tokens[at];
     let named = token.is_capital() && !token.starts;
     if is_foreign(reading) && !named && token.text.chars().all(char::is_alphabetic) {
-        return TermKind::Word;
+        return (TermKind::Word, 1.0);
     }
     let has_digit = token.text.chars().any(|letter| letter.is_ascii_digit());
     let inner_capital = token.text.chars().skip(1).any(char::is_uppercase);
     if has_digit || inner_capital || !token.text.is_ascii() {
-        return TermKind::Name;
+        return (TermKind::Name, 1.0);
     }
     let ordinary = ORDINARY.iter().any(|ending| token.lower.len() > ending.len() + 2 && token.lower.ends_with(ending));
     let weight = vectors.and_then(|vectors| vectors.weight(&token.lower));
@@ -84,13 +84,14 @@ fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&
         let next = reading.tokens.get(at + 1);
         let named_on = next.is_some_and(|next| next.is_capital() && !next.starts && !next.is_acronym());
         if !token.starts || named_on || !(common || ordinary) {
-            return TermKind::Name;
+            return (TermKind::Name, 1.0);
         }
     }
     // A word that the vocabulary does not know has no meaning to compare by.
     if !common && !ordinary && vectors.is_some_and(|vectors| vectors.weight(&token.stem).is_none()) {
-        return TermKind::Name;
+        return (TermKind::Name, 1.0);
     }
     let adverb = token.lower.ends_with("ly") && token.lower.len() > 4;
-    if adverb || weight.is_some_and(|weight| weight < SLIGHT) { TermKind::Minor } else { TermKind::Word }
+    let weight = weight.unwrap_or(1.0);
+    if adverb || weight < SLIGHT { (TermKind::Minor, weight.min(SLIGHT)) } else { (TermKind::Word, weight) }
 }

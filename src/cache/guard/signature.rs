@@ -48,6 +48,8 @@ pub(super) struct Term {
     pub(super) kind: TermKind,
     pub(super) vector: Option<Arc<[f32]>>,
     pub(super) negated: bool,
+    /// How much it matters that the other question does not say it, where that alone keeps no answer back.
+    pub(super) weight: f32,
 }
 
 impl Signature {
