@@ -10,6 +10,8 @@ const FAMILY: f32 = 0.3;
 /// What a missing minor word costs, against 1 for a word without any counterpart.
 const MINOR: f32 = 0.15;
 
+/// From this weight on, a word that only one question says tells the two apart, whatever else they share.
+const TELLING: f32 = 0.9;
 /// How much may be said by one question only, for each thing that both name: where there is little to hold on to,
 /// small words decide what is asked.
 const SLACK: f32 = 0.2;
@@ -73,7 +75,12 @@ fn cost(term: &Term, own: &[Term], others: &[Term]) -> Result<Match, Option<Box<
         TermKind::Name => Err(None),
         TermKind::Word | TermKind::Concept => {
             let best = others.iter().filter_map(|other| likeness(term, other)).fold(0.0, f32::max);
-            if best > 0.0 { Ok(Match::Found(1.0 - best)) } else { Err(None) }
+            match term.kind {
+                _ if best > 0.0 => Ok(Match::Found(1.0 - best)),
+                // A common word that the lexicon does not know as a thing of its own.
+                TermKind::Word if term.vector.is_some() && term.weight < TELLING => Ok(Match::Alone(term.weight)),
+                _ => Err(None),
+            }
         }
     }
 }

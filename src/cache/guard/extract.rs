@@ -8,7 +8,22 @@ use crate::embed::WordVectors;
 use std::sync::Arc;
 
 /// A slot or a concept, and a concept that goes without saying beside it.
-const IMPLIED: [(&str, &str); 23] = [
+const IMPLIED: [(&str, &str); 38] = [
+    ("solar", "electricity"),
+    ("solar", "energy"),
+    ("solar", "production"),
+    ("wind", "electricity"),
+    ("wind", "energy"),
+    ("wind", "production"),
+    ("renewal", "energy"),
+    ("assurance", "verify"),
+    ("assurance", "audit"),
+    ("target", "climate"),
+    ("recycling", "waste"),
+    ("aligned", "disclose"),
+    ("business travel", "production"),
+    ("injury", "employee"),
+    ("fatality", "employee"),
     ("scope", "disclose"),
     ("time", "target"),
     ("time", "progress"),
@@ -196,10 +211,15 @@ impl Reading<'_> {
                     self.frames.push(kind.clone());
                 }
             }
-            Meaning::Unit(unit) => self.fact(at, "unit", &**unit),
+            Meaning::Unit(unit) => {
+                if shown.contains("co2") {
+                    self.term(at, concept(&"emissions".into(), shown, TermKind::Concept));
+                }
+                self.fact(at, "unit", &**unit);
+            }
             Meaning::ShortUnit(unit) if after_number || last_of_in => self.fact(at, "unit", &**unit),
             Meaning::ShortUnit(_) => return None,
-            Meaning::Percent => self.fact(at, "unit", "%"),
+            Meaning::Percent => self.fact(at, "measure", "share"),
             Meaning::Gas(gas) => self.fact(at, "chemical", &**gas),
         }
         self.take(at, count);
@@ -271,6 +291,22 @@ impl Reading<'_> {
         let has = |slot: &str, value: &str| self.facts.iter().any(|fact| &*fact.slot == slot && &*fact.value == value);
         if has("day", "31") && has("month", "December") && self.facts.iter().any(|fact| &*fact.slot == "year") {
             self.facts.retain(|fact| !matches!(&*fact.slot, "day" | "month"));
+        }
+        // Emissions are given in tonnes where nobody says otherwise.
+        if self.terms.iter().any(|(_, term)| &*term.key == "=emissions") {
+            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
+        }
+        let starts = |words: &[&str]| words.contains(&self.lower(Some(0)));
+        let has_change = self.facts.iter().any(|fact| &*fact.slot == "change");
+        let works_out =
+            self.tokens.iter().any(|token| ["calculat", "measur", "comput", "determin"].contains(&token.stem.as_str()));
+        if starts(&["explain"]) && has_change {
+            self.frames.push("reason".into());
+        } else if starts(&["how", "explain"])
+            && works_out
+            && !self.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"))
+        {
+            self.frames.push("procedure".into());
         }
         if self.facts.iter().filter(|fact| &*fact.slot == "unit").count() > 1 {
             self.facts.retain(|fact| &*fact.value != "intensity");
