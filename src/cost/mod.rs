@@ -1,1 +1,3 @@
-//! The cost tracker.
+//! What calls cost: money, energy, carbon.
+
+pub mod carbon;
