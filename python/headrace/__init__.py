@@ -6,17 +6,23 @@ from headrace import errors as _errors
 from headrace import embedders as embedders
 from headrace._core import __version__
 from headrace._core.cache import CacheHit, Explanation
+from headrace._core.cost import CostRecord, PriceTable, Usage
 from headrace.cache import SemanticCache, scope
+from headrace.costs import CostTracker
 from headrace.errors import *  # noqa: F403
 from headrace.queue import Lease, Priority, RequestQueue
 
 __all__ = [
     "CacheHit",
+    "CostRecord",
+    "CostTracker",
     "Explanation",
     "Lease",
+    "PriceTable",
     "Priority",
     "RequestQueue",
     "SemanticCache",
+    "Usage",
     "__version__",
     "embedders",
     "scope",

@@ -1,3 +1,25 @@
 //! What calls cost: money, energy, carbon.
 
+mod attribution;
+mod backend;
+pub mod budget;
 pub mod carbon;
+mod ledger;
+pub mod money;
+mod pending;
+pub mod price;
+mod pricing;
+mod record;
+mod reservation;
+mod summary;
+mod tracker;
+pub mod usage;
+
+pub use attribution::Attribution;
+pub use ledger::aggregate::Aggregate;
+pub use ledger::filter::Filter;
+pub use pending::Pending;
+pub use record::{CacheUse, Call, CostRecord, Entry};
+pub use reservation::{Outcome, Reservation};
+pub use summary::{Dimension, Group};
+pub use tracker::{CostTracker, DEFAULT_LEASE, Stats};

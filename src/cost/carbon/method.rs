@@ -14,6 +14,7 @@
 
 use super::table::{DataCentre, ModelSize, Zone};
 use super::{Impact, Range};
+use serde::{Deserialize, Serialize};
 
 const BATCH: f64 = 64.0;
 const BITS_PER_WEIGHT: f64 = 16.0;
@@ -44,7 +45,7 @@ const KG_SB: Embodied = Embodied { server: 0.37, gpu: 0.00895 };
 const MJ: Embodied = Embodied { server: 70_000.0, gpu: 3721.0 };
 
 /// The method with all that depends on the model and its place worked out: a call then takes a few multiplications.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Footprint {
     low: Bound,
     high: Bound,
@@ -52,7 +53,7 @@ pub struct Footprint {
 }
 
 /// One end of the range.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Bound {
     gpus: f64,
     gpu_kwh_per_token: f64,

@@ -1,6 +1,7 @@
 //! The tables of facts: model sizes, electricity mixes by zone, data centres by provider.
 
 use super::Range;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -20,7 +21,7 @@ pub struct ModelSize {
 }
 
 /// What a kilowatt-hour of the zone's electricity carries.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Zone {
     /// Greenhouse gases.
     pub kg_co2e_per_kwh: f64,

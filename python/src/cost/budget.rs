@@ -1,0 +1,67 @@
+//! Budgets from keywords, and as dictionaries.
+
+use super::decimal;
+use crate::error::Result;
+use headrace::Error;
+use headrace::cost::budget::{Alert, AlertListener, Budget, BudgetStatus, OnExceed, Period, Scope};
+use jiff::tz::TimeZone;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::sync::Arc;
+
+pub(crate) fn zone(name: &str) -> Result<TimeZone> {
+    let unknown = || Error::invalid(format!("time zone {name:?} is unknown: give an IANA name such as Europe/Berlin"));
+    Ok(TimeZone::get(name).map_err(|_| unknown())?)
+}
+
+pub(crate) fn budget(
+    limit: &Bound<'_, PyAny>,
+    scope: Scope,
+    period: &str,
+    timezone: &str,
+    on_exceed: &str,
+) -> Result<Budget> {
+    let period = Period::parse(period)?;
+    let (zone, on_exceed) = (zone(timezone)?, OnExceed::parse(on_exceed)?);
+    Ok(Budget { scope, period, zone, on_exceed, ..Budget::new(decimal::from_py(limit, "limit")?)? })
+}
+
+/// A Python callable as a listener; what it raises is reported as unraisable, as no call is its cause.
+pub(crate) fn listener(callback: Py<PyAny>) -> AlertListener {
+    Arc::new(move |alert: &Alert| {
+        Python::attach(|py| {
+            let call = || callback.call1(py, (alert_to_py(py, alert)?,));
+            if let Err(error) = call() {
+                error.write_unraisable(py, Some(callback.bind(py)));
+            }
+        });
+    })
+}
+
+fn alert_to_py<'py>(py: Python<'py>, alert: &Alert) -> PyResult<Bound<'py, PyDict>> {
+    let fields = describe(py, &alert.budget)?;
+    fields.set_item("fraction", alert.fraction)?;
+    fields.set_item("spent", decimal::to_py(py, alert.spent)?)?;
+    Ok(fields)
+}
+
+fn describe<'py>(py: Python<'py>, budget: &Budget) -> PyResult<Bound<'py, PyDict>> {
+    let fields = PyDict::new(py);
+    fields.set_item("limit", decimal::to_py(py, budget.limit)?)?;
+    fields.set_item("tenant", &budget.scope.tenant)?;
+    fields.set_item("provider", &budget.scope.provider)?;
+    fields.set_item("model", &budget.scope.model)?;
+    fields.set_item("tag", &budget.scope.tag)?;
+    fields.set_item("period", budget.period.to_string())?;
+    fields.set_item("timezone", budget.zone_name())?;
+    fields.set_item("on_exceed", budget.on_exceed.as_str())?;
+    Ok(fields)
+}
+
+pub(crate) fn status_to_py<'py>(py: Python<'py>, status: &BudgetStatus) -> PyResult<Bound<'py, PyDict>> {
+    let fields = describe(py, &status.budget)?;
+    fields.set_item("spent", decimal::to_py(py, status.taken.spent)?)?;
+    fields.set_item("reserved", decimal::to_py(py, status.taken.reserved)?)?;
+    fields.set_item("remaining", decimal::to_py(py, status.remaining())?)?;
+    Ok(fields)
+}

@@ -1,0 +1,308 @@
+//! The cost tracker.
+
+use super::arguments::{self, Narrow, attribution, filter, optional_time, time_to_py};
+use super::price::PriceTable;
+use super::record::{CostRecord, outcome};
+use super::reservation::Reservation;
+use super::usage::Usage;
+use super::{budget, carbon, decimal};
+use crate::error::Result;
+use crate::runtime;
+use headrace::Error;
+use headrace::cost::budget::{Period, Scope};
+use headrace::cost::carbon::{Override, Range};
+use headrace::cost::{self as core, Aggregate, Attribution, Call, Dimension, Filter, Pending};
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Prices calls, keeps budgets, writes the ledger.
+#[pyclass(frozen, subclass, module = "headrace._core.cost")]
+pub(crate) struct CostTracker {
+    pub(crate) core: core::CostTracker,
+    /// Who is met again and again: tenants without tags.
+    tenants: Mutex<HashMap<String, Arc<Attribution>>>,
+}
+
+/// The answer of a call: at once where it is there, else with the GIL released and Ctrl-C seen.
+pub(crate) fn answer<T: Send + 'static>(py: Python<'_>, pending: Pending<T>) -> Result<T> {
+    if pending.is_ready() {
+        return Ok(pending.wait()?);
+    }
+    runtime::wait(py, async move { Ok(pending.finish().await?) })
+}
+
+impl CostTracker {
+    fn who(&self, tenant: &str, tags: Option<&Bound<'_, PyAny>>) -> Result<Arc<Attribution>> {
+        let tags = tags.filter(|tags| !tags.len().is_ok_and(|count| count == 0));
+        if tags.is_some() {
+            return attribution(tenant, tags);
+        }
+        if let Some(who) = self.tenants.lock().get(tenant) {
+            return Ok(Arc::clone(who));
+        }
+        let who = attribution(tenant, None)?;
+        self.tenants.lock().insert(tenant.to_owned(), Arc::clone(&who));
+        Ok(who)
+    }
+}
+
+#[pymethods]
+impl CostTracker {
+    #[new]
+    #[pyo3(signature = (*, prices=None, fallback="estimate", url="memory://"))]
+    fn new(py: Python<'_>, prices: Option<&PriceTable>, fallback: &str, url: &str) -> Result<Self> {
+        if fallback != "estimate" {
+            return Err(Error::Config(format!("fallback {fallback:?} is unknown: give \"estimate\"")).into());
+        }
+        let table = prices.map_or_else(core::price::PriceTable::builtin, |prices| prices.core.read().clone());
+        let core = py.detach(|| core::CostTracker::open(url, table))?;
+        Ok(Self { core, tenants: Mutex::default() })
+    }
+
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=1))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn record(
+        &self,
+        py: Python<'_>,
+        model: &str,
+        usage: &Usage,
+        tenant: &str,
+        tags: Option<&Bound<'_, PyAny>>,
+        at: Option<&Bound<'_, PyAny>>,
+        cache: Option<&str>,
+        latency: Option<f64>,
+        attempts: u32,
+    ) -> Result<CostRecord> {
+        let (who, time) = (self.who(tenant, tags)?, optional_time(at, "at")?);
+        let outcome = outcome(cache, latency, attempts)?;
+        let core = answer(py, self.core.record(call(model, usage, time, outcome), &who))?;
+        Ok(CostRecord { core })
+    }
+
+    #[pyo3(signature = (model, usage, *, at=None))]
+    fn quote(&self, model: &str, usage: &Usage, at: Option<&Bound<'_, PyAny>>) -> Result<CostRecord> {
+        let who = self.who("default", None)?;
+        let call = Call { time: optional_time(at, "at")?, ..Call::new(model, &usage.core) };
+        Ok(CostRecord { core: self.core.quote(call, &who)? })
+    }
+
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=600.0))]
+    fn reserve(
+        &self,
+        py: Python<'_>,
+        model: &str,
+        usage: &Usage,
+        tenant: &str,
+        tags: Option<&Bound<'_, PyAny>>,
+        lease_seconds: f64,
+    ) -> Result<Reservation> {
+        let lease = arguments::seconds(lease_seconds, "lease_seconds")?;
+        let held = answer(py, self.core.reserve(model, &usage.core, &self.who(tenant, tags)?, lease))?;
+        Ok(Reservation { core: Arc::new(held) })
+    }
+
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=600.0))]
+    fn areserve<'py>(
+        &self,
+        py: Python<'py>,
+        model: &str,
+        usage: &Usage,
+        tenant: &str,
+        tags: Option<&Bound<'_, PyAny>>,
+        lease_seconds: f64,
+    ) -> Result<Bound<'py, PyAny>> {
+        let lease = arguments::seconds(lease_seconds, "lease_seconds")?;
+        let pending = self.core.reserve(model, &usage.core, &self.who(tenant, tags)?, lease);
+        Ok(runtime::awaitable(py, async move { Ok(Reservation { core: Arc::new(pending.finish().await?) }) })?)
+    }
+
+    #[pyo3(signature = (limit, *, tenant=None, provider=None, model=None, tag=None, period="month", timezone="UTC",
+                        on_exceed="reject", alert_at=vec![0.5, 0.8, 1.0], alerts=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn set_budget(
+        &self,
+        py: Python<'_>,
+        limit: &Bound<'_, PyAny>,
+        tenant: Option<String>,
+        provider: Option<String>,
+        model: Option<String>,
+        tag: Option<String>,
+        period: &str,
+        timezone: &str,
+        on_exceed: &str,
+        alert_at: Vec<f64>,
+        alerts: Option<Py<PyAny>>,
+    ) -> Result<()> {
+        let scope = Scope { tenant, provider, model, tag };
+        let budget = budget::budget(limit, scope, period, timezone, on_exceed)?;
+        answer(py, self.core.set_budget(budget, alert_at, alerts.map(budget::listener)))
+    }
+
+    fn budgets<'py>(&self, py: Python<'py>) -> Result<Vec<Bound<'py, PyDict>>> {
+        let found = py.detach(|| self.core.budgets())?;
+        Ok(found.iter().map(|status| budget::status_to_py(py, status)).collect::<PyResult<_>>()?)
+    }
+
+    #[getter]
+    fn total<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let total = py.detach(|| self.core.total(&Filter::default()))?;
+        Ok(decimal::to_py(py, total)?)
+    }
+
+    #[pyo3(signature = (by=None, *, since=None, until=None, bucket=None, timezone="UTC", tenant=None, provider=None,
+                        model=None, tag=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn summary<'py>(
+        &self,
+        py: Python<'py>,
+        by: Option<Vec<String>>,
+        since: Option<&Bound<'py, PyAny>>,
+        until: Option<&Bound<'py, PyAny>>,
+        bucket: Option<&str>,
+        timezone: &str,
+        tenant: Option<String>,
+        provider: Option<String>,
+        model: Option<String>,
+        tag: Option<String>,
+    ) -> Result<Vec<Bound<'py, PyDict>>> {
+        let by = by.unwrap_or_else(|| vec!["provider".into(), "model".into()]);
+        let dimensions = by.iter().map(|name| Dimension::parse(name)).collect::<headrace::Result<Vec<_>>>()?;
+        let filter = filter(since, until, Narrow { tenant, provider, model, tag })?;
+        let span = match bucket {
+            Some(name) => Some((calendar(name)?, budget::zone(timezone)?)),
+            None => None,
+        };
+        let groups = py.detach(|| self.core.summary(&dimensions, &filter, span))?;
+        let row = |group: &core::Group| {
+            let fields = PyDict::new(py);
+            if let Some(start) = group.start {
+                fields.set_item("start", time_to_py(py, start)?)?;
+            }
+            for (name, key) in by.iter().zip(&group.keys) {
+                fields.set_item(name, key)?;
+            }
+            sum_to_py(&fields, &group.sum)?;
+            Ok(fields)
+        };
+        Ok(groups.iter().map(row).collect::<PyResult<_>>()?)
+    }
+
+    #[pyo3(signature = (*, since=None, until=None, tenant=None, provider=None, model=None, tag=None, limit=None,
+                        newest_first=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn records(
+        &self,
+        py: Python<'_>,
+        since: Option<&Bound<'_, PyAny>>,
+        until: Option<&Bound<'_, PyAny>>,
+        tenant: Option<String>,
+        provider: Option<String>,
+        model: Option<String>,
+        tag: Option<String>,
+        limit: Option<usize>,
+        newest_first: bool,
+    ) -> Result<Vec<CostRecord>> {
+        let filter = filter(since, until, Narrow { tenant, provider, model, tag })?;
+        let found = py.detach(|| self.core.records(&filter, limit, newest_first))?;
+        Ok(found.into_iter().map(|core| CostRecord { core }).collect())
+    }
+
+    fn purge(&self, py: Python<'_>, before: &Bound<'_, PyAny>) -> Result<usize> {
+        let before = arguments::time(before, "before")?;
+        Ok(py.detach(|| self.core.purge(before))?)
+    }
+
+    #[pyo3(signature = (*, provider=None, model=None, zone=None, co2e_g_per_kwh=None, water_l_per_kwh=None, pue=None,
+                        wue=None, total_parameters=None, active_parameters=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn set_emission_factors(
+        &self,
+        provider: Option<String>,
+        model: Option<String>,
+        zone: Option<String>,
+        co2e_g_per_kwh: Option<f64>,
+        water_l_per_kwh: Option<f64>,
+        pue: Option<f64>,
+        wue: Option<f64>,
+        total_parameters: Option<Bounds>,
+        active_parameters: Option<Bounds>,
+    ) -> Result<()> {
+        let (total_parameters, active_parameters) =
+            (total_parameters.map(Range::from), active_parameters.map(Range::from));
+        Ok(self.core.set_emission_factors(Override {
+            provider,
+            model,
+            zone,
+            co2e_g_per_kwh,
+            water_l_per_kwh,
+            pue,
+            wue,
+            total_parameters,
+            active_parameters,
+        })?)
+    }
+
+    fn stats(&self) -> HashMap<&'static str, u64> {
+        let stats = self.core.stats();
+        HashMap::from([
+            ("records", stats.records),
+            ("estimated", stats.estimated),
+            ("refused", stats.refused),
+            ("unknown_footprint", stats.unknown_footprint),
+        ])
+    }
+
+    fn __repr__(&self) -> String {
+        format!("CostTracker(records={})", self.core.stats().records)
+    }
+}
+
+/// One number, or a low and a high one.
+#[derive(FromPyObject)]
+enum Bounds {
+    Both((f64, f64)),
+    One(f64),
+}
+
+impl From<Bounds> for Range {
+    fn from(bounds: Bounds) -> Self {
+        match bounds {
+            Bounds::Both((min, max)) => Self { min, max },
+            Bounds::One(value) => Self::exactly(value),
+        }
+    }
+}
+
+fn call<'a>(model: &'a str, usage: &'a Usage, time: Option<i64>, outcome: core::Outcome) -> Call<'a> {
+    let core::Outcome { cache, latency_s, attempts } = outcome;
+    Call { model, usage: &usage.core, time, cache, latency_s, attempts }
+}
+
+fn calendar(name: &str) -> Result<Period> {
+    match Period::parse(name)? {
+        Period::Rolling(_) | Period::Ever => {
+            Err(Error::invalid(format!("bucket {name:?} is no span of the calendar: give hour, day, week or month"))
+                .into())
+        }
+        period => Ok(period),
+    }
+}
+
+fn sum_to_py(fields: &Bound<'_, PyDict>, sum: &Aggregate) -> PyResult<()> {
+    let py = fields.py();
+    fields.set_item("calls", sum.calls)?;
+    fields.set_item("cache_hits", sum.cache_hits)?;
+    fields.set_item("estimated_calls", sum.estimated)?;
+    fields.set_item("input_tokens", sum.input_tokens)?;
+    fields.set_item("cached_input_tokens", sum.cached_input_tokens)?;
+    fields.set_item("output_tokens", sum.output_tokens)?;
+    fields.set_item("cost", decimal::to_py(py, sum.cost)?)?;
+    fields.set_item("saved", decimal::to_py(py, sum.saved)?)?;
+    fields.set_item("energy_wh", carbon::range_to_py(py, sum.energy_wh)?)?;
+    fields.set_item("co2e_g", carbon::range_to_py(py, sum.co2e_g)?)?;
+    fields.set_item("avoided_co2e_g", carbon::range_to_py(py, sum.avoided_co2e_g)?)?;
+    fields.set_item("calls_of_unknown_footprint", sum.unknown_footprint)
+}

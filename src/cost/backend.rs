@@ -1,0 +1,284 @@
+//! The two places where a ledger and its budgets live, behind one set of verbs.
+
+use super::attribution::Attribution;
+use super::budget::book::{Asked, Book};
+use super::budget::{Budget, BudgetStatus, Step, store as budget_store};
+use super::ledger::aggregate::{Aggregate, Cell};
+use super::ledger::bucket::Buckets;
+use super::ledger::filter::Filter;
+use super::ledger::intern::Interner;
+use super::ledger::memory::{Columns, Row, Snapshot, Stored};
+use super::ledger::sqlite::{self, HOUR, Names};
+use super::money::Money;
+use super::pending::Pending;
+use super::record::{CostRecord, Entry};
+use crate::store::sqlite::Database;
+use crate::{Error, Result};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where the ledger and its budgets live.
+pub(crate) enum Backend {
+    Memory(Memory),
+    Sqlite(Arc<Database>),
+}
+
+#[derive(Default)]
+pub(crate) struct Memory {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    book: Book,
+    columns: Columns,
+    attributions: Interner<Attribution>,
+    entries: Vec<Arc<Entry>>,
+}
+
+/// A record's id, and what it did to budgets.
+pub(crate) type Recorded = (u64, Vec<Step>);
+
+/// Sums by cell, with the names behind the numbers.
+pub(crate) struct Sums {
+    pub(crate) cells: Vec<(Cell, Aggregate)>,
+    pub(crate) names: Names,
+}
+
+impl Backend {
+    pub(crate) fn memory() -> Self {
+        Self::Memory(Memory::default())
+    }
+
+    pub(crate) fn sqlite(path: &Path) -> Result<Self> {
+        Ok(Self::Sqlite(Arc::new(Database::open(path, sqlite::SCHEMA)?)))
+    }
+
+    /// Writes a record, in place of the reservation where there is one.
+    pub(crate) fn record(&self, record: &CostRecord, hold: Option<u64>, now: i64) -> Pending<Recorded> {
+        match self {
+            Self::Memory(memory) => Pending::ready(Ok(memory.record(record, hold, now))),
+            Self::Sqlite(database) => {
+                let mut record = record.clone();
+                Pending::waiting(database.write(move |connection| {
+                    if let Some(hold) = hold {
+                        budget_store::release(connection, hold)?;
+                    }
+                    record.id = sqlite::insert(connection, &record)?;
+                    let asked = asked(&record, record.cost());
+                    Ok((record.id, budget_store::spend(connection, asked, now)?))
+                }))
+            }
+        }
+    }
+
+    pub(crate) fn reserve(&self, record: &Arc<CostRecord>, expires: i64) -> Pending<u64> {
+        match self {
+            Self::Memory(memory) => {
+                Pending::ready(memory.state.lock().book.reserve(asked(record, record.amount), expires))
+            }
+            Self::Sqlite(database) => {
+                let record = Arc::clone(record);
+                Pending::waiting(
+                    database.write(move |connection| {
+                        budget_store::reserve(connection, asked(&record, record.amount), expires)
+                    }),
+                )
+            }
+        }
+    }
+
+    pub(crate) fn release(&self, hold: u64) -> Pending<bool> {
+        match self {
+            Self::Memory(memory) => Pending::ready(Ok(memory.state.lock().book.release(hold))),
+            Self::Sqlite(database) => {
+                Pending::waiting(database.write(move |connection| budget_store::release(connection, hold)))
+            }
+        }
+    }
+
+    pub(crate) fn extend(&self, hold: u64, expires: i64) -> Pending<bool> {
+        match self {
+            Self::Memory(memory) => Pending::ready(Ok(memory.state.lock().book.extend(hold, expires))),
+            Self::Sqlite(database) => {
+                Pending::waiting(database.write(move |connection| budget_store::extend(connection, hold, expires)))
+            }
+        }
+    }
+
+    pub(crate) fn set_budget(&self, budget: Budget, now: i64) -> Pending<()> {
+        match self {
+            Self::Memory(memory) => {
+                memory.state.lock().set_budget(budget, now);
+                Pending::ready(Ok(()))
+            }
+            Self::Sqlite(database) => {
+                Pending::waiting(database.write(move |connection| budget_store::set(connection, &budget, now)))
+            }
+        }
+    }
+
+    pub(crate) fn budgets(&self, now: i64) -> Result<Vec<BudgetStatus>> {
+        match self {
+            Self::Memory(memory) => Ok(memory.state.lock().book.status(now)),
+            Self::Sqlite(database) => database.write_and_wait(move |connection| budget_store::status(connection, now)),
+        }
+    }
+
+    /// The sums of the records that pass, by model, attribution and span.
+    pub(crate) fn sums(&self, filter: &Filter, mut buckets: Buckets) -> Result<Sums> {
+        match self {
+            Self::Memory(memory) => {
+                let (snapshot, entries, attributions) = memory.snapshot();
+                let cells = snapshot.cells(filter, &entries, &attributions, &mut buckets);
+                Ok(Sums { cells, names: numbered(&entries, &attributions) })
+            }
+            Self::Sqlite(database) => database.read(|connection| {
+                let names = sqlite::names(connection)?;
+                if filter.is_aligned(HOUR) {
+                    let mut cells = sqlite::hours(connection, filter, &names)?;
+                    if cells.iter().all(|(cell, _)| buckets.start(cell.start) == buckets.start(cell.start + HOUR - 1)) {
+                        cells.iter_mut().for_each(|(cell, _)| cell.start = buckets.start(cell.start));
+                        return Ok(Sums { cells, names });
+                    }
+                }
+                let mut cells = super::ledger::aggregate::Cells::default();
+                sqlite::each_record(connection, filter, false, |record| {
+                    let start = buckets.start(record.time);
+                    let attribution = number_of(&names, &record.attribution)?;
+                    cells.at(Cell { start, entry: record.entry.number, attribution }).add_record(&record);
+                    Ok(true)
+                })?;
+                Ok(Sums { cells: cells.into_vec(), names })
+            }),
+        }
+    }
+
+    /// Every record that passes, the oldest first, to `see` until it says no.
+    pub(crate) fn each_record(
+        &self,
+        filter: &Filter,
+        newest_first: bool,
+        mut see: impl FnMut(CostRecord) -> Result<bool>,
+    ) -> Result<()> {
+        match self {
+            Self::Memory(memory) => {
+                let (snapshot, entries, attributions) = memory.snapshot();
+                let mut rows = snapshot.rows(filter, &entries, &attributions);
+                let mut next = || if newest_first { rows.next_back() } else { rows.next() };
+                while let Some(row) = next() {
+                    if !see(read(row, &entries, &attributions))? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Self::Sqlite(database) => {
+                database.read(|connection| sqlite::each_record(connection, filter, newest_first, see))
+            }
+        }
+    }
+
+    pub(crate) fn purge(&self, time: i64) -> Result<usize> {
+        match self {
+            Self::Memory(memory) => Ok(memory.state.lock().columns.purge(time)),
+            Self::Sqlite(database) => database.write_and_wait(move |connection| sqlite::purge(connection, time)),
+        }
+    }
+}
+
+fn asked(record: &CostRecord, amount: Money) -> Asked<'_> {
+    let (provider, model) = (&*record.entry.provider, &*record.entry.model);
+    Asked { provider, model, who: &record.attribution, amount, time: record.time }
+}
+
+fn number_of(names: &Names, who: &Arc<Attribution>) -> Result<u32> {
+    let found = names.attributions.iter().find(|(_, known)| *known == who);
+    found
+        .map(|(&number, _)| number)
+        .ok_or_else(|| Error::Store("the ledger changed while it was read: try again".into()))
+}
+
+fn numbered(entries: &[Arc<Entry>], attributions: &[Arc<Attribution>]) -> Names {
+    Names {
+        entries: (0..).zip(entries.iter().cloned()).collect(),
+        attributions: (0..).zip(attributions.iter().cloned()).collect(),
+    }
+}
+
+impl Memory {
+    fn record(&self, record: &CostRecord, hold: Option<u64>, now: i64) -> Recorded {
+        let mut state = self.state.lock();
+        if let Some(hold) = hold {
+            state.book.release(hold);
+        }
+        let id = state.push(record);
+        let steps =
+            if state.book.is_empty() { Vec::new() } else { state.book.spend(asked(record, record.cost()), now) };
+        (id, steps)
+    }
+
+    fn snapshot(&self) -> (Snapshot, Vec<Arc<Entry>>, Vec<Arc<Attribution>>) {
+        let state = self.state.lock();
+        (state.columns.snapshot(), state.entries.clone(), state.attributions.values().to_vec())
+    }
+}
+
+fn read(row: Stored, entries: &[Arc<Entry>], attributions: &[Arc<Attribution>]) -> CostRecord {
+    CostRecord {
+        id: row.id,
+        time: row.time,
+        entry: Arc::clone(&entries[row.entry as usize]),
+        attribution: Arc::clone(&attributions[row.attribution as usize]),
+        written_lines: None,
+        usage: row.usage,
+        amount: row.amount,
+        cache: row.cache,
+        latency_s: row.latency_s,
+        attempts: row.attempts,
+    }
+}
+
+impl State {
+    fn push(&mut self, record: &CostRecord) -> u64 {
+        let entry = self.entry(&record.entry);
+        let attribution = self.attributions.number(&record.attribution);
+        self.columns.push(Row {
+            time: record.time,
+            entry,
+            attribution,
+            usage: &record.usage,
+            amount: record.amount,
+            cache: record.cache,
+            latency_s: record.latency_s,
+            attempts: record.attempts,
+        })
+    }
+
+    /// Entries are numbered where they are made; those that no record used yet are placeholders of themselves.
+    fn entry(&mut self, entry: &Arc<Entry>) -> u32 {
+        let place = entry.number as usize;
+        if self.entries.len() <= place {
+            self.entries.resize_with(place + 1, || Arc::clone(entry));
+        }
+        if !Arc::ptr_eq(&self.entries[place], entry) {
+            self.entries[place] = Arc::clone(entry);
+        }
+        entry.number
+    }
+
+    fn set_budget(&mut self, budget: Budget, now: i64) {
+        let mut spent: BTreeMap<i64, Money> = BTreeMap::new();
+        let filter = Filter { since: Some(budget.lower(now)), until: None, scope: budget.scope.clone() };
+        let snapshot = self.columns.snapshot();
+        for row in snapshot.rows(&filter, &self.entries, self.attributions.values()) {
+            if !row.cache.is_hit() {
+                let sum = spent.entry(budget.bucket(row.time)).or_default();
+                *sum = *sum + row.amount;
+            }
+        }
+        self.book.set(budget, spent);
+    }
+}

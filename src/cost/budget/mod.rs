@@ -1,0 +1,228 @@
+//! Limits on what may be spent, kept exactly: a call reserves its worst case and settles what it did cost.
+
+pub(crate) mod book;
+mod period;
+pub(crate) mod store;
+
+pub use period::Period;
+
+use super::attribution::Attribution;
+use super::money::Money;
+use crate::{Error, Result};
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+
+/// Which calls a budget covers: those that fit everything that is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// The tenant.
+    pub tenant: Option<String>,
+    /// The provider.
+    pub provider: Option<String>,
+    /// The model, without its provider.
+    pub model: Option<String>,
+    /// A tag that the call carries.
+    pub tag: Option<String>,
+}
+
+impl Scope {
+    /// Whether a call is covered.
+    pub fn covers(&self, provider: &str, model: &str, who: &Attribution) -> bool {
+        let fits = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+        fits(&self.tenant, who.tenant())
+            && fits(&self.provider, provider)
+            && (fits(&self.model, model)
+                || self.model.as_deref().is_some_and(|wanted| is_full_name(wanted, provider, model)))
+            && self.tag.as_ref().is_none_or(|tag| who.tags().contains(tag))
+    }
+}
+
+fn is_full_name(wanted: &str, provider: &str, model: &str) -> bool {
+    wanted.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')) == Some(model)
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts =
+            [("tenant", &self.tenant), ("provider", &self.provider), ("model", &self.model), ("tag", &self.tag)];
+        let mut separator = "";
+        for (name, value) in parts {
+            if let Some(value) = value {
+                write!(f, "{separator}{name} {value}")?;
+                separator = ", ";
+            }
+        }
+        if separator.is_empty() { f.write_str("everything") } else { Ok(()) }
+    }
+}
+
+/// What happens to a call that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnExceed {
+    /// It is refused with `BudgetExceeded`.
+    Reject,
+    /// It goes on, and is logged.
+    Warn,
+}
+
+impl OnExceed {
+    /// Reads `reject` or `warn`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "reject" => Ok(Self::Reject),
+            "warn" => Ok(Self::Warn),
+            _ => Err(Error::invalid(format!("on_exceed {text:?} is unknown: give reject or warn"))),
+        }
+    }
+
+    /// The word that `parse` reads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Warn => "warn",
+        }
+    }
+}
+
+/// A limit on what calls may cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Budget {
+    /// The most that may be spent in one period.
+    pub limit: Money,
+    /// The calls it covers.
+    pub scope: Scope,
+    /// How long until it starts anew.
+    pub period: Period,
+    /// The time zone in which days, weeks and months begin.
+    pub zone: TimeZone,
+    /// What happens to a call that does not fit.
+    pub on_exceed: OnExceed,
+}
+
+impl Budget {
+    /// A budget for everything, by calendar month in UTC, that refuses what does not fit.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the limit is negative.
+    pub fn new(limit: Money) -> Result<Self> {
+        if limit < Money::ZERO {
+            return Err(Error::invalid(format!("budget limit {limit} is negative: give 0 or more")));
+        }
+        let (scope, period) = (Scope::default(), Period::Month);
+        Ok(Self { limit, scope, period, zone: TimeZone::UTC, on_exceed: OnExceed::Reject })
+    }
+
+    /// Two budgets with one identity are one: setting it again changes its limit.
+    pub(crate) fn identity(&self) -> (Scope, String, String) {
+        (self.scope.clone(), self.period.to_string(), self.zone_name())
+    }
+
+    /// The zone's IANA name.
+    pub fn zone_name(&self) -> String {
+        self.zone.iana_name().unwrap_or("UTC").to_owned()
+    }
+
+    pub(crate) fn bucket(&self, time: i64) -> i64 {
+        self.period.bucket(time, &self.zone)
+    }
+
+    pub(crate) fn lower(&self, now: i64) -> i64 {
+        self.period.lower(now, &self.zone)
+    }
+
+    /// The error for a call that does not fit.
+    pub(crate) fn exceeded(&self, taken: Taken, asked: Money) -> Error {
+        Error::BudgetExceeded(format!(
+            "a call of at most ${asked} does not fit the budget of ${} a {} for {}: ${} spent, ${} reserved; \
+             raise the limit, or wait for the next {}",
+            self.limit, self.period, self.scope, taken.spent, taken.reserved, self.period
+        ))
+    }
+}
+
+/// How much of a budget is gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// By calls that are over.
+    pub spent: Money,
+    /// By calls that run.
+    pub reserved: Money,
+}
+
+impl Taken {
+    pub(crate) fn total(self) -> Money {
+        self.spent + self.reserved
+    }
+}
+
+/// A budget and how much of it is gone now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BudgetStatus {
+    /// The budget.
+    pub budget: Budget,
+    /// How much is gone.
+    pub taken: Taken,
+}
+
+impl BudgetStatus {
+    /// What is left; zero where more was spent than allowed.
+    pub fn remaining(&self) -> Money {
+        (self.budget.limit - self.taken.total()).max(Money::ZERO)
+    }
+}
+
+/// Spending crossed a fraction of a budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    /// The budget.
+    pub budget: Budget,
+    /// The fraction that was crossed.
+    pub fraction: f64,
+    /// What is spent now.
+    pub spent: Money,
+}
+
+/// Told of alerts, on the thread that settles the call, with no lock held.
+pub type AlertListener = Arc<dyn Fn(&Alert) + Send + Sync>;
+
+/// A budget's spending before and after one call.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) budget: Budget,
+    pub(crate) before: Money,
+    pub(crate) after: Money,
+}
+
+/// Who wants to know, and at which fractions.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) identity: (Scope, String, String),
+    pub(crate) fractions: Vec<f64>,
+    pub(crate) listener: AlertListener,
+}
+
+impl Watch {
+    /// Calls the listener for each fraction that this step crossed.
+    pub(crate) fn see(&self, step: &Step) {
+        if step.budget.identity() != self.identity {
+            return;
+        }
+        for &fraction in &self.fractions {
+            let mark = mark(step.budget.limit, fraction);
+            if step.before < mark && step.after >= mark {
+                (self.listener)(&Alert { budget: step.budget.clone(), fraction, spent: step.after });
+            }
+        }
+    }
+}
+
+/// The limit's part at which an alert is due. A fraction is read to nine digits.
+fn mark(limit: Money, fraction: f64) -> Money {
+    const BILLION: i128 = 1_000_000_000;
+    let parts = (fraction * BILLION as f64).round() as i128;
+    let atto = limit.attodollars();
+    Money::from_attodollars(atto / BILLION * parts + atto % BILLION * parts / BILLION)
+}

@@ -1,0 +1,275 @@
+//! The ledger in memory: records by columns, in blocks that are never changed once full.
+//!
+//! A record takes 66 bytes, and a full usage on the side where it has more than plain, cached and generated tokens.
+
+use super::aggregate::{Aggregate, Cell, Cells};
+use super::bucket::Buckets;
+use super::filter::Filter;
+use crate::cost::attribution::Attribution;
+use crate::cost::money::Money;
+use crate::cost::record::{CacheUse, Entry};
+use crate::cost::usage::Usage;
+use std::sync::Arc;
+
+const BLOCK: usize = 1 << 16;
+/// No usage on the side.
+const PLAIN: u32 = u32::MAX;
+
+/// What is appended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    pub(crate) time: i64,
+    pub(crate) entry: u32,
+    pub(crate) attribution: u32,
+    pub(crate) usage: &'a Usage,
+    pub(crate) amount: Money,
+    pub(crate) cache: CacheUse,
+    pub(crate) latency_s: Option<f64>,
+    pub(crate) attempts: u32,
+}
+
+/// A record as it is read back.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) id: u64,
+    pub(crate) time: i64,
+    pub(crate) entry: u32,
+    pub(crate) attribution: u32,
+    pub(crate) usage: Usage,
+    pub(crate) amount: Money,
+    pub(crate) cache: CacheUse,
+    pub(crate) latency_s: Option<f64>,
+    pub(crate) attempts: u32,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Block {
+    id: Vec<u64>,
+    time: Vec<i64>,
+    entry: Vec<u32>,
+    attribution: Vec<u32>,
+    input: Vec<u32>,
+    cached: Vec<u32>,
+    output: Vec<u32>,
+    detail: Vec<u32>,
+    amount: Vec<Money>,
+    latency_s: Vec<f64>,
+    cache: Vec<u8>,
+    attempts: Vec<u8>,
+    details: Vec<Usage>,
+    first: i64,
+    last: i64,
+}
+
+/// The blocks; the last one grows.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    full: Vec<Arc<Block>>,
+    tail: Block,
+    next: u64,
+}
+
+/// The records at one moment; reading it needs no lock.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    blocks: Vec<Arc<Block>>,
+}
+
+fn plain(usage: &Usage) -> Option<(u32, u32, u32)> {
+    let small = |count: u64| u32::try_from(count).ok();
+    let (input, cached, output) =
+        (small(usage.input_tokens)?, small(usage.cached_input_tokens)?, small(usage.output_tokens)?);
+    (*usage == rebuilt(input, cached, output)).then_some((input, cached, output))
+}
+
+fn rebuilt(input: u32, cached: u32, output: u32) -> Usage {
+    Usage {
+        input_tokens: u64::from(input),
+        cached_input_tokens: u64::from(cached),
+        output_tokens: u64::from(output),
+        ..Usage::default()
+    }
+}
+
+impl Block {
+    fn push(&mut self, id: u64, row: Row<'_>) {
+        let ((input, cached, output), detail) = plain(row.usage).map_or_else(
+            || {
+                self.details.push(*row.usage);
+                ((0, 0, 0), self.details.len() as u32 - 1)
+            },
+            |tokens| (tokens, PLAIN),
+        );
+        self.detail.push(detail);
+        if self.id.is_empty() {
+            (self.first, self.last) = (row.time, row.time);
+        }
+        self.first = self.first.min(row.time);
+        self.last = self.last.max(row.time);
+        self.id.push(id);
+        self.time.push(row.time);
+        self.entry.push(row.entry);
+        self.attribution.push(row.attribution);
+        self.input.push(input);
+        self.cached.push(cached);
+        self.output.push(output);
+        self.amount.push(row.amount);
+        self.latency_s.push(row.latency_s.unwrap_or(f64::NAN));
+        self.cache.push(row.cache.number());
+        self.attempts.push(row.attempts.min(255) as u8);
+    }
+
+    /// Input, cached and generated tokens.
+    fn tokens(&self, at: usize) -> (u64, u64, u64) {
+        match self.detail[at] {
+            PLAIN => (u64::from(self.input[at]), u64::from(self.cached[at]), u64::from(self.output[at])),
+            place => {
+                let usage = &self.details[place as usize];
+                (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens)
+            }
+        }
+    }
+
+    fn latency(&self, at: usize) -> Option<f64> {
+        Some(self.latency_s[at]).filter(|seconds| !seconds.is_nan())
+    }
+
+    fn read(&self, at: usize) -> Stored {
+        let usage = match self.detail[at] {
+            PLAIN => rebuilt(self.input[at], self.cached[at], self.output[at]),
+            place => self.details[place as usize],
+        };
+        Stored {
+            id: self.id[at],
+            time: self.time[at],
+            entry: self.entry[at],
+            attribution: self.attribution[at],
+            usage,
+            amount: self.amount[at],
+            cache: CacheUse::from_number(self.cache[at]),
+            latency_s: self.latency(at),
+            attempts: u32::from(self.attempts[at]),
+        }
+    }
+
+    fn may_hold(&self, filter: &Filter) -> bool {
+        filter.since.is_none_or(|since| self.last >= since) && filter.until.is_none_or(|until| self.first < until)
+    }
+}
+
+impl Columns {
+    /// Appends a record and gives its id.
+    pub(crate) fn push(&mut self, row: Row<'_>) -> u64 {
+        self.next += 1;
+        self.tail.push(self.next, row);
+        if self.tail.id.len() == BLOCK {
+            self.full.push(Arc::new(std::mem::take(&mut self.tail)));
+        }
+        self.next
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.full.iter().map(|block| block.id.len()).sum::<usize>() + self.tail.id.len()
+    }
+
+    /// What is recorded now: full blocks are shared, the growing one is copied.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut blocks = self.full.clone();
+        blocks.push(Arc::new(self.tail.clone()));
+        Snapshot { blocks }
+    }
+
+    /// Forgets the records before `time`; how many there were.
+    pub(crate) fn purge(&mut self, time: i64) -> usize {
+        let before = self.len();
+        let mut blocks = std::mem::take(&mut self.full);
+        blocks.push(Arc::new(std::mem::take(&mut self.tail)));
+        for block in blocks {
+            if block.id.len() == BLOCK && block.first >= time {
+                self.full.push(block);
+                continue;
+            }
+            for at in (0..block.id.len()).filter(|&at| block.time[at] >= time) {
+                let stored = block.read(at);
+                self.tail.push(stored.id, stored.as_row());
+                if self.tail.id.len() == BLOCK {
+                    self.full.push(Arc::new(std::mem::take(&mut self.tail)));
+                }
+            }
+        }
+        before - self.len()
+    }
+}
+
+impl Stored {
+    fn as_row(&self) -> Row<'_> {
+        Row {
+            time: self.time,
+            entry: self.entry,
+            attribution: self.attribution,
+            usage: &self.usage,
+            amount: self.amount,
+            cache: self.cache,
+            latency_s: self.latency_s,
+            attempts: self.attempts,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Every record that passes, the newest last.
+    pub(crate) fn rows<'a>(
+        &'a self,
+        filter: &'a Filter,
+        entries: &'a [Arc<Entry>],
+        attributions: &'a [Arc<Attribution>],
+    ) -> impl DoubleEndedIterator<Item = Stored> + 'a {
+        let open = filter.scope == crate::cost::budget::Scope::default();
+        let blocks = self.blocks.iter().filter(|block| block.may_hold(filter));
+        blocks.flat_map(move |block| {
+            (0..block.id.len())
+                .filter(move |&at| {
+                    let entry = &entries[block.entry[at] as usize];
+                    let who = &attributions[block.attribution[at] as usize];
+                    filter.holds(block.time[at]) && (open || filter.covers(&entry.provider, &entry.model, who))
+                })
+                .map(|at| block.read(at))
+        })
+    }
+
+    /// The sums of the records that pass, by model, attribution and span of time.
+    pub(crate) fn cells(
+        &self,
+        filter: &Filter,
+        entries: &[Arc<Entry>],
+        attributions: &[Arc<Attribution>],
+        buckets: &mut Buckets,
+    ) -> Vec<(Cell, Aggregate)> {
+        let mut cells = Cells::default();
+        let bounded = filter.since.is_some() || filter.until.is_some();
+        for block in self.blocks.iter().filter(|block| block.may_hold(filter)) {
+            for at in 0..block.id.len() {
+                if bounded && !filter.holds(block.time[at]) {
+                    continue;
+                }
+                let start = buckets.start(block.time[at]);
+                let cell = Cell { start, entry: block.entry[at], attribution: block.attribution[at] };
+                block.add_to(at, &entries[cell.entry as usize], cells.at(cell));
+            }
+        }
+        let mut sums = cells.into_vec();
+        sums.retain(|(cell, _)| {
+            let entry = &entries[cell.entry as usize];
+            filter.covers(&entry.provider, &entry.model, &attributions[cell.attribution as usize])
+        });
+        sums
+    }
+}
+
+impl Block {
+    fn add_to(&self, at: usize, entry: &Entry, sum: &mut Aggregate) {
+        let (input, cached, output) = self.tokens(at);
+        let hit = self.cache[at] != CacheUse::Miss.number();
+        sum.add(entry, hit, (input, cached, output), self.amount[at], self.latency(at));
+    }
+}

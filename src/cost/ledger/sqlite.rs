@@ -1,0 +1,266 @@
+//! The ledger in a SQLite file: tables, and how a record is written and read.
+//!
+//! Money is two integers, nanodollars and the attodollars below them, so that SQLite sums it exactly. Beside each record an
+//! hourly sum by model and attribution is kept in the same transaction: summaries read those.
+
+use super::aggregate::{Aggregate, Cell};
+use super::filter::Filter;
+use crate::cost::attribution::Attribution;
+use crate::cost::carbon::Range;
+use crate::cost::money::Money;
+use crate::cost::record::{CacheUse, CostRecord, Entry};
+use crate::store::sqlite::Schema;
+use crate::{Error, Result};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(crate) const HOUR: i64 = 3_600_000_000;
+const ATTO_PER_NANO: i128 = 1_000_000_000;
+
+pub(crate) const SCHEMA: Schema = Schema {
+    application_id: 0x6872_6c64, // "hrld"
+    version: 1,
+    tables: include_str!("schema.sql"),
+};
+
+/// Nanodollars and the attodollars below them; both at least as large as zero where the money is.
+pub(crate) fn split(money: Money) -> Result<(i64, i64)> {
+    let atto = money.attodollars();
+    let nano = i64::try_from(atto.div_euclid(ATTO_PER_NANO))
+        .map_err(|_| Error::invalid(format!("${money} is more than a ledger holds: split the call")))?;
+    Ok((nano, atto.rem_euclid(ATTO_PER_NANO) as i64))
+}
+
+pub(crate) fn join(nano: i64, atto: i64) -> Money {
+    Money::from_attodollars(i128::from(nano) * ATTO_PER_NANO + i128::from(atto))
+}
+
+/// Models and attributions by the number that records use.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) entries: HashMap<u32, Arc<Entry>>,
+    pub(crate) attributions: HashMap<u32, Arc<Attribution>>,
+}
+
+impl Names {
+    fn covers(&self, filter: &Filter, entry: u32, attribution: u32) -> bool {
+        match (self.entries.get(&entry), self.attributions.get(&attribution)) {
+            (Some(entry), Some(who)) => filter.covers(&entry.provider, &entry.model, who),
+            _ => false,
+        }
+    }
+}
+
+pub(crate) fn names(connection: &Connection) -> Result<Names> {
+    let mut names = Names::default();
+    let mut statement =
+        connection.prepare_cached("SELECT id, provider, model, estimated, version, zone, footprint FROM entry")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let footprint: String = row.get(6)?;
+        let entry = Entry {
+            number: row.get(0)?,
+            provider: row.get(1)?,
+            model: row.get(2)?,
+            estimated: row.get(3)?,
+            version: row.get(4)?,
+            zone: row.get(5)?,
+            footprint: from_json(&footprint)?,
+            rates: crate::cost::price::Rates::default(),
+        };
+        names.entries.insert(entry.number, Arc::new(entry));
+    }
+    let mut statement = connection.prepare_cached("SELECT id, tenant, tags FROM attribution")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let tags: String = row.get(2)?;
+        let who = Attribution::new(row.get::<_, String>(1)?, from_json::<Vec<String>>(&tags)?)?;
+        names.attributions.insert(row.get(0)?, Arc::new(who));
+    }
+    Ok(names)
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| Error::Store(format!("the ledger holds {text:?}: {error}")))
+}
+
+fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Store(format!("a record cannot be written: {error}")))
+}
+
+fn entry_id(connection: &Connection, entry: &Entry) -> Result<u32> {
+    let footprint = to_json(&entry.footprint)?;
+    let key = params![entry.provider, entry.model, entry.estimated, entry.version, entry.zone, footprint];
+    let mut find = connection.prepare_cached(
+        "SELECT id FROM entry WHERE provider = ? AND model = ? AND estimated = ? AND version = ? AND zone = ? AND footprint = ?",
+    )?;
+    if let Some(id) = find.query_row(key, |row| row.get(0)).optional()? {
+        return Ok(id);
+    }
+    let insert = "INSERT INTO entry (provider, model, estimated, version, zone, footprint) VALUES (?, ?, ?, ?, ?, ?)";
+    connection.prepare_cached(insert)?.execute(key)?;
+    Ok(connection.last_insert_rowid() as u32)
+}
+
+fn attribution_id(connection: &Connection, who: &Attribution) -> Result<u32> {
+    let tags = to_json(who.tags())?;
+    let key = params![who.tenant(), tags];
+    let mut find = connection.prepare_cached("SELECT id FROM attribution WHERE tenant = ? AND tags = ?")?;
+    if let Some(id) = find.query_row(key, |row| row.get(0)).optional()? {
+        return Ok(id);
+    }
+    connection.prepare_cached("INSERT INTO attribution (tenant, tags) VALUES (?, ?)")?.execute(key)?;
+    Ok(connection.last_insert_rowid() as u32)
+}
+
+/// Writes a record and adds it to its hour; gives its id.
+pub(crate) fn insert(connection: &Connection, record: &CostRecord) -> Result<u64> {
+    let entry = entry_id(connection, &record.entry)?;
+    let attribution = attribution_id(connection, &record.attribution)?;
+    let (nano, atto) = split(record.amount)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO record (time, entry, attribution, usage, lines, nano, atto, cache, latency, attempts)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            record.time,
+            entry,
+            attribution,
+            to_json(&record.usage)?,
+            to_json(&*record.lines())?,
+            nano,
+            atto,
+            record.cache.number(),
+            record.latency_s,
+            record.attempts
+        ])?;
+    let id = connection.last_insert_rowid() as u64;
+    let mut sum = Aggregate::default();
+    sum.add_record(record);
+    let cell = Cell { start: record.time.div_euclid(HOUR) * HOUR, entry, attribution };
+    add_to_hour(connection, cell, &sum)?;
+    Ok(id)
+}
+
+fn add_to_hour(connection: &Connection, cell: Cell, sum: &Aggregate) -> Result<()> {
+    let count = |number: u64| number as i64;
+    let (cost, saved) = (split(sum.cost)?, split(sum.saved)?);
+    connection.prepare_cached(include_str!("add_to_hour.sql"))?.execute(params![
+        cell.start,
+        cell.entry,
+        cell.attribution,
+        count(sum.calls),
+        count(sum.cache_hits),
+        count(sum.estimated),
+        count(sum.input_tokens),
+        count(sum.cached_input_tokens),
+        count(sum.output_tokens),
+        cost.0,
+        cost.1,
+        saved.0,
+        saved.1,
+        sum.energy_wh.min,
+        sum.energy_wh.max,
+        sum.co2e_g.min,
+        sum.co2e_g.max,
+        sum.avoided_co2e_g.min,
+        sum.avoided_co2e_g.max,
+        count(sum.unknown_footprint)
+    ])?;
+    Ok(())
+}
+
+fn read_hour(row: &Row<'_>) -> rusqlite::Result<(Cell, Aggregate)> {
+    let range = |at: usize| Ok::<_, rusqlite::Error>(Range { min: row.get(at)?, max: row.get(at + 1)? });
+    let count = |at: usize| row.get::<_, i64>(at).map(|number| number as u64);
+    let sum = Aggregate {
+        calls: count(3)?,
+        cache_hits: count(4)?,
+        estimated: count(5)?,
+        input_tokens: count(6)?,
+        cached_input_tokens: count(7)?,
+        output_tokens: count(8)?,
+        cost: join(row.get(9)?, row.get(10)?),
+        saved: join(row.get(11)?, row.get(12)?),
+        energy_wh: range(13)?,
+        co2e_g: range(15)?,
+        avoided_co2e_g: range(17)?,
+        unknown_footprint: count(19)?,
+    };
+    Ok((Cell { start: row.get(0)?, entry: row.get(1)?, attribution: row.get(2)? }, sum))
+}
+
+/// The hourly sums that pass. The filter's ends must be whole hours.
+pub(crate) fn hours(connection: &Connection, filter: &Filter, names: &Names) -> Result<Vec<(Cell, Aggregate)>> {
+    let mut statement = connection.prepare_cached("SELECT * FROM hour WHERE start >= ? AND start < ?")?;
+    let ends = params![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX)];
+    let rows = statement.query_map(ends, read_hour)?;
+    let covered =
+        rows.filter(|row| row.as_ref().map_or(true, |(cell, _)| names.covers(filter, cell.entry, cell.attribution)));
+    Ok(covered.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Every record that passes, in the order of `order` (`ASC` or `DESC`) by id, to `see` until it says no.
+pub(crate) fn each_record(
+    connection: &Connection,
+    filter: &Filter,
+    newest_first: bool,
+    mut see: impl FnMut(CostRecord) -> Result<bool>,
+) -> Result<()> {
+    let names = names(connection)?;
+    let order = if newest_first { "DESC" } else { "ASC" };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT id, time, entry, attribution, usage, lines, nano, atto, cache, latency, attempts
+         FROM record WHERE time >= ? AND time < ? ORDER BY id {order}"
+    ))?;
+    let ends = params![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX)];
+    let mut rows = statement.query(ends)?;
+    while let Some(row) = rows.next()? {
+        let (entry, attribution): (u32, u32) = (row.get(2)?, row.get(3)?);
+        if !names.covers(filter, entry, attribution) {
+            continue;
+        }
+        let (Some(entry), Some(who)) = (names.entries.get(&entry), names.attributions.get(&attribution)) else {
+            continue;
+        };
+        let record = CostRecord {
+            id: row.get::<_, i64>(0)? as u64,
+            time: row.get(1)?,
+            entry: Arc::clone(entry),
+            attribution: Arc::clone(who),
+            usage: from_json(&row.get::<_, String>(4)?)?,
+            written_lines: Some(from_json::<Vec<_>>(&row.get::<_, String>(5)?)?.into()),
+            amount: join(row.get(6)?, row.get(7)?),
+            cache: CacheUse::from_number(row.get(8)?),
+            latency_s: row.get(9)?,
+            attempts: row.get(10)?,
+        };
+        if !see(record)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the records before `time`, and works out the hour that it cuts anew; how many there were.
+pub(crate) fn purge(connection: &Connection, time: i64) -> Result<usize> {
+    let gone = connection.execute("DELETE FROM record WHERE time < ?", [time])?;
+    let cut = time.div_euclid(HOUR) * HOUR;
+    connection.execute("DELETE FROM hour WHERE start <= ?", [cut])?;
+    let rest = Filter { since: Some(time), until: Some(cut + HOUR), ..Filter::default() };
+    let mut sums: Vec<CostRecord> = Vec::new();
+    each_record(connection, &rest, false, |record| {
+        sums.push(record);
+        Ok(true)
+    })?;
+    for record in sums {
+        let mut sum = Aggregate::default();
+        sum.add_record(&record);
+        let (entry, attribution) =
+            (entry_id(connection, &record.entry)?, attribution_id(connection, &record.attribution)?);
+        add_to_hour(connection, Cell { start: cut, entry, attribution }, &sum)?;
+    }
+    Ok(gone)
+}

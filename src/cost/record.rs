@@ -1,0 +1,150 @@
+//! One call, as the ledger keeps it.
+
+use super::attribution::Attribution;
+use super::carbon::{Footprint, Impact};
+use super::money::Money;
+use super::price::{CostLine, Rates};
+use super::usage::Usage;
+use std::sync::Arc;
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CacheUse {
+    /// From a provider, which was paid.
+    #[default]
+    Miss,
+    /// From the cache, for the same question.
+    Exact,
+    /// From the cache, for a question of the same meaning.
+    Semantic,
+}
+
+impl CacheUse {
+    /// Reads `exact` or `semantic`.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Exact, Self::Semantic].into_iter().find(|kind| kind.as_str() == Some(text))
+    }
+
+    /// `exact`, `semantic`, or nothing.
+    pub fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Miss => None,
+            Self::Exact => Some("exact"),
+            Self::Semantic => Some("semantic"),
+        }
+    }
+
+    /// Whether the cache answered.
+    pub fn is_hit(self) -> bool {
+        self != Self::Miss
+    }
+
+    pub(crate) fn number(self) -> u8 {
+        self as u8
+    }
+
+    pub(crate) fn from_number(number: u8) -> Self {
+        [Self::Miss, Self::Exact, Self::Semantic].into_iter().find(|kind| *kind as u8 == number).unwrap_or_default()
+    }
+}
+
+/// A call that is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The model, as `provider/model`.
+    pub model: &'a str,
+    /// What it used; of a cached answer, what it would have used.
+    pub usage: &'a Usage,
+    /// When, in microseconds since 1970; `None` is now.
+    pub time: Option<i64>,
+    /// Where the answer came from.
+    pub cache: CacheUse,
+    /// Seconds that the provider took, where measured.
+    pub latency_s: Option<f64>,
+    /// How often the provider was asked.
+    pub attempts: u32,
+}
+
+impl<'a> Call<'a> {
+    /// A call that a provider answered just now.
+    pub fn new(model: &'a str, usage: &'a Usage) -> Self {
+        Self { model, usage, time: None, cache: CacheUse::Miss, latency_s: None, attempts: 1 }
+    }
+}
+
+/// The model behind some records, with all that was known of it when they were written.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its number in the ledger.
+    pub number: u32,
+    /// The provider that was paid.
+    pub provider: String,
+    /// The model, without its provider.
+    pub model: String,
+    /// Whether the price is a guess.
+    pub estimated: bool,
+    /// Which price list it came from.
+    pub version: String,
+    /// The zone whose electricity is counted.
+    pub zone: String,
+    /// How to work out energy and carbon; `None` where the model's size is unknown.
+    pub footprint: Option<Footprint>,
+    /// The prices that held; none where the records keep their own lines.
+    pub(crate) rates: Rates,
+}
+
+/// One call in the ledger.
+#[derive(Debug, Clone)]
+pub struct CostRecord {
+    /// Its number, unique in the ledger; zero for a quote.
+    pub id: u64,
+    /// When, in microseconds since 1970.
+    pub time: i64,
+    /// The model.
+    pub entry: Arc<Entry>,
+    /// Who it was for.
+    pub attribution: Arc<Attribution>,
+    /// What it used.
+    pub usage: Usage,
+    /// What the usage is worth: the cost of a paid call, the saving of a cached answer.
+    pub amount: Money,
+    /// The amount by kind of usage, where it was read from a file.
+    pub(crate) written_lines: Option<Arc<[CostLine]>>,
+    /// Where the answer came from.
+    pub cache: CacheUse,
+    /// Seconds that the provider took, where measured.
+    pub latency_s: Option<f64>,
+    /// How often the provider was asked.
+    pub attempts: u32,
+}
+
+impl CostRecord {
+    /// The amount by kind of usage. In memory it is worked out again, from the prices that held.
+    pub fn lines(&self) -> Arc<[CostLine]> {
+        self.written_lines.clone().unwrap_or_else(|| self.entry.rates.lines(&self.usage).into())
+    }
+
+    /// What was paid.
+    pub fn cost(&self) -> Money {
+        if self.cache.is_hit() { Money::ZERO } else { self.amount }
+    }
+
+    /// What the cache's answer would have cost.
+    pub fn saved(&self) -> Money {
+        if self.cache.is_hit() { self.amount } else { Money::ZERO }
+    }
+
+    /// What the call did to the planet; nothing for a cached answer, unknown where the model's size is.
+    pub fn impact(&self) -> Option<Impact> {
+        if self.cache.is_hit() { Some(Impact::default()) } else { self.full_impact() }
+    }
+
+    /// What a cached answer avoided.
+    pub fn avoided(&self) -> Option<Impact> {
+        if self.cache.is_hit() { self.full_impact() } else { Some(Impact::default()) }
+    }
+
+    fn full_impact(&self) -> Option<Impact> {
+        Some(self.entry.footprint.as_ref()?.impact(self.usage.output_tokens, self.latency_s))
+    }
+}

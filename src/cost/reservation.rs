@@ -1,0 +1,106 @@
+//! Money set aside for a call that runs.
+
+use super::CostTracker;
+use super::pending::Pending;
+use super::record::{CacheUse, Call, CostRecord};
+use super::usage::Usage;
+use crate::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Money set aside for a call: settle it with what the call did use, or drop it to give it back.
+///
+/// It has a lease: where the process dies, the money is free again when that ends.
+#[derive(Debug)]
+pub struct Reservation {
+    tracker: CostTracker,
+    hold: u64,
+    worst: Arc<CostRecord>,
+    over: AtomicBool,
+}
+
+/// How a call went, beside its usage.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome {
+    /// Where the answer came from.
+    pub cache: CacheUse,
+    /// Seconds that the provider took, where measured.
+    pub latency_s: Option<f64>,
+    /// How often the provider was asked.
+    pub attempts: u32,
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Self { cache: CacheUse::Miss, latency_s: None, attempts: 1 }
+    }
+}
+
+impl Reservation {
+    pub(crate) fn new(tracker: CostTracker, hold: u64, worst: Arc<CostRecord>) -> Self {
+        Self { tracker, hold, worst, over: AtomicBool::new(false) }
+    }
+
+    /// The most that the call may cost, as it was reserved.
+    pub fn worst_case(&self) -> &CostRecord {
+        &self.worst
+    }
+
+    /// Whether it was settled or released.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Books what the call did use, at the time at which it was reserved, and gives the rest back.
+    pub fn settle(&self, usage: &Usage, outcome: Outcome) -> Pending<CostRecord> {
+        self.settle_as(None, usage, outcome)
+    }
+
+    /// The same, where another model than the reserved one answered.
+    pub fn settle_as(&self, model: Option<&str>, usage: &Usage, outcome: Outcome) -> Pending<CostRecord> {
+        if self.over.swap(true, Ordering::AcqRel) {
+            return Pending::ready(Err(Error::invalid(
+                "this reservation is over already: reserve anew for another call",
+            )));
+        }
+        let entry = &self.worst.entry;
+        let name = format!("{}/{}", entry.provider, entry.model);
+        let call = Call {
+            model: model.unwrap_or(&name),
+            usage,
+            time: Some(self.worst.time),
+            cache: outcome.cache,
+            latency_s: outcome.latency_s,
+            attempts: outcome.attempts,
+        };
+        self.tracker.book(call, &self.worst.attribution, Some(self.hold))
+    }
+
+    /// Gives the money back: the call failed or was not made.
+    pub fn release(&self) -> Pending<bool> {
+        if self.over.swap(true, Ordering::AcqRel) {
+            return Pending::ready(Ok(false));
+        }
+        self.tracker.inner.backend.release(self.hold)
+    }
+
+    /// Makes the lease last for another `lease` from now.
+    ///
+    /// # Errors
+    /// `LeaseLost` where it has ended.
+    pub fn extend(&self, lease: Duration) -> Result<()> {
+        let expires = self.tracker.now() + lease.as_micros() as i64;
+        if !self.is_over() && self.tracker.inner.backend.extend(self.hold, expires).wait()? {
+            return Ok(());
+        }
+        Err(Error::LeaseLost("the reservation is over or its lease has ended: reserve anew".into()))
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // Nobody waits for it: a file's writer does it soon, and where it cannot the lease ends.
+        drop(self.release());
+    }
+}
