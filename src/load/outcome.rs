@@ -1,5 +1,6 @@
 //! What came of one request.
 
+use crate::{Error, ProviderErrorKind};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -75,5 +76,33 @@ impl Outcome {
     #[must_use]
     pub fn failed(kind: impl Into<String>) -> Self {
         Self { error: Some(kind.into()), ..Self::default() }
+    }
+
+    /// Makes it a failure of the name that Python sees, as in `QueueFull`.
+    pub fn fail(&mut self, error: &Error) {
+        let kind = match error {
+            Error::QueueFull(_) => "QueueFull",
+            Error::QueueClosed(_) => "QueueClosed",
+            Error::LeaseLost(_) => "LeaseLost",
+            Error::RequestFailed(_) => "RequestFailed",
+            Error::RequestCancelled(_) => "RequestCancelled",
+            Error::BudgetExceeded(_) => "BudgetExceeded",
+            Error::UnknownModel(_) => "UnknownModel",
+            Error::Provider(inner) => {
+                self.status = inner.status_code;
+                match inner.kind {
+                    ProviderErrorKind::RateLimited => "RateLimited",
+                    ProviderErrorKind::Authentication => "AuthenticationError",
+                    ProviderErrorKind::Unavailable => "ProviderUnavailable",
+                    ProviderErrorKind::Rejected => "ProviderError",
+                }
+            }
+            Error::Embedding(_) => "EmbeddingError",
+            Error::Timeout(_) => "Timeout",
+            Error::Store(_) => "StoreError",
+            Error::Config(_) => "ConfigError",
+            Error::InvalidArgument(_) => "ValueError",
+        };
+        self.error = Some(kind.into());
     }
 }

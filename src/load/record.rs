@@ -2,7 +2,8 @@
 
 use super::histogram::Histogram;
 use super::outcome::{CacheKind, Outcome};
-use super::request::{Priority, Request};
+use super::request::Request;
+use crate::queue::Priority;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;

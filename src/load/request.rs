@@ -1,46 +1,7 @@
 //! One request of a workload, and what is known about its right answer.
 
-use serde::Serialize;
-
-/// How urgent a request is, as the queue takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Priority {
-    /// Before everything else.
-    Critical,
-    /// Before normal work.
-    High,
-    /// The usual.
-    Normal,
-    /// When nothing else waits.
-    Low,
-}
-
-impl Priority {
-    /// All of them, most urgent first.
-    pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Normal, Self::Low];
-
-    /// The name, as in `normal`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::High => "high",
-            Self::Normal => "normal",
-            Self::Low => "low",
-        }
-    }
-
-    /// The priority of that name.
-    ///
-    /// # Errors
-    /// The name is unknown.
-    pub fn parse(name: &str) -> crate::Result<Self> {
-        Self::ALL.into_iter().find(|priority| priority.name() == name).ok_or_else(|| {
-            crate::Error::invalid(format!("priority {name:?} is unknown: give critical, high, normal or low"))
-        })
-    }
-}
+use crate::queue::Priority;
+use serde::{Serialize, Serializer};
 
 /// What a request is to the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -92,6 +53,7 @@ pub struct Request {
     /// On whose behalf.
     pub tenant: String,
     /// How urgent.
+    #[serde(serialize_with = "by_name")]
     pub priority: Priority,
     /// Two requests with the same key are rightly served by one answer, two with different keys never are.
     pub answer_key: String,
@@ -149,6 +111,12 @@ impl Request {
         // Strings and integers alone have no way to fail.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn by_name<S: Serializer>(priority: &Priority, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(priority.name())
 }
 
 /// Tokens at four bytes each, rounded up: OpenAI's rule of thumb for English.

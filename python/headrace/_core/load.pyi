@@ -5,6 +5,8 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 import numpy.typing as npt
 
+from .queue import RequestQueue
+
 __all__ = [
     "ESG",
     "Arrivals",
@@ -264,6 +266,17 @@ class Target:
     @staticmethod
     def stall(period: float, stall: float, *, service: float = 0.0, one_at_a_time: bool = False) -> Target:
         """Stands still for the first ``stall`` seconds of each ``period``, otherwise answers after ``service``."""
+    @staticmethod
+    def queue(queue: RequestQueue, *, workers: int = 4, service: float = 0.0) -> Target:
+        """A request queue with workers of its own: a request is put, taken, acked, and its result waited for.
+
+        `Run.extra` has ``enqueue_ms``, how long the put took, and ``queue_wait_ms``, from there to the worker.
+
+        Args:
+            queue: Workers take everything that is in it, whoever put it there.
+            workers: How many take requests at once.
+            service: For how many seconds a worker is busy with one.
+        """
     @staticmethod
     def http(
         base_url: str,

@@ -3,10 +3,11 @@
 use super::seconds;
 use super::workload::PyRequest;
 use crate::error::Result;
+use crate::queue::RequestQueue;
 use async_trait::async_trait;
 use headrace::load::outcome::{CacheKind, Outcome};
 use headrace::load::request::Request;
-use headrace::load::target::{HttpConfig, HttpTarget, Null, Sleep, Stall, Target};
+use headrace::load::target::{HttpConfig, HttpTarget, Null, QueueTarget, Sleep, Stall, Target};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -50,6 +51,18 @@ impl PyTarget {
         let target = Stall::new(seconds("period", period)?, seconds("stall", stall)?, seconds("service", service)?);
         let target = if one_at_a_time { target.one_at_a_time() } else { target };
         Ok(Self { core: Arc::new(target), text })
+    }
+
+    /// A queue with workers of its own.
+    #[staticmethod]
+    #[pyo3(signature = (queue, *, workers=4, service=0.0))]
+    fn queue(queue: &RequestQueue, workers: usize, service: f64) -> Result<Self> {
+        if workers == 0 {
+            return Err(headrace::Error::invalid("workers is 0: give at least 1").into());
+        }
+        let text = format!("Target.queue({:?}, workers={workers}, service={service})", queue.queue.name());
+        let core = QueueTarget::new(queue.queue.clone(), workers, seconds("service", service)?);
+        Ok(Self { core: Arc::new(core), text })
     }
 
     /// An OpenAI-compatible server.

@@ -2,8 +2,9 @@
 
 use crate::error::Result;
 use headrace::Error;
-use headrace::load::request::{Message, Priority, Request};
+use headrace::load::request::{Message, Request};
 use headrace::load::workload::{Esg, EsgConfig, Language, tenant_names};
+use headrace::queue::Priority;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -43,7 +44,7 @@ impl PyRequest {
         core.history = messages.map_or_else(|| Ok(Vec::new()), |given| history(&given))?;
         core.model = model;
         tenant.clone_into(&mut core.tenant);
-        core.priority = Priority::parse(priority)?;
+        core.priority = Priority::from_name(priority)?;
         core.answer_key = answer_key.unwrap_or(core.answer_key);
         core.output_tokens = output_tokens;
         Ok(core.into())

@@ -1,9 +1,11 @@
 //! Of whom is asked.
 
 mod http;
+mod queue;
 mod synthetic;
 
 pub use http::{HttpConfig, HttpTarget};
+pub use queue::QueueTarget;
 pub use synthetic::{Null, Sleep, Stall};
 
 use super::outcome::Outcome;

@@ -1,7 +1,7 @@
 //! What an ESG workload may be told.
 
 use super::catalogue::Language;
-use crate::load::request::Priority;
+use crate::queue::Priority;
 use crate::{Error, Result};
 
 /// The settings of an ESG workload; every share is a probability.
