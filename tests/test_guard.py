@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import pickle
+from itertools import combinations
 from pathlib import Path
 
 import headrace
@@ -74,6 +75,29 @@ def test_traps_of_everyday_questions_are_refused(standard):
     assert len(passed[0]) == len(passed[1]) == 300
     assert sum(passed[0]) <= 3
     assert sum(passed[1]) >= 100
+
+
+def lines(name):
+    return [[part.strip() for part in line.split("|")] for line in (DATA / name).read_text().splitlines()]
+
+
+def test_wordings_of_one_question_pass_and_no_other_does(standard):
+    groups = lines("esg_wordings.txt")
+    within = [standard.compare(one, other).passed for group in groups for one, other in combinations(group, 2)]
+    across = [
+        (one, other)
+        for group, others in combinations(groups, 2)
+        for one in group
+        for other in others
+        if standard.compare(one, other)
+    ]
+    assert sum(within) >= 0.8 * len(within)
+    assert across == []
+
+
+def test_a_word_more_is_another_question(standard):
+    passed = [pair for pair in lines("esg_near_misses.txt") if standard.compare(*pair)]
+    assert len(passed) <= 1, passed
 
 
 @pytest.mark.parametrize(

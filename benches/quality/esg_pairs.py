@@ -1,9 +1,10 @@
 """Writes ESG question pairs from templates: paraphrases, and near misses that differ in one slot.
 
 Every intent has several wordings and slots with values. A group is an intent with its values; its questions are the
-wordings. Two halves: ``dev`` was looked at while the guards were written, ``test`` was not.
+wordings. Four sets of intents, written one after the other: each was measured unseen first, then learned from, so that
+the last one's first figure says most about questions that nobody has seen (docs/cache-quality.md has all of them).
 
-Usage: esg_pairs.py dev|test OUT.csv [--seed 0]
+Usage: esg_pairs.py first|second|third|fourth OUT.csv [--seed 0]
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CATEGORY = ["1", "4", "6", "7", "11", "15"]
 TARGET_YEAR = ["2030", "2035", "2040", "2050"]
 PERCENT = ["20", "35", "46", "55"]
 
-DEV = {
+FIRST = {
     "scope3cat": (
         [
             "What were {co}'s scope 3 category {cat} emissions in {y}?",
@@ -122,7 +123,7 @@ DEV = {
     ),
 }
 
-TEST = {
+SECOND = {
     "taxonomy": (
         [
             "What share of {co}'s {m} was taxonomy-aligned in {y}?",
@@ -283,6 +284,356 @@ TEST = {
 }
 
 
+THIRD = {
+    "wastekg": (
+        [
+            "How many kilograms of hazardous waste did {site} generate in {y}?",
+            "Hazardous waste generated at {site} in {y}, in kg",
+            "What was the amount of hazardous waste produced by {site} in {y} (kg)?",
+        ],
+        {"site": SITE, "y": YEAR},
+    ),
+    "fatal": (
+        [
+            "Were there any fatalities at {co} in {y}?",
+            "Did {co} have work-related deaths in {y}?",
+            "Number of fatalities at {co} in {y}",
+        ],
+        {"co": COMPANY, "y": YEAR},
+    ),
+    "waterunit": (
+        [
+            "What was {site}'s water consumption in {m} {y} in {u}?",
+            "Water consumed in {site} during {m} {y} ({u})",
+            "How many {u} of water did {site} consume in {m} {y}?",
+        ],
+        {
+            "site": SITE,
+            "m": ["January", "April", "August", "October"],
+            "y": YEAR[:2],
+            "u": ["m3", "litres", "megalitres"],
+        },
+    ),
+    "livingwage": (
+        [
+            "Does {co} pay a living wage to {who}?",
+            "Are {who} of {co} paid a living wage?",
+            "Is a living wage paid to {who} at {co}?",
+        ],
+        {"co": COMPANY, "who": ["employees", "contractors"]},
+    ),
+    "compare": (
+        [
+            "Is {co}'s carbon footprint in {y} above or below that of {y2}?",
+            "Compare {co}'s carbon footprint in {y} with {y2}",
+            "How does the {y} carbon footprint of {co} compare to {y2}?",
+        ],
+        {"co": COMPANY, "y": ["2022", "2023"], "y2": ["2019", "2020"]},
+    ),
+    "scopedelta": (
+        [
+            "By what percentage did {co}'s {s} emissions {d} from {y} to 2024?",
+            "{co} {s} emissions: percentage {d} between {y} and 2024",
+            "What was the percentage {d} in {s} emissions at {co} between {y} and 2024?",
+        ],
+        {"co": COMPANY, "s": ["scope 1", "scope 3"], "d": ["increase", "decrease"], "y": ["2019", "2021"]},
+    ),
+    "sasb": (
+        [
+            "What metrics does SASB {c} contain?",
+            "Which metrics are included in SASB {c}?",
+            "List the metrics of SASB {c}.",
+        ],
+        {"c": ["EM-EP-110a.1", "EM-EP-110a.2", "FB-AG-140a.1", "TC-SI-130a.1"]},
+    ),
+    "ifrs": (
+        [
+            "What are the main requirements of IFRS {s}?",
+            "Summarise the key requirements in IFRS {s}",
+            "What does IFRS {s} require companies to do?",
+        ],
+        {"s": ["S1", "S2"]},
+    ),
+    "renewtarget": (
+        [
+            "When will {co} reach {p}% renewable electricity?",
+            "By which year does {co} plan to use {p} percent renewable electricity?",
+            "{co} target year for {p}% renewable electricity",
+        ],
+        {"co": COMPANY, "p": ["50", "80", "100"]},
+    ),
+    "training2": (
+        [
+            "Average training hours per employee at {co} in {y}",
+            "How many hours of training did the average employee of {co} get in {y}?",
+            "What were the average hours of training per employee at {co} in {y}?",
+        ],
+        {"co": COMPANY, "y": YEAR},
+    ),
+    "women": (
+        [
+            "How many {g} work at the {site} plant?",
+            "Number of {g} employed in {site}",
+            "What is the number of {g} employees at our {site} site?",
+        ],
+        {"g": ["female", "male"], "site": SITE},
+    ),
+    "risk": (
+        [
+            "What {t} risks did {co} identify in its {y} TCFD report?",
+            "Which {t} risks are described in {co}'s {y} TCFD report?",
+            "List the {t} risks from the TCFD report {y} of {co}",
+        ],
+        {"t": ["physical", "transition"], "co": COMPANY, "y": YEAR},
+    ),
+    "logistics": (
+        [
+            "What are {co}'s emissions from {d} transportation in {y}?",
+            "{d} transport emissions of {co} in {y}",
+            "How much CO2e came from {d} transportation at {co} in {y}?",
+        ],
+        {"co": COMPANY, "d": ["upstream", "downstream"], "y": YEAR},
+    ),
+    "nh3": (
+        [
+            "Total {gas} released to air at {site} in {y}",
+            "How much {gas} did {site} release into the air in {y}?",
+            "What was the {y} release of {gas} to air from {site}?",
+        ],
+        {"gas": ["ammonia", "NOx", "SO2"], "site": SITE, "y": YEAR},
+    ),
+    "donate": (
+        [
+            "How much did {co} donate to charity in {y} in {c}?",
+            "{co}'s charitable donations in {y} ({c})",
+            "What was the total of charitable donations by {co} in {y} in {c}?",
+        ],
+        {"co": COMPANY, "y": YEAR, "c": ["euros", "dollars", "pounds"]},
+    ),
+    "approve": (
+        [
+            "Who approves {co}'s sustainability report?",
+            "Which body signs off the sustainability report of {co}?",
+            "By whom is {co}'s sustainability report approved?",
+        ],
+        {"co": COMPANY},
+    ),
+    "notcert": (
+        [
+            "Which plants are {n}certified to ISO {i}?",
+            "List the plants that are {n}ISO {i} certified",
+            "What plants are {n}certified under ISO {i}?",
+        ],
+        {"n": ["", "not "], "i": ["14001", "50001"]},
+    ),
+    "limit": (
+        [
+            "What is the {e} permitted NOx concentration at {site}?",
+            "{e} NOx concentration allowed at {site}",
+            "Which {e} NOx concentration does the permit of {site} allow?",
+        ],
+        {"e": ["maximum", "minimum"], "site": SITE},
+    ),
+    "suppliercat": (
+        [
+            "What percentage of tier {n} suppliers of {co} were assessed for {x} risk in {y}?",
+            "Share of {co}'s tier {n} suppliers assessed for {x} risks in {y}",
+            "How many percent of the tier {n} suppliers did {co} screen for {x} risk in {y}?",
+        ],
+        {"n": ["1", "2"], "co": COMPANY, "x": ["forced labour", "deforestation"], "y": YEAR[:2]},
+    ),
+    "portuguese": (
+        [
+            "Qual foi o consumo de energia de {site} em {y}?",
+            "Consumo de energia de {site} em {y}",
+            "Quanta energia consumiu {site} em {y}?",
+        ],
+        {"site": SITE, "y": YEAR},
+    ),
+    "heatpump": (
+        [
+            "How many buildings at {site} have heat pumps?",
+            "Number of {site} buildings with heat pumps",
+            "How many of the buildings in {site} are equipped with heat pumps?",
+        ],
+        {"site": SITE},
+    ),
+    "ev": (
+        [
+            "What share of {co}'s company cars were electric in {q} {y}?",
+            "Percentage of electric company cars at {co}, {q} {y}",
+            "{co}: proportion of company cars that were electric in {q} of {y}",
+        ],
+        {"co": COMPANY, "q": QUARTER, "y": YEAR[:2]},
+    ),
+    "firsthalf": (
+        [
+            "What was {co}'s diesel consumption in the {h} half of {y}?",
+            "{co} diesel use, {h} half of {y}",
+            "How much diesel did {co} use in the {h} half of {y}?",
+        ],
+        {"co": COMPANY, "h": ["first", "second"], "y": YEAR},
+    ),
+    "why2": (
+        [
+            "Why is {co} not reporting scope 3 category {c}?",
+            "What is the reason {co} does not report scope 3 category {c}?",
+            "For what reason does {co} not disclose category {c} of scope 3?",
+        ],
+        {"co": COMPANY, "c": CATEGORY},
+    ),
+}
+
+FOURTH = {
+    "recycle": (
+        [
+            "What percentage of waste was recycled at {site} in {y}?",
+            "{site} recycling rate {y}",
+            "How much of the waste from {site} was recycled in {y}, in percent?",
+        ],
+        {"site": SITE, "y": YEAR},
+    ),
+    "ltifr": (
+        [
+            "What was {co}'s lost-time injury frequency rate in {y}?",
+            "LTIFR of {co}, {y}",
+            "How high was the {y} lost time injury frequency rate at {co}?",
+        ],
+        {"co": COMPANY, "y": YEAR},
+    ),
+    "headcount": (
+        [
+            "How many people did {co} employ in {site} in {y}?",
+            "Number of employees of {co} in {site}, {y}",
+            "What was {co}'s headcount at {site} in {y}?",
+        ],
+        {"co": COMPANY[:3], "site": SITE[:3], "y": YEAR},
+    ),
+    "flights": (
+        [
+            "What were the emissions from business flights at {co} in {q} {y}?",
+            "{co} {q} {y} emissions caused by business air travel",
+            "How many tonnes of CO2e did business flights of {co} cause in {q} {y}?",
+        ],
+        {"co": COMPANY, "q": QUARTER, "y": YEAR[:2]},
+    ),
+    "nature": (
+        [
+            "Does {co} report in line with {f}?",
+            "Is {co} reporting according to {f}?",
+            "Are {co}'s disclosures aligned with {f}?",
+        ],
+        {"co": COMPANY, "f": ["TNFD", "TCFD", "GRI", "SASB"]},
+    ),
+    "bond": (
+        [
+            "How large was the green bond {co} issued in {y} in {c}?",
+            "Volume of {co}'s {y} green bond in {c}",
+            "What amount of {c} did {co} raise with its {y} green bond?",
+        ],
+        {"co": COMPANY, "y": YEAR, "c": ["EUR", "USD", "GBP"]},
+    ),
+    "dp": (
+        [
+            "Which datapoints are part of ESRS {d}?",
+            "List the datapoints of ESRS {d}.",
+            "What datapoints does ESRS {d} contain?",
+        ],
+        {"d": ["E1-5", "E1-9", "S1-6", "S2-4", "G1-1", "E4-2"]},
+    ),
+    "solar": (
+        [
+            "How much solar power did {site} generate in {u} in {y}?",
+            "Solar electricity generated at {site} in {y} ({u})",
+            "What was the {y} solar generation of {site} in {u}?",
+        ],
+        {"site": SITE, "u": ["kWh", "MWh", "GWh"], "y": YEAR},
+    ),
+    "whydelta": (
+        [
+            "Why did {co}'s energy consumption {d} in {y}?",
+            "What is the reason for the {d} in energy use at {co} in {y}?",
+            "Explain the {y} {d} in {co}'s energy consumption",
+        ],
+        {"co": COMPANY, "d": ["increase", "decrease"], "y": YEAR},
+    ),
+    "exclude": (
+        [
+            "Which subsidiaries are {w} in the {y} sustainability statement?",
+            "List the subsidiaries {w} in the sustainability statement {y}",
+            "What subsidiaries were {w} in our {y} sustainability statement?",
+        ],
+        {"w": ["included", "not included"], "y": YEAR},
+    ),
+    "leave": (
+        [
+            "How many {g} took parental leave at {co} in {y}?",
+            "Number of {g} on parental leave at {co}, {y}",
+            "What was the number of {g} who used parental leave in {y} at {co}?",
+        ],
+        {"g": ["men", "women"], "co": COMPANY, "y": YEAR},
+    ),
+    "basis": (
+        [
+            "What are {co}'s {b} scope 2 emissions for {y}?",
+            "{co}: scope 2, {b}, {y}",
+            "How much were {co}'s scope 2 emissions in {y} on a {b} basis?",
+        ],
+        {"co": COMPANY, "b": ["location-based", "market-based"], "y": YEAR},
+    ),
+    "interim": (
+        [
+            "What is {co}'s interim target for {ty}?",
+            "{co} {ty} interim climate target",
+            "Which intermediate climate goal has {co} set for {ty}?",
+        ],
+        {"co": COMPANY, "ty": TARGET_YEAR},
+    ),
+    "supplier_pct": (
+        [
+            "Have {p}% of {co}'s suppliers set science-based targets?",
+            "Did {p} percent of the suppliers of {co} set science-based targets?",
+            "Do {p}% of the suppliers to {co} have science-based targets?",
+        ],
+        {"p": PERCENT, "co": COMPANY},
+    ),
+    "cat_calc": (
+        [
+            "How is scope 3 category {c} calculated?",
+            "How do we calculate category {c} of scope 3?",
+            "Explain how to calculate scope 3 category {c} emissions",
+        ],
+        {"c": CATEGORY},
+    ),
+    "spanish": (
+        [
+            "¿Cuáles fueron las emisiones de alcance {n} de {co} en {y}?",
+            "Emisiones de alcance {n} de {co} en {y}",
+            "¿Cuánto emitió {co} en alcance {n} durante {y}?",
+        ],
+        {"n": ["1", "2"], "co": COMPANY[:3], "y": YEAR},
+    ),
+    "assurance": (
+        [
+            "Was {co}'s {y} report assured with {l} assurance?",
+            "Did {co} get {l} assurance for its {y} report?",
+            "Has the {y} report of {co} received {l} assurance?",
+        ],
+        {"co": COMPANY, "y": YEAR, "l": ["limited", "reasonable"]},
+    ),
+    "month_water": (
+        [
+            "Water use at {site} in {m} {y}",
+            "How much water was used in {site} in {m} {y}?",
+            "What was {site}'s water consumption for {m} {y}?",
+        ],
+        {"site": SITE, "m": ["February", "May", "September", "December"], "y": YEAR[:2]},
+    ),
+}
+
+SETS = {"first": FIRST, "second": SECOND, "third": THIRD, "fourth": FOURTH}
+
+
 def group(intent: str, values: dict[str, str]) -> str:
     """The name of what is asked."""
     return "|".join([intent, *values.values()])
@@ -324,11 +675,11 @@ def row(intent: str, a: str, b: str, changed: str, group_a: str, group_b: str) -
 def main() -> None:
     """Writes the file that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("half", choices=["dev", "test"])
+    parser.add_argument("set", choices=SETS)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    rows = pairs(DEV if given.half == "dev" else TEST, given.seed)
+    rows = pairs(SETS[given.set], given.seed)
     with given.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -3,7 +3,7 @@
 use super::signature::{Term, TermKind};
 
 /// From this cosine on, two common words are taken to say the same.
-const SYNONYM: f32 = 0.45;
+const SYNONYM: f32 = 0.38;
 /// Two words that share a stem of this many letters, and at least this cosine, are forms of one word.
 const FAMILY_LETTERS: usize = 5;
 const FAMILY: f32 = 0.3;

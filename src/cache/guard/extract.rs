@@ -50,6 +50,8 @@ const IMPLIED: [(&str, &str); 38] = [
 ];
 
 const IMPLIED_WEIGHT: f32 = 0.15;
+/// The weight of a soft word of the lexicon.
+const SOFT_WEIGHT: f32 = 0.55;
 /// The weight of a minor word of the lexicon.
 const MINOR_WEIGHT: f32 = 0.3;
 
@@ -195,6 +197,9 @@ impl Reading<'_> {
             Meaning::Light if count == 1 && self.is_named(at) => return None,
             Meaning::Light => {}
             Meaning::Concept(name) => self.term(at, concept(name, shown, TermKind::Concept)),
+            Meaning::Soft(name) => {
+                self.term(at, Term { weight: SOFT_WEIGHT, ..concept(name, shown, TermKind::Minor) });
+            }
             Meaning::Minor(name) => self.term(at, concept(name, shown, TermKind::Minor)),
             // "under 50" bounds, "under GRI 305" does not.
             Meaning::Facet(slot, _) if &**slot == "bound" && !self.bounds(at + count) => {}
@@ -291,6 +296,10 @@ impl Reading<'_> {
         let has = |slot: &str, value: &str| self.facts.iter().any(|fact| &*fact.slot == slot && &*fact.value == value);
         if has("day", "31") && has("month", "December") && self.facts.iter().any(|fact| &*fact.slot == "year") {
             self.facts.retain(|fact| !matches!(&*fact.slot, "day" | "month"));
+        }
+        // Scope 1 is what is direct, scopes 2 and 3 are what is indirect.
+        if self.facts.iter().any(|fact| &*fact.slot == "scope") {
+            self.facts.retain(|fact| &*fact.slot != "direct");
         }
         // Emissions are given in tonnes where nobody says otherwise.
         if self.terms.iter().any(|(_, term)| &*term.key == "=emissions") {

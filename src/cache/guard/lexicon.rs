@@ -34,6 +34,8 @@ pub(super) enum Meaning {
     Percent,
     /// A chemical; a slot of its own.
     Gas(Arc<str>),
+    /// May be missing where much else is shared.
+    Soft(Arc<str>),
     /// Carries little.
     Minor(Arc<str>),
     /// Carries nothing.
@@ -109,6 +111,7 @@ impl Lexicon {
                 "short" => Meaning::ShortUnit(name.clone()),
                 "percent" => Meaning::Percent,
                 "gas" => Meaning::Gas(name.clone()),
+                "soft" => Meaning::Soft(name.clone()),
                 "minor" => Meaning::Minor(name.clone()),
                 "negation" => {
                     self.negation.entry(key).or_default().extend(language);
