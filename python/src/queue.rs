@@ -21,7 +21,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Lease>()
 }
 
-fn priority(value: Option<&Bound<'_, PyAny>>) -> Result<Priority> {
+pub(crate) fn priority(value: Option<&Bound<'_, PyAny>>) -> Result<Priority> {
     let Some(value) = value else { return Ok(Priority::default()) };
     if let Ok(name) = value.cast::<PyString>() {
         return Ok(Priority::from_name(name.to_str()?)?);

@@ -111,8 +111,8 @@ impl RequestQueue {
     /// Hands out again.
     pub fn resume(&self) {
         self.inner.core.lock().paused = false;
-        self.inner.ready.notify_waiters();
-        self.inner.ready.notify_one();
+        self.inner.ready.get().notify_waiters();
+        self.inner.ready.get().notify_one();
     }
 
     /// Waits until nothing is open.
@@ -123,7 +123,8 @@ impl RequestQueue {
         let inner = &self.inner;
         let until = timeout.map(|timeout| inner.clock.monotonic().saturating_add(timeout));
         loop {
-            let notified = inner.idle.notified();
+            let idle = inner.idle.get();
+            let notified = idle.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
             let (open, next) = {
@@ -147,10 +148,10 @@ impl RequestQueue {
     /// Ends the queue for everyone who shares this object; a durable one keeps its requests.
     pub fn close(&self) {
         self.inner.core.lock().closed = true;
-        self.inner.ready.notify_waiters();
-        self.inner.ready.notify_one();
-        self.inner.room.notify_waiters();
-        self.inner.idle.notify_waiters();
+        self.inner.ready.get().notify_waiters();
+        self.inner.ready.get().notify_one();
+        self.inner.room.get().notify_waiters();
+        self.inner.idle.get().notify_waiters();
         for (_, waiting) in self.inner.results.lock().drain() {
             waiting.notify_waiters();
         }

@@ -26,6 +26,7 @@ mod lease;
 mod limit;
 mod options;
 mod schedule;
+mod signal;
 mod sqlite;
 mod stats;
 
@@ -41,6 +42,7 @@ use crate::{Error, Payload, Result};
 use core::Core;
 use journal::{Journal, NewRequest};
 use parking_lot::Mutex;
+use signal::Signal;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,9 +68,9 @@ struct Inner {
     core: Mutex<Core>,
     clock: Arc<dyn Clock>,
     journal: Option<Box<dyn Journal>>,
-    ready: Notify,
-    room: Notify,
-    idle: Notify,
+    ready: Signal,
+    room: Signal,
+    idle: Signal,
     getters: AtomicUsize,
     putters: AtomicUsize,
     results: Mutex<HashMap<u64, Arc<Notify>>>,
@@ -109,9 +111,9 @@ impl RequestQueue {
             core: Mutex::new(Core::new(config)),
             clock,
             journal,
-            ready: Notify::new(),
-            room: Notify::new(),
-            idle: Notify::new(),
+            ready: Signal::new(),
+            room: Signal::new(),
+            idle: Signal::new(),
             getters: AtomicUsize::new(0),
             putters: AtomicUsize::new(0),
             results: Mutex::default(),
@@ -286,7 +288,8 @@ impl RequestQueue {
         let until = timeout.map(|timeout| inner.clock.monotonic().saturating_add(timeout));
         let _waiting = Counted::new(&inner.getters);
         loop {
-            let notified = inner.ready.notified();
+            let ready = inner.ready.get();
+            let notified = ready.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
             let (leases, next) = inner.take(most)?;
@@ -357,14 +360,14 @@ impl Inner {
 
     fn wake_getter(&self) {
         if self.getters.load(Ordering::SeqCst) > 0 {
-            self.ready.notify_one();
+            self.ready.get().notify_one();
         }
     }
 
     /// A getter that was served wakes the next one where there is more.
     fn pass_on(&self) {
         if self.getters.load(Ordering::SeqCst) > 1 {
-            self.ready.notify_one();
+            self.ready.get().notify_one();
         }
     }
 
@@ -374,10 +377,10 @@ impl Inner {
         }
         self.wake_getter();
         if self.putters.load(Ordering::SeqCst) > 0 {
-            self.room.notify_waiters();
+            self.room.get().notify_waiters();
         }
         if idle {
-            self.idle.notify_waiters();
+            self.idle.get().notify_waiters();
         }
     }
 
@@ -470,7 +473,8 @@ impl Inner {
         let until = timeout.map(|timeout| self.clock.monotonic().saturating_add(timeout));
         let _waiting = Counted::new(&self.putters);
         loop {
-            let notified = self.room.notified();
+            let room = self.room.get();
+            let notified = room.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
             let next = {

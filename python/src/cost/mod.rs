@@ -3,12 +3,12 @@
 mod arguments;
 mod budget;
 mod carbon;
-mod decimal;
+pub(crate) mod decimal;
 mod price;
 mod record;
 mod reservation;
-mod tracker;
-mod usage;
+pub(crate) mod tracker;
+pub(crate) mod usage;
 
 use pyo3::prelude::*;
 

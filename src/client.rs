@@ -1,1 +1,0 @@
-//! The line of a request, composed.
