@@ -57,7 +57,7 @@ impl SemanticCache {
     }
 
     /// Takes entries from a file, those apart whose time is over; `write` says whether this cache's own file lacks them.
-    pub(super) fn restore(&self, records: Vec<Record>, write: bool) -> Result<usize> {
+    pub(super) fn restore(&self, records: &[Record], write: bool) -> Result<usize> {
         let (now, grace) = (self.inner.now(), self.inner.config.stale_while_revalidate);
         let vectors: Vec<Option<&[f32]>> = records.iter().map(|record| record.vector.as_deref()).collect();
         let scales =
@@ -225,17 +225,13 @@ impl Inner {
                 .iter()
                 .find(end)
                 .or_else(|| drawn.iter().min_by(|a, b| evict::priority(a).total_cmp(&evict::priority(b))));
-            match victim {
-                Some(entry) => {
-                    self.evictor.raise_floor(entry);
-                    if self.remove(entry) {
-                        Counters::add(&self.counters.evictions);
-                    }
-                }
-                None => {
-                    self.remove(newest);
-                    return;
-                }
+            let Some(entry) = victim else {
+                self.remove(newest);
+                return;
+            };
+            self.evictor.raise_floor(entry);
+            if self.remove(entry) {
+                Counters::add(&self.counters.evictions);
             }
         }
     }

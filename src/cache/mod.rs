@@ -119,7 +119,7 @@ impl SemanticCache {
         };
         let cache = Self { inner: Arc::new(inner) };
         if let Some(store) = &cache.inner.store {
-            store.read_all(|records| cache.restore(records, false).map(|_| ()))?;
+            store.read_all(|records| cache.restore(&records, false).map(|_| ()))?;
         }
         Ok(cache)
     }
@@ -255,7 +255,7 @@ impl SemanticCache {
     pub fn load(&self, path: &Path) -> Result<usize> {
         let mut count = 0;
         persist::load(path, |records| {
-            count += self.restore(records, true)?;
+            count += self.restore(&records, true)?;
             Ok(())
         })?;
         Ok(count)

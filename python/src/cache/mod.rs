@@ -332,6 +332,15 @@ impl SemanticCache {
         )
     }
 
+    fn _repr_html_<'py>(&self, py: Python<'py>) -> PyResult<String> {
+        let mut rows = String::new();
+        for (name, value) in self.stats(py)? {
+            let name: String = name.extract()?;
+            rows += &format!("<tr><td>{}</td><td style=\"text-align:right\">{value}</td></tr>", name.replace('_', " "));
+        }
+        Ok(format!("<table><caption>SemanticCache</caption>{rows}</table>"))
+    }
+
     /// The exact repeat of a prompt; counts no miss.
     #[pyo3(signature = (prompt, scope, tenant))]
     fn _exact(&self, prompt: &str, scope: Option<&Bound<'_, PyAny>>, tenant: &str) -> Result<Option<CacheHit>> {

@@ -78,7 +78,7 @@ impl Blocks {
     }
 
     /// Adds a block, of whose rows `alive` says which count. One caller at a time: the index's writer.
-    pub fn push(&self, ids: [u64; ROWS], rows: &[f32], encoded: &Encoded, alive: u64) {
+    pub fn push(&self, ids: &[u64; ROWS], rows: &[f32], encoded: &Encoded, alive: u64) {
         let block = self.len();
         let (shelf, place) = find(block);
         let Some(shelf_lock) = self.shelves.get(shelf) else { return };
@@ -95,7 +95,7 @@ impl Blocks {
         shelf.figures.push(&[encoded.figures]);
         shelf.codes.push(&encoded.codes);
         shelf.rows.push(rows);
-        shelf.ids.push(&[ids]);
+        shelf.ids.push(std::slice::from_ref(ids));
         self.length.store(block + 1, Ordering::Release);
     }
 }

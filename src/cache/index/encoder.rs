@@ -74,7 +74,9 @@ impl Encoder {
         if length < LEAST_MEAN {
             return Self { mean: Arc::new([]), ..self.clone() };
         }
-        mean.iter_mut().for_each(|x| *x /= length);
+        for x in &mut mean {
+            *x /= length;
+        }
         Self { mean: mean.into(), ..self.clone() }
     }
 
@@ -92,7 +94,9 @@ impl Encoder {
             mean.iter_mut().zip(row(place)).for_each(|(sum, x)| *sum += x);
         }
         let drawn = count.div_ceil(step).max(1) as f32;
-        mean.iter_mut().for_each(|sum| *sum /= drawn);
+        for sum in &mut mean {
+            *sum /= drawn;
+        }
         self.rotation.turn(self.path, &mut mean, &mut Vec::new());
         mean
     }

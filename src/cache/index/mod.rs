@@ -142,7 +142,7 @@ impl Index {
             let taken = &ids[at..at + take];
             at += take;
             match taken.first_chunk() {
-                Some(&ids) => self.append(writer, &generation, ids, &rows),
+                Some(ids) => self.append(writer, &generation, ids, &rows),
                 None => self.extend_tail(writer, &generation, taken, &rows),
             }
             self.length.store(writer.places.len(), Release);
@@ -175,12 +175,12 @@ impl Index {
         let full = tail.ids.first_chunk().copied().map(|ids| (ids, tail.rows.clone()));
         drop(tail);
         if let Some((ids, rows)) = full {
-            self.append(writer, generation, ids, &rows);
+            self.append(writer, generation, &ids, &rows);
         }
     }
 
     /// Makes a block of 64 rows; those of the tail are searched there until it is ready.
-    fn append(&self, writer: &mut Writer, generation: &Arc<Generation>, ids: [u64; ROWS], rows: &[f32]) {
+    fn append(&self, writer: &mut Writer, generation: &Arc<Generation>, ids: &[u64; ROWS], rows: &[f32]) {
         let encoded = generation.encode(rows);
         let mut tail = generation.tail.write();
         generation.blocks.push(ids, rows, &encoded, !tail.removed);
@@ -232,7 +232,7 @@ impl Index {
             let rows: Vec<f32> = (0..group.len()).flat_map(|i| row(start * ROWS + i).unwrap_or(&[])).copied().collect();
             let ids: Vec<u64> = group.iter().map(|&(_, id)| id).collect();
             match ids.first_chunk() {
-                Some(&ids) => new.blocks.push(ids, &rows, &new.encode(&rows), u64::MAX),
+                Some(ids) => new.blocks.push(ids, &rows, &new.encode(&rows), u64::MAX),
                 None => *new.tail.write() = Tail { ids, rows, removed: 0 },
             }
         }

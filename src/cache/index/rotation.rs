@@ -40,6 +40,7 @@ impl Rotation {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rand::Rng;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]

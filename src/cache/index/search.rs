@@ -122,7 +122,9 @@ fn scan(generation: &Generation, snapshot: &Snapshot, all: &mut [Progress<'_>], 
         let mut groups = all.chunks_exact_mut(SHARED);
         for group in groups.by_ref() {
             if !group.iter().all(Progress::wants_planes) {
-                group.iter_mut().for_each(|progress| progress.take(place, alive, alive));
+                for progress in group {
+                    progress.take(place, alive, alive);
+                }
                 continue;
             }
             let mut sums = [[0; ROWS]; SHARED];

@@ -103,7 +103,9 @@ fn check(shape: Shape, count: usize, dimension: usize, threshold: f32, seed: u64
         stays
     });
     for index in &indexes {
-        gone.iter().for_each(|&id| index.remove(id));
+        for &id in &gone {
+            index.remove(id);
+        }
         assert_eq!(index.len(), rows.len());
     }
     compare(&indexes, &rows, &queries, threshold);

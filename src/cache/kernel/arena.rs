@@ -96,7 +96,7 @@ mod tests {
             let arena = Arena::new(capacity, true);
             assert!(arena.push(&[1_u32, 2]) && arena.push(&[3]));
             assert_eq!(arena.get(0..3), [1, 2, 3]);
-            assert!(arena.get(1..4).is_empty() && arena.get(2..1).is_empty());
+            assert!(arena.get(1..4).is_empty() && arena.get(3..4).is_empty());
             assert!(!arena.push(&vec![9; capacity]));
         }
     }

@@ -5,6 +5,11 @@
 //! whose faster values exist only where the processor was asked.
 
 #![allow(unsafe_code, reason = "vector instructions and what guards their use")]
+#![allow(
+    clippy::inline_always,
+    reason = "a portable function must become part of each path, whose instructions it then uses"
+)]
+#![allow(clippy::wildcard_imports, reason = "the names of vector instructions say where they come from")]
 
 mod arena;
 #[cfg(target_arch = "x86_64")]
