@@ -1,7 +1,7 @@
 //! Finding the entry that serves.
 
 use super::entry::{Entry, Freshness};
-use super::guard::Verdict;
+use super::guard::{Guards, Signature, Verdict};
 use super::index::Candidates;
 use super::key::PartitionKey;
 use super::policy::Candidate;
@@ -157,7 +157,7 @@ impl SemanticCache {
                 if entry.key != key && f64::from(similarity) < threshold {
                     blocked.push(format!("threshold: {similarity:.4} is below {threshold}"));
                 }
-                blocked.extend(self.inner.obstacles(request, &entry, now));
+                blocked.extend(self.inner.obstacles(request, similarity, &entry, now));
                 Explanation {
                     key: entry.key,
                     prompt: entry.prompt.to_string(),
@@ -257,7 +257,7 @@ impl Inner {
             let mut candidate = Candidate { entry: id, similarity, agreement: 1.0 };
             if let (Some(guards), Some(prompt)) = (&self.config.guards, prompt) {
                 let asked = asked.get_or_insert_with(|| guards.signature(prompt));
-                match guards.compare(asked, entry.signature(guards)) {
+                match compare(guards, request, similarity, asked, entry.signature(guards)) {
                     Verdict::Pass { agreement } => candidate.agreement = agreement,
                     Verdict::Blocked { .. } => {
                         Counters::add(&self.counters.blocked);
@@ -280,10 +280,11 @@ impl Inner {
     }
 
     /// What keeps an entry from serving, the threshold aside.
-    fn obstacles(&self, request: &LookupRequest<'_>, entry: &Entry, now: Duration) -> Vec<String> {
+    fn obstacles(&self, request: &LookupRequest<'_>, similarity: f32, entry: &Entry, now: Duration) -> Vec<String> {
         let mut reasons = Vec::new();
         if let Some(guards) = self.config.guards.as_ref().filter(|_| *entry.prompt != *request.prompt) {
-            let verdict = guards.compare(&guards.signature(request.prompt), entry.signature(guards));
+            let asked = guards.signature(request.prompt);
+            let verdict = compare(guards, request, similarity, &asked, entry.signature(guards));
             if let Verdict::Blocked { reason } = verdict {
                 reasons.push(format!("guard: {reason}"));
             }
@@ -335,4 +336,21 @@ impl Inner {
             asked: asked.map(Into::into),
         })
     }
+}
+
+/// From here on a vector is the same vector, but for its rounding.
+const IDENTICAL: f32 = 1.0 - 1e-6;
+
+/// A caller who brings the vectors and gives two questions the same one has said that their wording does not matter.
+fn compare(
+    guards: &Guards,
+    request: &LookupRequest<'_>,
+    similarity: f32,
+    asked: &Signature,
+    stored: &Signature,
+) -> Verdict {
+    if request.embedding.is_some() && similarity >= IDENTICAL {
+        return guards.compare_facts(asked, stored);
+    }
+    guards.compare(asked, stored)
 }

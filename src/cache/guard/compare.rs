@@ -23,6 +23,14 @@ pub(super) fn compare(asked: &Signature, stored: &Signature) -> Verdict {
     }
 }
 
+/// The same without a look at wording: only what is named, said or denied.
+pub(super) fn compare_facts(asked: &Signature, stored: &Signature) -> Verdict {
+    match facts(asked, stored).or_else(|| negation(asked, stored)).or_else(|| order(asked, stored)) {
+        Some(reason) => Verdict::Blocked { reason },
+        None => Verdict::Pass { agreement: 1.0 },
+    }
+}
+
 /// How many things two questions share besides words, once they were found to be the same in them.
 fn shared(asked: &Signature) -> f32 {
     let frames = asked.frames.iter().filter(|frame| FIRM.contains(&&***frame)).count();

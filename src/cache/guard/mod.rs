@@ -134,7 +134,16 @@ impl Guards {
 
     /// Compares the question at hand with a stored one.
     pub fn compare(&self, asked: &Signature, stored: &Signature) -> Verdict {
-        match compare::compare(asked, stored) {
+        self.after(compare::compare(asked, stored), asked, stored)
+    }
+
+    /// Compares what is named, said or denied, and leaves the wording to who made the vectors.
+    pub fn compare_facts(&self, asked: &Signature, stored: &Signature) -> Verdict {
+        self.after(compare::compare_facts(asked, stored), asked, stored)
+    }
+
+    fn after(&self, verdict: Verdict, asked: &Signature, stored: &Signature) -> Verdict {
+        match verdict {
             Verdict::Pass { agreement } => own::check(&self.checks, asked, stored)
                 .map_or(Verdict::Pass { agreement }, |reason| Verdict::Blocked { reason }),
             blocked => blocked,
