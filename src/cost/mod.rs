@@ -4,6 +4,8 @@ mod attribution;
 mod backend;
 pub mod budget;
 pub mod carbon;
+mod cheapest;
+mod export;
 mod ledger;
 pub mod money;
 mod pending;
@@ -16,6 +18,7 @@ mod tracker;
 pub mod usage;
 
 pub use attribution::Attribution;
+pub use cheapest::Needs;
 pub use ledger::aggregate::Aggregate;
 pub use ledger::filter::Filter;
 pub use pending::Pending;
