@@ -53,7 +53,9 @@ def write(name: str, header: str, lines: list[str]) -> None:
     stamp = f"# EcoLogits {version('ecologits')}"
     text = "\n".join([stamp, header, *lines]) + "\n"
     before = path.read_text().splitlines() if path.exists() else []
-    sys.stdout.writelines(f"{line}\n" for line in difflib.unified_diff(before, text.splitlines(), name, name, "", "", 0, ""))
+    sys.stdout.writelines(
+        f"{line}\n" for line in difflib.unified_diff(before, text.splitlines(), name, name, "", "", 0, "")
+    )
     path.write_text(text)
 
 

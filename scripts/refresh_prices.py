@@ -35,7 +35,17 @@ PROVIDERS = {
     "text-completion-codestral": "codestral",
     "azure_text": "azure",
 }
-ABILITIES = {"audio_input", "audio_output", "function_calling", "pdf_input", "prompt_caching", "reasoning", "response_schema", "vision", "web_search"}
+ABILITIES = {
+    "audio_input",
+    "audio_output",
+    "function_calling",
+    "pdf_input",
+    "prompt_caching",
+    "reasoning",
+    "response_schema",
+    "vision",
+    "web_search",
+}
 SHAPE = re.compile(r"^(?P<kind>.+?)(?:_above_(?P<above>\d+)k_tokens)?(?:_(?P<tier>batches|flex|priority))?$")
 
 
@@ -75,5 +85,7 @@ stamp = f"# litellm {version('litellm')}"
 header = "# provider\tmodel\tcontext\tabilities\tkind[>above][@tier]=dollars ..."
 text = "\n".join([stamp, header, *(rows[where] for where in sorted(rows))]) + "\n"
 before = TARGET.read_text().splitlines() if TARGET.exists() else []
-sys.stdout.writelines(f"{line}\n" for line in difflib.unified_diff(before, text.splitlines(), "before", "after", "", "", 0, ""))
+sys.stdout.writelines(
+    f"{line}\n" for line in difflib.unified_diff(before, text.splitlines(), "before", "after", "", "", 0, "")
+)
 TARGET.write_text(text)

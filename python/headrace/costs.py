@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from headrace import _core
+from headrace.costs_report import Report, report
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+    from headrace._core.cost import ArrowRecords, CostRecord, Usage
 
 
 class Estimate(float):
@@ -59,6 +68,142 @@ class CostTracker(_core.cost.CostTracker):
         ...
     headrace.errors.BudgetExceeded: a call of at most $0.06 does not fit ...
     """
+
+    def to_arrow(self, **which: Any) -> ArrowRecords:
+        """Give the records through the Arrow PyCapsule interface: `pyarrow.table(costs.to_arrow())`.
+
+        Money is `decimal128(38, 18)`, exact.
+
+        Args:
+            **which: `since`, `until` (aware datetimes), `tenant`, `provider`, `model`, `tag`.
+        """
+        return _core.cost.to_arrow(self, **which)
+
+    def to_pandas(self, **which: Any) -> pandas.DataFrame:
+        """Give the records as a pandas frame; money stays `Decimal`. Needs pandas and pyarrow.
+
+        Args:
+            **which: As for `to_arrow`.
+        """
+        import pyarrow
+
+        frame: pandas.DataFrame = pyarrow.table(self.to_arrow(**which)).to_pandas()
+        return frame
+
+    def to_polars(self, **which: Any) -> polars.DataFrame:
+        """Give the records as a polars frame, without copying. Needs polars.
+
+        Args:
+            **which: As for `to_arrow`.
+        """
+        import polars
+
+        return polars.DataFrame(self.to_arrow(**which))
+
+    def to_csv(
+        self,
+        path: str | Path,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tenant: str | None = None,
+    ) -> int:
+        """Write the records as comma-separated values, a row a call; the number of rows.
+
+        Args:
+            path: The file; it is replaced as a whole.
+            since: From this time on.
+            until: Before this time.
+            tenant: Only this tenant's.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        return _core.cost.to_csv(self, Path(path), since=since, until=until, tenant=tenant)
+
+    def export_focus(
+        self,
+        path: str | Path,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tenant: str | None = None,
+    ) -> int:
+        """Write paid calls in the FinOps FOCUS format, a row for each kind of token; the number of rows.
+
+        Columns that begin with `x_` are ours: energy, carbon, and the category of the GHG Protocol.
+
+        Args:
+            path: The file; it is replaced as a whole.
+            since: From this time on.
+            until: Before this time.
+            tenant: Only this tenant's.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        return _core.cost.export_focus(self, Path(path), since=since, until=until, tenant=tenant)
+
+    def cheapest(
+        self,
+        candidates: list[str],
+        usage: Usage,
+        needs: list[str] | None = None,
+        *,
+        context: int | None = None,
+        max_latency: dict[str, float] | None = None,
+        quality: dict[str, int] | None = None,
+        min_quality: int | None = None,
+        latency_limit: float | None = None,
+        allow_estimated: bool = False,
+    ) -> list[CostRecord]:
+        """Quote the candidates that have what is needed, the cheapest first.
+
+        Args:
+            candidates: Models, as `provider/model`.
+            usage: What the call would use.
+            needs: Abilities as the price table names them: `vision`, `function_calling`, `reasoning` ...
+            context: Room for this many input tokens.
+            max_latency: Seconds that you measured for a model; with `latency_limit`, slower ones are left out.
+            quality: A class that you give to a model, larger is better; with `min_quality`, lower ones are left out.
+            min_quality: The least class; a model without one is left out.
+            latency_limit: The most seconds; a model without a measurement is left out.
+            allow_estimated: Whether a model without a known price may be chosen.
+
+        >>> import headrace
+        >>> costs = headrace.CostTracker()
+        >>> best = costs.cheapest(["openai/gpt-4", "openai/gpt-4o-mini"], headrace.Usage(1000, 500))
+        >>> best[0].model
+        'gpt-4o-mini'
+        """
+        fast, good = max_latency or {}, quality or {}
+        kept = [
+            name
+            for name in candidates
+            if (latency_limit is None or fast.get(name, float("inf")) <= latency_limit)
+            and (min_quality is None or good.get(name, min_quality - 1) >= min_quality)
+        ]
+        return _core.cost.cheapest(
+            self, kept, usage, needs=needs or [], context=context, allow_estimated=allow_estimated
+        )
+
+    def report(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        by: str = "model",
+        move_to: str | None = None,
+    ) -> Report:
+        """Say where the money went, what the cache saved, what would save more, and what is to come.
+
+        Args:
+            since: From this time on; by default the start of the month (UTC).
+            until: Before this time; by default now.
+            by: The dimension of the breakdown: `model`, `tenant`, `provider`, `tag:KEY` ...
+            move_to: A model to which a share of the calls might move.
+        """
+        return report(self, since=since, until=until, by=by, move_to=move_to)
 
     def areserve(self, model: str, usage: _core.cost.Usage, **keywords: Any) -> AsyncReservation:
         """Reserve as `reserve` does, for `async with`.

@@ -28,7 +28,7 @@ impl ArrowRecords {
         // The interface lets the producer ignore the wish for another schema.
         let _ = requested_schema;
         let stream = py.detach(|| self.tracker.arrow_stream(&self.filter))?;
-        Ok(PyCapsule::new(py, stream, Some(c"arrow_array_stream".into()))?)
+        Ok(PyCapsule::new_with_value(py, stream, c"arrow_array_stream")?)
     }
 }
 

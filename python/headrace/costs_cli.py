@@ -1,0 +1,114 @@
+"""`headrace cost ...`: what a ledger holds, on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.costs import CostTracker
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `cost` and its verbs to a command's subparsers; each sets `run`, which takes the arguments.
+
+    Args:
+        subparsers: What `ArgumentParser.add_subparsers` gave.
+    """
+    cost = subparsers.add_parser("cost", help="what calls cost")
+    verbs = cost.add_subparsers(dest="verb", required=True)
+    for name, run, text in [
+        ("summary", summary, "sums by dimensions and spans of time"),
+        ("records", records, "the calls themselves"),
+        ("export", export, "write CSV or FOCUS"),
+        ("report", report, "where the money went and what would save some"),
+    ]:
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("url", help="the ledger, sqlite:///FILE")
+        verb.add_argument("--since", type=moment, help="from this time on, as 2026-11-01")
+        verb.add_argument("--until", type=moment, help="before this time")
+        verb.add_argument("--tenant", help="only this tenant's calls")
+        verb.add_argument("--json", action="store_true", help="for programs")
+        verb.set_defaults(run=run)
+        if name == "summary":
+            verb.add_argument("--by", default="provider,model", help="dimensions, separated by commas")
+            verb.add_argument("--bucket", choices=["hour", "day", "week", "month"])
+        elif name == "records":
+            verb.add_argument("--limit", type=int, default=20, help="at most so many, the newest first")
+        elif name == "export":
+            verb.add_argument("path", type=Path, help="the file to write")
+            verb.add_argument("--format", choices=["csv", "focus"], default="csv")
+
+
+def moment(text: str) -> datetime:
+    """Read an ISO date or time; without a zone it is UTC."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def summary(arguments: argparse.Namespace) -> int:
+    """Run `headrace cost summary`."""
+    by = [name for name in arguments.by.split(",") if name]
+    rows = CostTracker(url=arguments.url).summary(
+        by, since=arguments.since, until=arguments.until, bucket=arguments.bucket, tenant=arguments.tenant
+    )
+    shown = (
+        (["start"] if arguments.bucket else []) + by + ["calls", "cache_hits", "cost", "saved", "energy_wh", "co2e_g"]
+    )
+    write([{name: row[name] for name in shown} for row in rows], arguments.json)
+    return 0
+
+
+def records(arguments: argparse.Namespace) -> int:
+    """Run `headrace cost records`."""
+    found = CostTracker(url=arguments.url).records(
+        since=arguments.since, until=arguments.until, tenant=arguments.tenant, limit=arguments.limit, newest_first=True
+    )
+    shown = ["id", "time", "tenant", "provider", "model", "cost", "estimated", "cache"]
+    write([{name: getattr(record, name) for name in shown} for record in found], arguments.json)
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Run `headrace cost export`."""
+    costs = CostTracker(url=arguments.url)
+    run = costs.export_focus if arguments.format == "focus" else costs.to_csv
+    count = run(arguments.path, since=arguments.since, until=arguments.until, tenant=arguments.tenant)
+    print(f"{count} rows in {arguments.path}")
+    return 0
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Run `headrace cost report`."""
+    print(CostTracker(url=arguments.url).report(since=arguments.since, until=arguments.until))
+    return 0
+
+
+def write(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print rows as a table, or as JSON with money as text."""
+    if as_json:
+        json.dump(rows, sys.stdout, default=str, indent=1)
+        print()
+        return
+    if not rows:
+        print("no records")
+        return
+    cells = [list(rows[0]), *([text(value) for value in row.values()] for row in rows)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def text(value: Any) -> str:
+    """Show a value in a table."""
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return "" if value is None else str(value)

@@ -1,0 +1,264 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import headrace
+from headrace import CostTracker, PriceTable, Usage
+
+MODELS = ["openai/gpt-4", "openai/gpt-4o-mini", "deepseek/deepseek-chat", "acme/unheard-of"]
+START = datetime(2026, 11, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def url(request, tmp_path):
+    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'costs.db'}"
+
+
+@pytest.mark.parametrize(
+    ("gpt4", "expected"), [(("0.00001", "0.00003"), "0.011084"), (("0.00003", "0.00006"), "0.027084")]
+)
+def test_a_ledger_kept_by_floats_is_replayed_exactly(url, gpt4, expected):
+    prices = PriceTable.builtin()
+    prices.set("deepseek/deepseek-chat", input="0.00000014", output="0.00000028")
+    prices.set("openai/gpt-4", input=gpt4[0], output=gpt4[1])
+    costs = CostTracker(prices=prices, url=url)
+    found = [
+        costs.record("deepseek/deepseek-chat", Usage(200, 100)).cost,
+        costs.record("deepseek/deepseek-chat", Usage(100, 50)).cost,
+        costs.record("openai/gpt-4", Usage(500, 200)).cost,
+    ]
+    assert found[:2] == [Decimal("0.000056"), Decimal("0.000028")]
+    assert costs.total == sum(found) == Decimal(expected)
+
+
+calls = st.lists(
+    st.tuples(
+        st.sampled_from(MODELS),
+        st.integers(0, 100_000),
+        st.integers(0, 10_000),
+        st.sampled_from(["a", "b"]),
+        st.lists(st.sampled_from(["project=x", "project=y", "urgent"]), max_size=2),
+        st.integers(0, 60 * 24 * 40),
+        st.sampled_from([None, None, "exact", "semantic"]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(calls=calls)
+def test_every_grouping_adds_up_to_the_total(tmp_path_factory, calls):
+    file = tmp_path_factory.mktemp("ledger") / "costs.db"
+    for costs in [CostTracker(), CostTracker(url=f"sqlite:///{file}")]:
+        records = [
+            costs.record(
+                model, Usage(read, written), tenant=tenant, tags=tags, at=START + timedelta(minutes=minute), cache=cache
+            )
+            for model, read, written, tenant, tags, minute, cache in calls
+        ]
+        total = sum((record.cost for record in records), Decimal(0))
+        saved = sum((record.saved for record in records), Decimal(0))
+        assert costs.total == total
+        for by in [[], ["tenant"], ["provider", "model"], ["tags"], ["tag:project"], ["tenant", "estimated"]]:
+            for bucket, zone in [(None, "UTC"), ("day", "UTC"), ("week", "Asia/Kolkata"), ("month", "Europe/Berlin")]:
+                rows = costs.summary(by, bucket=bucket, timezone=zone)
+                assert sum((row["cost"] for row in rows), Decimal(0)) == total
+                assert sum((row["saved"] for row in rows), Decimal(0)) == saved
+                assert sum(row["calls"] for row in rows) == len(calls)
+                energy = sum(row["energy_wh"].max for row in rows)
+                assert energy == pytest.approx(
+                    sum(record.energy_wh.max for record in records if record.energy_wh is not None)
+                )
+        for record in records:
+            assert sum((line["amount"] for line in record.lines), Decimal(0)) == record.cost + record.saved
+
+
+def test_records_are_read_back_as_they_were_written(url):
+    costs = CostTracker(url=url)
+    usage = Usage(1000, 500, cached_input_tokens=200, reasoning_tokens=100, batch=True)
+    put = costs.record("openai/gpt-4o-mini", usage, tenant="t", tags=["b", "a"], at=START, latency=1.25, attempts=2)
+    (got,) = costs.records()
+    for name in ["id", "time", "provider", "model", "tenant", "tags", "usage", "cost", "lines", "latency", "attempts"]:
+        assert getattr(got, name) == getattr(put, name), name
+    for name in ["energy_wh", "co2e_g", "water_l"]:
+        written, read = getattr(put, name), getattr(got, name)
+        assert (read.min, read.max) == pytest.approx((written.min, written.max), rel=1e-12)
+    assert got.tags == ["a", "b"]
+    assert got.time == START
+
+
+def test_filters_and_purge(url):
+    costs = CostTracker(url=url)
+    for hour in range(10):
+        costs.record(MODELS[hour % 2], Usage(100, 1), tenant="ab"[hour % 2], at=START + timedelta(minutes=30 * hour))
+    assert len(costs.records(tenant="a")) == 5
+    assert len(costs.records(model="gpt-4")) == 5
+    assert [record.id for record in costs.records(limit=2, newest_first=True)] == ["10", "9"]
+    cut = START + timedelta(minutes=75)
+    later = sum((record.cost for record in costs.records(since=cut)), Decimal(0))
+    assert costs.purge(cut) == 3
+    assert costs.total == later
+    assert sum((row["cost"] for row in costs.summary(bucket="hour")), Decimal(0)) == later
+
+
+def test_an_unknown_model_costs_something_and_says_so(url):
+    costs = CostTracker(url=url)
+    record = costs.record("openai/gpt-4-of-my-own", Usage(1000, 1000))
+    assert record.estimated
+    assert record.cost > 0
+    assert record.energy_wh is None
+    assert costs.stats()["estimated"] == 1
+    assert costs.summary([])[0]["calls_of_unknown_footprint"] == 1
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error"),
+    [
+        ({"tags": "one"}, TypeError),
+        ({"tags": [""]}, ValueError),
+        ({"tenant": ""}, ValueError),
+        ({"cache": "maybe"}, ValueError),
+        ({"latency": float("nan")}, ValueError),
+        ({"at": datetime(2026, 1, 1)}, TypeError),  # noqa: DTZ001
+    ],
+)
+def test_bad_arguments_change_nothing(keywords, error):
+    costs = CostTracker()
+    with pytest.raises(error):
+        costs.record("openai/gpt-4", Usage(1, 1), **keywords)
+    assert costs.records() == []
+
+
+def test_money_is_never_a_float():
+    with pytest.raises(TypeError, match="float is not exact"):
+        CostTracker().set_budget(0.05)
+
+
+WRITER = """
+import sys, headrace
+costs = headrace.CostTracker(url=sys.argv[1]); costs.set_budget("1000", tenant="t", period="day")
+while True:
+    print(costs.record("openai/gpt-4", headrace.Usage(7, 3), tenant="t").id, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_what_was_recorded_survives_kill(tmp_path):
+    url = f"sqlite:///{tmp_path / 'costs.db'}"
+    returned = []
+    for count in (5, 17, 40):
+        with subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, text=True) as writer:
+            for _ in range(count):
+                returned.append(writer.stdout.readline().strip())
+            writer.send_signal(signal.SIGKILL)
+            returned += [line.strip() for line in writer.stdout if line.endswith("\n")]
+    costs = CostTracker(url=url)
+    stored = [record.id for record in costs.records()]
+    assert len(stored) == len(set(stored))
+    assert set(returned) <= set(stored)
+    assert costs.budgets()[0]["spent"] == costs.total == len(stored) * costs.quote("openai/gpt-4", Usage(7, 3)).cost
+    assert costs.summary([])[0]["cost"] == costs.total
+
+
+def test_other_processes_see_records_at_once(tmp_path):
+    url = f"sqlite:///{tmp_path / 'costs.db'}"
+    one, other = CostTracker(url=url), CostTracker(url=url)
+    one.record("openai/gpt-4", Usage(10, 10))
+    assert other.total == one.total > 0
+
+
+def test_frames_hold_the_same_money(url):
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    costs = CostTracker(url=url)
+    assert costs.to_polars().height == 0
+    for model in MODELS:
+        costs.record(model, Usage(1237, 311), tenant="t")
+    frame = costs.to_polars()
+    assert frame.schema["cost"] == polars.Decimal(38, 18)
+    assert sum(frame["cost"].to_list()) == costs.total
+    assert sum(costs.to_pandas()["cost"]) == costs.total
+    assert isinstance(costs.to_pandas(tenant="nobody"), pandas.DataFrame)
+
+
+def test_exports_add_up(url, tmp_path):
+    costs = CostTracker(url=url)
+    for model in MODELS:
+        costs.record(model, Usage(1000, 500, cached_input_tokens=100), tenant='a "b", c', tags=["project=x", "urgent"])
+    costs.record(MODELS[0], Usage(1000, 500), cache="exact")
+    assert costs.to_csv(tmp_path / "all.csv") == 5
+    with (tmp_path / "all.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(Decimal(row["cost_usd"]) for row in rows) == costs.total
+    assert rows[0]["tenant"] == 'a "b", c'
+    count = costs.export_focus(tmp_path / "focus.csv")
+    with (tmp_path / "focus.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == count
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == costs.total
+    assert {row["x_GhgProtocol"] for row in rows} == {"Scope 3 Category 1: Purchased goods and services"}
+    for row in rows:
+        assert Decimal(row["ListUnitPrice"]) * Decimal(row["PricingQuantity"]) == Decimal(row["ListCost"])
+        assert row["BillingPeriodStart"] <= row["ChargePeriodStart"] < row["ChargePeriodEnd"]
+    energy = sum(float(row["x_EnergyWhMax"] or 0) for row in rows)
+    assert energy == pytest.approx(sum(row["energy_wh"].max for row in costs.summary()))
+    with pytest.raises(headrace.StoreError):
+        costs.to_csv(tmp_path / "no" / "such" / "folder.csv")
+
+
+def test_cheapest_is_the_least_quote():
+    costs, usage = CostTracker(), Usage(10_000, 500)
+    names = ["openai/gpt-4", "openai/gpt-4o", "openai/gpt-4o-mini", "acme/unheard-of"]
+    found = costs.cheapest(names, usage)
+    assert [record.model for record in found] == ["gpt-4o-mini", "gpt-4o"]
+    assert [record.cost for record in found] == sorted(record.cost for record in found)
+    assert costs.cheapest(names, usage, ["vision"])[0].model == "gpt-4o-mini"
+    assert costs.cheapest(names, usage, quality={"openai/gpt-4o": 3}, min_quality=2)[0].model == "gpt-4o"
+    assert costs.cheapest(names, Usage(10_000_000, 1)) == []
+
+
+def test_the_report_adds_up_and_finds_the_odd_day():
+    costs = CostTracker()
+    for day in range(20):
+        costs.record("openai/gpt-4o", Usage(100_000 if day != 17 else 5_000_000, 100), at=START + timedelta(days=day))
+    costs.record("openai/gpt-4o", Usage(1000, 100), at=START, cache="semantic")
+    report = costs.report(since=START, until=START + timedelta(days=20), move_to="openai/gpt-4o-mini")
+    assert report.total == costs.total == sum(group["cost"] for group in report.groups)
+    assert [day for day, _, _ in report.anomalies] == [START + timedelta(days=17)]
+    assert report.forecast == report.total * 30 / 20
+    assert report.saved > 0
+    saved = defaultdict(Decimal, report.what_if)
+    assert saved["Half of the calls to openai/gpt-4o-mini"] > 0
+    assert "gpt-4o" in str(report)
+    assert report._repr_html_().startswith("<svg")
+
+
+def test_command_lines(tmp_path, capsys):
+    import argparse
+
+    from headrace import costs_cli
+
+    url = f"sqlite:///{tmp_path / 'costs.db'}"
+    CostTracker(url=url).record("openai/gpt-4", Usage(1000, 500), tenant="acme")
+    parser = argparse.ArgumentParser()
+    costs_cli.register(parser.add_subparsers())
+    for line in [
+        ["cost", "summary", url, "--by", "tenant", "--bucket", "day"],
+        ["cost", "records", url, "--json"],
+        ["cost", "export", url, str(tmp_path / "f.csv"), "--format", "focus"],
+        ["cost", "report", url],
+    ]:
+        arguments = parser.parse_args(line)
+        assert arguments.run(arguments) == 0
+    out = capsys.readouterr().out
+    assert "acme" in out
+    assert "0.06" in out
+    assert "2 rows" in out
