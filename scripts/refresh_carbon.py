@@ -19,7 +19,7 @@ TARGET = Path(__file__).parent.parent / "src" / "cost" / "carbon"
 
 
 def bounds(value: float | dict[str, float]) -> list[str]:
-    """The low and the high end of a figure that may be a range."""
+    """Give the low and the high end of a figure that may be a range."""
     low, high = (value["min"], value["max"]) if isinstance(value, dict) else (value, value)
     return [repr(low), repr(high)]
 

@@ -50,7 +50,7 @@ SHAPE = re.compile(r"^(?P<kind>.+?)(?:_above_(?P<above>\d+)k_tokens)?(?:_(?P<tie
 
 
 def name(key: str, provider: str) -> tuple[str, str]:
-    """The provider and the model of an entry of the map."""
+    """Give the provider and the model of an entry of the map."""
     place = "vertex_ai" if provider.startswith("vertex_ai") else PROVIDERS.get(provider, provider)
     model = key
     for prefix in (provider, place, place + "_ai"):
@@ -59,7 +59,7 @@ def name(key: str, provider: str) -> tuple[str, str]:
 
 
 def prices(entry: dict) -> list[str]:
-    """The prices of an entry, each as kind[>tokens][@tier]=dollars."""
+    """Give the prices of an entry, each as kind[>tokens][@tier]=dollars."""
     found = []
     for key, value in entry.items():
         match = SHAPE.match(key)

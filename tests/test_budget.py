@@ -2,9 +2,8 @@ import asyncio
 import threading
 from decimal import Decimal
 
-import pytest
-
 import headrace
+import pytest
 from headrace import BudgetExceeded, CostTracker, Usage
 
 MODEL = "openai/gpt-4"

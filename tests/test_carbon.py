@@ -3,7 +3,6 @@ import random
 from pathlib import Path
 
 import pytest
-
 from headrace import CostTracker, Usage
 from headrace._core.cost import estimate
 

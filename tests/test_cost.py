@@ -7,12 +7,11 @@ from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
+import headrace
 import pytest
+from headrace import CostTracker, PriceTable, Usage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-import headrace
-from headrace import CostTracker, PriceTable, Usage
 
 MODELS = ["openai/gpt-4", "openai/gpt-4o-mini", "deepseek/deepseek-chat", "acme/unheard-of"]
 START = datetime(2026, 11, 1, tzinfo=timezone.utc)
@@ -128,7 +127,7 @@ def test_an_unknown_model_costs_something_and_says_so(url):
         ({"tenant": ""}, ValueError),
         ({"cache": "maybe"}, ValueError),
         ({"latency": float("nan")}, ValueError),
-        ({"at": datetime(2026, 1, 1)}, TypeError),  # noqa: DTZ001
+        ({"at": datetime(2026, 1, 1)}, TypeError),
     ],
 )
 def test_bad_arguments_change_nothing(keywords, error):

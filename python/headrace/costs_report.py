@@ -56,12 +56,13 @@ class Report:
     def _repr_html_(self) -> str:
         most = max((cost for _, cost in self.days), default=Decimal(0)) or Decimal(1)
         odd = {day for day, _, _ in self.anomalies}
-        bars = [
-            f'<rect x="{place * 14}" y="{80 - height}" width="12" height="{height}" fill="{"#c0392b" if day in odd else "#2c7fb8"}">'
-            f"<title>{day:%Y-%m-%d}: ${cost:.4f}</title></rect>"
-            for place, (day, cost) in enumerate(self.days)
-            for height in [float(cost / most) * 80]
-        ]
+        bars = []
+        for place, (day, cost) in enumerate(self.days):
+            height, color = float(cost / most) * 80, "#c0392b" if day in odd else "#2c7fb8"
+            bars.append(
+                f'<rect x="{place * 14}" y="{80 - height}" width="12" height="{height}" fill="{color}">'
+                f"<title>{day:%Y-%m-%d}: ${cost:.4f}</title></rect>"
+            )
         width = max(len(self.days) * 14, 14)
         return (
             f'<svg width="{width}" height="80" role="img" aria-label="cost by day">{"".join(bars)}</svg>'
@@ -113,38 +114,32 @@ def what_if(
 ) -> list[tuple[str, Decimal]]:
     """Say what half of the calls would have saved elsewhere, in batch, or with the prompt read from a cache.
 
-    The same calls are priced again as one usage a model: exact where a price does not depend on the length of the input.
+    A model's calls are priced again at their mean usage, so the figures are estimates.
     """
     saved: dict[str, Decimal] = defaultdict(Decimal)
     for row in costs.summary(["provider", "model"], since=since, until=until):
-        model = f"{row['provider']}/{row['model']}"
-        tokens: dict[str, int] = {
-            "input_tokens": row["input_tokens"],
-            "output_tokens": row["output_tokens"],
-            "requests": 0,
-        }
-        cached = row["cached_input_tokens"]
-        now = costs.quote(model, _core.cost.Usage(**tokens, cached_input_tokens=cached)).cost
+        model, paid = f"{row['provider']}/{row['model']}", row["calls"] - row["cache_hits"]
+        if paid == 0:
+            continue
+        read, written = row["input_tokens"] // paid, row["output_tokens"] // paid
+        cached = row["cached_input_tokens"] // paid
+        now = costs.quote(model, _core.cost.Usage(read, written, cached)).cost
         others = {
-            "Half of the calls in batch": costs.quote(
-                model, _core.cost.Usage(**tokens, cached_input_tokens=cached, batch=True)
-            ),
-            "Half of the plain input from the prompt cache": costs.quote(
-                model, _core.cost.Usage(**tokens, cached_input_tokens=tokens["input_tokens"])
-            ),
+            "Half of the calls in batch": (model, _core.cost.Usage(read, written, cached, batch=True)),
+            "Half of the input from the prompt cache": (model, _core.cost.Usage(read, written, read)),
         }
         if move_to is not None:
-            others[f"Half of the calls to {move_to}"] = costs.quote(move_to, _core.cost.Usage(**tokens))
-        for text, quote in others.items():
-            saved[text] += max(now - quote.cost, Decimal(0)) * SHARE
+            others[f"Half of the calls to {move_to}"] = (move_to, _core.cost.Usage(read, written))
+        for text, (other, usage) in others.items():
+            saved[text] += max(now - costs.quote(other, usage).cost, Decimal(0)) * SHARE * paid
     return [(text, amount) for text, amount in saved.items() if amount > 0]
 
 
 def anomalies(days: list[tuple[datetime, Decimal]]) -> list[tuple[datetime, Decimal, Decimal]]:
     """Find days far above the days before them: the median plus five scaled median absolute deviations.
 
-    The deviation is scaled by 1.4826, as for a normal distribution (Leys et al. 2013, doi:10.1016/j.jesp.2013.03.013), and
-    taken as at least a tenth of the median, so that a flat past does not make everything odd.
+    The deviation is scaled by 1.4826, as for a normal distribution (Leys et al. 2013, doi:10.1016/j.jesp.2013.03.013),
+    and taken as at least a tenth of the median, so that a flat past does not make everything odd.
     """
     found = []
     for place in range(3, len(days)):
