@@ -80,6 +80,7 @@ impl PyArrivals {
     }
 
     /// As a recording says.
+    #[allow(clippy::needless_pass_by_value)] // as Python gives it
     #[staticmethod]
     #[pyo3(signature = (path, *, speed=1.0))]
     fn trace(py: Python<'_>, path: PathBuf, speed: f64) -> Result<Self> {

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 /// Sends requests when they are due.
+#[allow(clippy::too_many_arguments)] // one for each keyword
 #[pyfunction]
 #[pyo3(signature = (target, requests, arrivals, *, length=None, limit=None, seed=0, max_in_flight=10_000,
                     timeout=Some(30.0), drain=30.0, max_lag=0.01, progress=None))]
@@ -49,6 +50,7 @@ fn open_loop(
 }
 
 /// Lets users wait for their answers.
+#[allow(clippy::too_many_arguments)] // one for each keyword
 #[pyfunction]
 #[pyo3(signature = (target, requests, *, users, per_user=None, length=None, think=0.0, think_exponential=false, ramp=0.0,
                     seed=0, timeout=Some(30.0), max_lag=0.01, progress=None))]

@@ -122,36 +122,38 @@ struct Callable {
 #[async_trait]
 impl Target for Callable {
     async fn send(&self, request: &Request) -> Outcome {
-        // A plain callable and the event loop both outlive a caller who has stopped waiting; so they own what they use.
+        // What is called may outlive a caller who has stopped waiting; so it owns what it uses.
         let request = PyRequest { core: Arc::new(request.clone()) };
-        let function = Arc::clone(&self.function);
-        if self.is_async {
-            let started = Instant::now();
-            let (sender, receiver) = oneshot::channel();
-            let submitted = Python::attach(|py| {
-                let done = Done(Mutex::new(Some(sender)));
-                py.import("headrace.loadgen")?.getattr("submit")?.call1((function.bind(py), request, done)).map(|_| ())
-            });
-            return match submitted {
-                Err(error) => Python::attach(|py| failure(py, &error)),
-                Ok(()) => {
-                    let outcome = receiver.await.unwrap_or_else(|_| Outcome::failed("CancelledError"));
-                    Outcome { started: Some(started), ..outcome }
-                }
-            };
+        if self.is_async { self.await_it(request).await } else { self.call_it(request).await }
+    }
+}
+
+impl Callable {
+    async fn await_it(&self, request: PyRequest) -> Outcome {
+        let (sender, receiver) = oneshot::channel();
+        let submitted = Python::attach(|py| {
+            let done = Done(Mutex::new(Some(sender)));
+            let submit = py.import("headrace.loadgen")?.getattr("submit")?;
+            submit.call1((self.function.bind(py), request, done)).map(|_| ())
+        });
+        if let Err(error) = submitted {
+            return Python::attach(|py| failure(py, &error));
         }
+        receiver.await.unwrap_or_else(|_| Outcome::failed("CancelledError"))
+    }
+
+    async fn call_it(&self, request: PyRequest) -> Outcome {
         let Ok(permit) = Arc::clone(&self.workers).acquire_owned().await else {
             return Outcome::failed("RuntimeError");
         };
+        let function = Arc::clone(&self.function);
         let called = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             Python::attach(|py| {
                 let started = Some(Instant::now());
-                let outcome = match function.bind(py).call1((request,)) {
-                    Ok(returned) => read(&returned).unwrap_or_else(|error| failure(py, &error)),
-                    Err(error) => failure(py, &error),
-                };
-                Outcome { started, ..outcome }
+                let returned = function.bind(py).call1((request,));
+                let outcome = returned.and_then(|returned| read(&returned));
+                Outcome { started, ..outcome.unwrap_or_else(|error| failure(py, &error)) }
             })
         });
         called.await.unwrap_or_else(|_| Outcome::failed("RuntimeError"))

@@ -199,6 +199,7 @@ impl PyEsg {
 
 #[pymethods]
 impl PyEsg {
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // one for each keyword, as Python gives them
     #[new]
     #[pyo3(signature = (*, seed=0, questions=1000, zipf=1.1, tenants=Tenants::Count(3), languages=vec!["en".to_owned()],
                         model=None, paraphrase_share=0.5, near_miss_share=0.4, session_share=0.0, session_turns=2.0,

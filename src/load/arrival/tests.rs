@@ -41,7 +41,8 @@ fn stages_hold_as_many_requests_as_their_area() {
 
 #[test]
 fn shapes_keep_the_mean_rate() {
-    for stages in [day(20.0, Duration::from_secs(240)), season(20.0, Duration::from_secs(240))] {
+    let length = Duration::from_mins(4);
+    for stages in [day(20.0, length), season(20.0, length)] {
         let count = Arrivals::staged(Process::Constant, stages).unwrap().plan(0).count();
         assert!(count.abs_diff(4800) <= 1, "{count}");
     }

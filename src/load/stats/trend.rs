@@ -70,6 +70,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::unreadable_literal)] // as scipy prints them
     fn agrees_with_scipy() {
         // scipy 1.17.1: theilslopes(y, x, 0.95) with y = round(0.3 x + 4 sin(1.7 x), 3), x = 0, 1, .. 19.
         let x: Vec<f64> = (0..20).map(f64::from).collect();
