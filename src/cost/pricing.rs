@@ -2,13 +2,13 @@
 
 use super::carbon::{EmissionFactors, Override};
 use super::money::Money;
-use super::price::PriceTable;
+use super::price::{ModelPrice, PriceTable};
 use super::record::Entry;
 use super::usage::Usage;
 use crate::Result;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The prices and emission factors that hold now, and the models met so far.
@@ -23,7 +23,15 @@ struct Held {
     prices: Arc<PriceTable>,
     factors: EmissionFactors,
     /// By the name that calls use; emptied where prices or factors change.
-    known: HashMap<String, Arc<Entry>>,
+    known: HashMap<String, Arc<Met>>,
+}
+
+/// A model that was met, with an entry for each period of its prices that was needed.
+#[derive(Debug)]
+struct Met {
+    price: Arc<ModelPrice>,
+    estimated: bool,
+    entries: Box<[OnceLock<Arc<Entry>>]>,
 }
 
 impl Pricing {
@@ -32,34 +40,46 @@ impl Pricing {
         Self { held: RwLock::new(held), next: AtomicU32::new(0) }
     }
 
-    /// The model and what the usage is worth.
-    pub(crate) fn price(&self, model: &str, usage: &Usage) -> (Arc<Entry>, Money) {
-        let known = self.held.read().known.get(model).cloned();
-        let entry = known.unwrap_or_else(|| self.meet(model));
+    /// The model and what the usage is worth at a time, in microseconds since 1970.
+    pub(crate) fn price(&self, model: &str, usage: &Usage, time: i64) -> (Arc<Entry>, Money) {
+        let known = {
+            let held = self.held.read();
+            held.known.get(model).and_then(|met| met.entries.get(met.price.period_at(time))?.get().cloned())
+        };
+        let entry = known.unwrap_or_else(|| self.meet(model, time));
         let amount = entry.rates.total(usage);
         (entry, amount)
     }
 
-    fn meet(&self, name: &str) -> Arc<Entry> {
+    fn meet(&self, name: &str, time: i64) -> Arc<Entry> {
         let mut held = self.held.write();
-        if let Some(entry) = held.known.get(name) {
-            return Arc::clone(entry);
-        }
-        let resolved = held.prices.resolve(name);
-        let price = resolved.price;
-        let factors = held.factors.of(&price.provider, &price.model);
-        let entry = Arc::new(Entry {
-            number: self.next.fetch_add(1, Ordering::Relaxed),
-            zone: factors.as_ref().map_or_else(String::new, |factors| factors.zone_name.clone()),
-            footprint: factors.map(|factors| factors.footprint()),
-            provider: price.provider.clone(),
-            model: price.model.clone(),
-            estimated: resolved.estimated,
-            version: price.version.to_string(),
-            rates: price.rates.clone(),
-        });
-        held.known.insert(name.to_owned(), Arc::clone(&entry));
-        entry
+        let met = if let Some(met) = held.known.get(name) {
+            Arc::clone(met)
+        } else {
+            let resolved = held.prices.resolve(name);
+            if resolved.estimated {
+                tracing::warn!(model = name, "no price list has the model: its cost is an estimate");
+            }
+            let entries = resolved.price.periods.iter().map(|_| OnceLock::new()).collect();
+            let met = Arc::new(Met { price: resolved.price, estimated: resolved.estimated, entries });
+            held.known.insert(name.to_owned(), Arc::clone(&met));
+            met
+        };
+        let (price, place) = (&met.price, met.price.period_at(time));
+        let make = || {
+            let factors = held.factors.of(&price.provider, &price.model);
+            Arc::new(Entry {
+                number: self.next.fetch_add(1, Ordering::Relaxed),
+                zone: factors.as_ref().map_or_else(String::new, |factors| factors.zone_name.clone()),
+                footprint: factors.map(|factors| factors.footprint()),
+                provider: price.provider.clone(),
+                model: price.model.clone(),
+                estimated: met.estimated,
+                version: price.version.to_string(),
+                rates: price.periods.get(place).map(|period| period.rates.clone()).unwrap_or_default(),
+            })
+        };
+        met.entries.get(place).map_or_else(make, |slot| Arc::clone(slot.get_or_init(make)))
     }
 
     /// Changes emission factors for the calls that follow.

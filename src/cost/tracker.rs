@@ -98,7 +98,7 @@ impl CostTracker {
     pub fn quote(&self, call: Call<'_>, who: &Arc<Attribution>) -> Result<CostRecord> {
         let micros = call.time.unwrap_or_else(|| self.now());
         call.usage.check()?;
-        let (entry, amount) = self.inner.pricing.price(call.model, call.usage);
+        let (entry, amount) = self.inner.pricing.price(call.model, call.usage, micros);
         Ok(CostRecord {
             id: 0,
             time: micros,

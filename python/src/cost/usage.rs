@@ -1,8 +1,11 @@
 //! What a call used.
 
 use crate::error::Result;
+use headrace::Error;
 use headrace::cost::usage as core;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
 
 /// What a call used.
 #[pyclass(frozen, eq, hash, from_py_object, module = "headrace._core.cost")]
@@ -16,7 +19,7 @@ impl Usage {
     #[new]
     #[pyo3(signature = (input_tokens=0, output_tokens=0, cached_input_tokens=0, cache_write_tokens=0, reasoning_tokens=0,
                         input_audio_tokens=0, output_audio_tokens=0, service_tier=None, batch=false, requests=1, *,
-                        cache_write_1h_tokens=0, images=0, searches=0))]
+                        cache_write_1h_tokens=0, input_image_tokens=0, output_image_tokens=0, images=0, searches=0))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
     fn new(
         input_tokens: u64,
@@ -30,6 +33,8 @@ impl Usage {
         batch: bool,
         requests: u64,
         cache_write_1h_tokens: u64,
+        input_image_tokens: u64,
+        output_image_tokens: u64,
         images: u64,
         searches: u64,
     ) -> Result<Self> {
@@ -43,6 +48,8 @@ impl Usage {
             reasoning_tokens,
             input_audio_tokens,
             output_audio_tokens,
+            input_image_tokens,
+            output_image_tokens,
             images,
             searches,
             requests,
@@ -50,6 +57,16 @@ impl Usage {
         };
         core.check()?;
         Ok(Self { core })
+    }
+
+    #[staticmethod]
+    fn from_response(response: &Bound<'_, PyAny>) -> Result<Self> {
+        Ok(Self { core: core::Usage::from_response(&reply(response)?)? })
+    }
+
+    #[getter]
+    fn total_tokens(&self) -> u64 {
+        self.core.total_tokens()
     }
 
     #[getter]
@@ -93,6 +110,16 @@ impl Usage {
     }
 
     #[getter]
+    fn input_image_tokens(&self) -> u64 {
+        self.core.input_image_tokens
+    }
+
+    #[getter]
+    fn output_image_tokens(&self) -> u64 {
+        self.core.output_image_tokens
+    }
+
+    #[getter]
     fn images(&self) -> u64 {
         self.core.images
     }
@@ -123,6 +150,8 @@ impl Usage {
             ("reasoning_tokens", core.reasoning_tokens),
             ("input_audio_tokens", core.input_audio_tokens),
             ("output_audio_tokens", core.output_audio_tokens),
+            ("input_image_tokens", core.input_image_tokens),
+            ("output_image_tokens", core.output_image_tokens),
             ("images", core.images),
             ("searches", core.searches),
         ];
@@ -130,4 +159,45 @@ impl Usage {
         parts.extend(self.service_tier().map(|tier| format!("service_tier='{tier}'")));
         format!("Usage({})", parts.join(", "))
     }
+}
+
+/// A reply as JSON: a dict, a list of chunks, JSON text, or an object of a provider's SDK.
+fn reply(response: &Bound<'_, PyAny>) -> Result<serde_json::Value> {
+    let wrong = |error: serde_json::Error| Error::invalid(format!("the reply is no JSON ({error}): give a reply of a provider"));
+    if let Ok(text) = response.cast::<PyString>() {
+        return Ok(serde_json::from_str(text.to_str()?).map_err(wrong)?);
+    }
+    if response.is_instance_of::<PyBytes>() || response.is_instance_of::<PyByteArray>() {
+        return Ok(serde_json::from_slice(&response.extract::<Vec<u8>>()?).map_err(wrong)?);
+    }
+    // The json module writes dicts and lists; what it does not know is an SDK's object, and is asked for its fields.
+    let py = response.py();
+    let is_chunks = response.is_instance_of::<PyList>() || response.is_instance_of::<PyTuple>();
+    let plain = if response.is_instance_of::<PyDict>() || is_chunks { response.clone() } else { fields(response)? };
+    let keywords = PyDict::new(py);
+    keywords.set_item("default", pyo3::wrap_pyfunction!(fields, py)?)?;
+    let text = py.import("json")?.call_method("dumps", (plain,), Some(&keywords))?;
+    Ok(serde_json::from_str(text.cast::<PyString>().map_err(PyErr::from)?.to_str()?).map_err(wrong)?)
+}
+
+/// The fields of an SDK's object.
+#[pyfunction]
+fn fields<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    for method in ["model_dump", "to_dict", "_asdict", "isoformat"] {
+        if object.hasattr(method)? {
+            return object.call_method0(method);
+        }
+    }
+    if let Ok(found) = object.getattr("__dict__") {
+        let public = PyDict::new(object.py());
+        for (name, value) in found.cast::<PyDict>().into_iter().flatten() {
+            let is_public = name.cast::<PyString>().is_ok_and(|name| !name.to_string_lossy().starts_with('_'));
+            if is_public && !value.is_callable() {
+                public.set_item(name, value)?;
+            }
+        }
+        return Ok(public.into_any());
+    }
+    let kind = object.get_type().qualname()?;
+    Err(PyTypeError::new_err(format!("a {kind} is no reply of a provider: give a dict, JSON text, an SDK object, or a list of chunks")))
 }

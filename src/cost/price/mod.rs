@@ -1,33 +1,23 @@
-//! What a unit of usage costs, by provider and model.
+//! What a unit of usage costs, by provider, model and time: a built-in table, and the user's own prices over it.
 
+#![deny(clippy::float_arithmetic, clippy::float_cmp)]
+
+mod builtin;
+mod kind;
+mod period;
 mod rates;
-mod table;
+mod toml_file;
 
-pub use rates::{Kind, Rates};
+pub use kind::Kind;
+pub use period::{Condition, Period};
+pub use rates::{CostLine, Rate, Rates, listed, per_unit};
 
 use super::money::Money;
 use super::usage::Usage;
 use crate::{Error, Result};
+use hashbrown::HashMap;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
-
-/// The list that built-in prices come from.
-pub(crate) const BUILTIN: &str = include_str!("prices.tsv");
-
-/// One kind of usage on a bill.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CostLine {
-    /// The kind.
-    pub kind: Kind,
-    /// How many units.
-    pub quantity: u64,
-    /// Dollars for one.
-    pub unit_price: Money,
-    /// Dollars for all.
-    pub amount: Money,
-}
 
 /// A model in a price list.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,14 +26,33 @@ pub struct ModelPrice {
     pub provider: String,
     /// The model, without its provider.
     pub model: String,
+    /// What it is for: `chat`, `embedding`, `image_generation` ...; where known.
+    pub mode: Option<String>,
     /// The most input that it takes, in tokens, where known.
     pub context: Option<u64>,
+    /// The most output that it gives, in tokens, where known.
+    pub max_output: Option<u64>,
     /// What it can do: `vision`, `function_calling`, `reasoning` ...
     pub abilities: Vec<String>,
-    /// The prices.
-    pub rates: Rates,
-    /// The list that they come from.
+    /// Who published the prices.
+    pub source: Arc<str>,
+    /// The list that they come from: its date and sources.
     pub version: Arc<str>,
+    /// The prices; of those that hold at a time, the last counts.
+    pub periods: Vec<Period>,
+}
+
+impl ModelPrice {
+    /// The place in `periods` of what held at a time, in microseconds since 1970.
+    pub fn period_at(&self, micros: i64) -> usize {
+        period::place(&self.periods, micros)
+    }
+
+    /// The prices that held at a time.
+    pub fn rates(&self, at: Timestamp) -> &Rates {
+        static NONE: LazyLock<Rates> = LazyLock::new(Rates::default);
+        self.periods.get(self.period_at(at.as_microsecond())).map_or(&NONE, |period| &period.rates)
+    }
 }
 
 /// What a usage is worth.
@@ -72,118 +81,186 @@ pub struct Resolved {
     pub estimated: bool,
 }
 
+/// Dollars for a million tokens of a model that no list has: what GPT-4 Turbo cost (OpenAI, November 2023), above the
+/// list prices of nearly all models sold today, so that a guess is rather too high, and never nothing.
+pub const FALLBACK: &str = "input=10 output=30";
+
 /// Prices by `provider/model`. A clone is a table of its own.
-#[derive(Debug, Clone)]
+///
+/// ```
+/// use headrace::cost::{price::PriceTable, usage::Usage};
+/// let (table, now) = (PriceTable::builtin(), jiff::Timestamp::now());
+/// assert_eq!(table.price("openai/gpt-4", &Usage::new(500, 200), now).total.to_string(), "0.027");
+/// assert!(table.price("openai/gpt-4-and-more", &Usage::new(1, 1), now).estimated);
+/// ```
+#[derive(Debug, Clone, Default)]
 pub struct PriceTable {
-    builtin: Option<&'static table::Table>,
-    own: HashMap<(String, String), Arc<ModelPrice>>,
-    fallback: Rates,
-}
-
-static TABLE: LazyLock<table::Table> = LazyLock::new(|| table::Table::read(BUILTIN));
-
-impl Default for PriceTable {
-    fn default() -> Self {
-        Self::builtin()
-    }
+    is_builtin: bool,
+    own: HashMap<String, Arc<ModelPrice>>,
 }
 
 impl PriceTable {
-    /// The table that comes with the package.
+    /// The table that comes with the package; `docs/prices.md` has its sources and rules.
+    #[must_use]
     pub fn builtin() -> Self {
-        Self { builtin: Some(&TABLE), ..Self::empty() }
+        Self { is_builtin: true, ..Self::default() }
     }
 
     /// A table without models: everything is an estimate.
+    #[must_use]
     pub fn empty() -> Self {
-        Self { builtin: None, own: HashMap::new(), fallback: Rates::fallback() }
+        Self::default()
     }
 
-    /// Sets or replaces a model's prices.
+    /// Adds a model, in place of one of the same name.
     ///
     /// # Errors
-    /// `InvalidArgument` where the name is not `provider/model`.
-    pub fn set(&mut self, name: &str, rates: Rates, context: Option<u64>) -> Result<()> {
-        let Some((provider, model)) =
-            name.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
-        else {
-            return Err(Error::invalid(format!("model {name:?} has no provider: name it provider/model")));
-        };
-        let known = self.find(name);
-        let price = ModelPrice {
-            provider: provider.into(),
-            model: model.into(),
-            context: context.or_else(|| known.as_ref().and_then(|known| known.context)),
-            abilities: known.map(|known| known.abilities.clone()).unwrap_or_default(),
-            rates,
-            version: "own".into(),
-        };
-        self.own.insert((provider.into(), model.into()), Arc::new(price));
+    /// `InvalidArgument` where it has no prices, or its name is not `provider/model`.
+    pub fn insert(&mut self, model: ModelPrice) -> Result<()> {
+        let name = format!("{}/{}", model.provider, model.model);
+        if model.provider.is_empty() || model.model.is_empty() {
+            return Err(Error::invalid(format!("model {name:?} has no provider or no name: name it provider/model")));
+        }
+        if model.periods.iter().all(|period| period.rates.is_empty()) {
+            return Err(Error::invalid(format!("model {name:?} has no price: give at least input or output")));
+        }
+        self.own.insert(name, Arc::new(model));
         Ok(())
     }
 
-    /// The model of that name: exactly, by a declared alias of its provider, or bare where only one provider has it.
+    /// Sets a model's prices: for all time, or where the period has a condition, for the times that meet it. What is
+    /// known of the model otherwise stays; `context` replaces its context length.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the name is not `provider/model`, or there is no price.
+    pub fn set(&mut self, name: &str, period: Period, context: Option<u64>) -> Result<()> {
+        let known = self.find(name);
+        let (provider, model) = split(name)?;
+        let (provider, model) = match &known {
+            Some(known) => (known.provider.clone(), known.model.clone()),
+            None => (builtin::provider(provider).to_owned(), model.to_owned()),
+        };
+        let mut held = known.map_or_else(|| ModelPrice::new(&provider, &model), Arc::unwrap_or_clone);
+        if period.rates.is_empty() {
+            return Err(Error::invalid(format!("model {name:?} has no price: give at least input or output")));
+        }
+        if period.when == Condition::default() {
+            held.periods.clear();
+        }
+        held.periods.push(period);
+        held.context = context.or(held.context);
+        (held.source, held.version) = ("own".into(), "own".into());
+        self.insert(held)
+    }
+
+    /// Puts another table's own models over these.
+    pub fn extend(&mut self, other: Self) {
+        self.own.extend(other.own);
+    }
+
+    /// The model of that name: exactly, by a declared other name of it or of its provider, or bare where only one
+    /// provider has it. A name that only begins like one is unknown.
+    #[must_use]
     pub fn find(&self, name: &str) -> Option<Arc<ModelPrice>> {
+        let table = self.is_builtin.then(builtin::table);
+        let exact = |provider: &str, model: &str| {
+            let name = format!("{provider}/{model}");
+            let builtin = || table.and_then(|table| table.get(provider, model).or_else(|| table.other(&name)));
+            self.own.get(&name).cloned().or_else(builtin)
+        };
         if let Some((provider, model)) = name.split_once('/') {
-            let key = (table::provider(provider).to_owned(), model.to_owned());
-            let own = self.own.get(&key).or_else(|| self.own.get(&(provider.to_owned(), model.to_owned())));
-            if let Some(found) = own.cloned().or_else(|| self.builtin?.get(&key.0, model)) {
-                return Some(found);
+            let found = exact(provider, model).or_else(|| exact(builtin::provider(provider), model));
+            if found.is_some() {
+                return found;
             }
         }
         let mut own = self.own.values().filter(|price| price.model == name);
         match (own.next(), own.next()) {
             (Some(price), None) => Some(Arc::clone(price)),
-            _ => self.builtin?.bare(name),
+            (None, _) => table.and_then(|table| table.other(name).or_else(|| table.bare(name))),
+            _ => None,
         }
+        .map(|found| self.own.get(&format!("{}/{}", found.provider, found.model)).cloned().unwrap_or(found))
     }
 
-    /// The model of that name, or a guess.
+    /// The model of that name.
+    ///
+    /// # Errors
+    /// `UnknownModel`, with names that are near.
+    pub fn get(&self, name: &str) -> Result<Arc<ModelPrice>> {
+        self.find(name).ok_or_else(|| {
+            let wanted = name.rsplit('/').next().unwrap_or(name).to_lowercase();
+            let is_near = |known: &String| !wanted.is_empty() && known.to_lowercase().contains(&wanted);
+            let near: Vec<_> = self.names().into_iter().filter(is_near).take(5).collect();
+            let hint = if near.is_empty() { String::new() } else { format!(" (near: {})", near.join(", ")) };
+            Error::UnknownModel(format!(
+                "no price list has the model {name:?}{hint}: name it provider/model, or add it with PriceTable.set or a \
+                 TOML file"
+            ))
+        })
+    }
+
+    /// The full name of every model, sorted.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let builtin = self.is_builtin.then(|| builtin::table().names());
+        let mut names: Vec<_> = builtin.into_iter().flatten().chain(self.own.keys().cloned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The model of that name, or a guess at the price [`FALLBACK`].
+    #[must_use]
     pub fn resolve(&self, name: &str) -> Resolved {
         if let Some(price) = self.find(name) {
             return Resolved { price, estimated: false };
         }
         let (provider, model) = name.split_once('/').unwrap_or(("unknown", name));
-        tracing::warn!(model = name, "no price is known: the cost is an estimate");
-        let price = ModelPrice {
-            provider: table::provider(provider).into(),
-            model: model.into(),
-            context: None,
-            abilities: Vec::new(),
-            rates: self.fallback.clone(),
-            version: "fallback".into(),
-        };
+        let mut price = ModelPrice::new(builtin::provider(provider), model);
+        price.periods.extend(Period::parse(FALLBACK));
         Resolved { price: Arc::new(price), estimated: true }
     }
 
     /// What the usage is worth at a time.
-    pub fn price(&self, name: &str, usage: &Usage, _at: Timestamp) -> Priced {
+    #[must_use]
+    pub fn price(&self, name: &str, usage: &Usage, at: Timestamp) -> Priced {
         let Resolved { price, estimated } = self.resolve(name);
-        let lines = price.rates.lines(usage);
+        let rates = price.rates(at);
         Priced {
             provider: price.provider.clone(),
             model: price.model.clone(),
             estimated,
             version: Arc::clone(&price.version),
-            total: lines.iter().map(|line| line.amount).sum(),
-            lines,
+            lines: rates.lines(usage),
+            total: rates.total(usage),
         }
     }
+}
+
+impl ModelPrice {
+    /// A model of which nothing is known.
+    #[must_use]
+    pub fn new(provider: &str, model: &str) -> Self {
+        Self {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            mode: None,
+            context: None,
+            max_output: None,
+            abilities: Vec::new(),
+            source: "fallback".into(),
+            version: "fallback".into(),
+            periods: Vec::new(),
+        }
+    }
+}
+
+fn split(name: &str) -> Result<(&str, &str)> {
+    name.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty()).ok_or_else(|| {
+        Error::invalid(format!("model {name:?} has no provider: name it provider/model, such as openai/gpt-4o"))
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_found_exactly_by_alias_or_bare() {
-        let table = PriceTable::builtin();
-        assert_eq!(table.find("deepseek/deepseek-chat").unwrap().provider, "deepseek");
-        assert_eq!(table.find("fireworks_ai/kimi-k3").unwrap().provider, "fireworks");
-        assert_eq!(table.find("gpt-4").unwrap().provider, "openai");
-        for unknown in ["openai/gpt-4-of-my-own", "claude", "openai/", "/", ""] {
-            assert!(table.find(unknown).is_none(), "{unknown}");
-        }
-        assert!(table.resolve("openai/gpt-4-of-my-own").estimated);
-    }
-}
+mod tests;

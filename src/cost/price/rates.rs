@@ -1,153 +1,107 @@
-//! The prices of one model, and what a usage is worth by them.
+//! The prices of one model at one time, and what a usage is worth by them.
 
-use super::CostLine;
+use super::Kind;
 use crate::cost::money::Money;
 use crate::cost::usage::{ServiceTier, Usage};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// What is counted and paid for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Input that no other kind is.
-    Input,
-    /// Input read from the provider's cache.
-    CachedInput,
-    /// Input written to it for five minutes.
-    CacheWrite,
-    /// Input written to it for an hour.
-    #[serde(rename = "cache_write_1h")]
-    CacheWrite1h,
-    /// Input that is sound.
-    InputAudio,
-    /// Output that no other kind is.
-    Output,
-    /// Output that the model thought.
-    Reasoning,
-    /// Output that is sound.
-    OutputAudio,
-    /// Images.
-    Image,
-    /// Web searches.
-    Search,
-    /// Calls.
-    Request,
+const PER_MILLION: i128 = 1_000_000;
+
+/// One kind of usage on a bill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostLine {
+    /// The kind.
+    pub kind: Kind,
+    /// How many units.
+    pub quantity: u64,
+    /// Dollars for one.
+    pub unit_price: Money,
+    /// Dollars for all.
+    pub amount: Money,
 }
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 11] = [
-        Self::Input,
-        Self::CachedInput,
-        Self::CacheWrite,
-        Self::CacheWrite1h,
-        Self::InputAudio,
-        Self::Output,
-        Self::Reasoning,
-        Self::OutputAudio,
-        Self::Image,
-        Self::Search,
-        Self::Request,
-    ];
-
-    /// The word for it in files and tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::CachedInput => "cached_input",
-            Self::CacheWrite => "cache_write",
-            Self::CacheWrite1h => "cache_write_1h",
-            Self::InputAudio => "input_audio",
-            Self::Output => "output",
-            Self::Reasoning => "reasoning",
-            Self::OutputAudio => "output_audio",
-            Self::Image => "image",
-            Self::Search => "search",
-            Self::Request => "request",
-        }
-    }
-
-    /// The kind of that word.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    /// Whose price holds where the list has none for this kind.
-    fn parent(self) -> Option<Self> {
-        match self {
-            Self::CacheWrite1h => Some(Self::CacheWrite),
-            Self::CachedInput | Self::CacheWrite | Self::InputAudio => Some(Self::Input),
-            Self::Reasoning | Self::OutputAudio => Some(Self::Output),
-            _ => None,
-        }
-    }
-}
-
+/// A published price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rate {
-    kind: Kind,
+pub struct Rate {
+    /// What it is for.
+    pub kind: Kind,
+    /// The terms it holds on; `None` is the standard.
+    pub tier: Option<ServiceTier>,
+    /// It holds for all of a call whose input is longer than this, in tokens.
+    pub above: u64,
+    /// Dollars for one unit.
+    pub price: Money,
+}
+
+/// The prices that hold for some terms and some length of input: one a kind, none where it is not charged for.
+#[derive(Debug, Clone, PartialEq)]
+struct Band {
     tier: Option<ServiceTier>,
-    /// Holds where the input is longer than this.
     above: u64,
-    price: Money,
+    prices: [Option<Money>; Kind::ALL.len()],
 }
 
 /// The prices of one model: by kind, terms and length of the input.
 ///
+/// Written as `kind[>above][@tier]=dollars`, for a million tokens, or for one image, search or request.
+///
 /// ```
 /// use headrace::cost::{price::Rates, usage::Usage};
-/// let rates = Rates::parse("input=0.000002 input>200000=0.000004 output=0.00001").unwrap();
-/// let usage = Usage { input_tokens: 1000, output_tokens: 10, ..Usage::default() };
-/// assert_eq!(rates.total(&usage).to_string(), "0.0021");
+/// let rates = Rates::parse("input=2 input>200000=4 output=10").unwrap();
+/// assert_eq!(rates.total(&Usage::new(1_000, 10)).to_string(), "0.0021");
+/// assert_eq!(rates.total(&Usage::new(200_001, 0)).to_string(), "0.800004");
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rates(Vec<Rate>);
+pub struct Rates {
+    published: Vec<Rate>,
+    /// The longest inputs first.
+    bands: Vec<Band>,
+}
 
 impl Rates {
-    /// What a model without a price is taken to cost: $3 and $15 a million tokens, as a large model does, so that an
-    /// estimate is rather too high.
-    pub fn fallback() -> Self {
-        let rate = |kind, price| Rate { kind, tier: None, above: 0, price: Money::from_attodollars(price) };
-        Self(vec![rate(Kind::Input, 3_000_000_000_000), rate(Kind::Output, 15_000_000_000_000)])
+    /// From published prices.
+    pub fn new(published: Vec<Rate>) -> Self {
+        let mut bounds: Vec<_> = published.iter().map(|rate| (rate.tier, rate.above)).collect();
+        // A long call on special terms falls back to the standard price of long calls, so each tier has every bound.
+        let aboves: Vec<_> = bounds.iter().map(|bound| bound.1).chain([0]).collect();
+        bounds.extend(bounds.clone().iter().flat_map(|bound| aboves.iter().map(|above| (bound.0, *above))));
+        bounds.extend(aboves.iter().map(|above| (None, *above)));
+        bounds.sort_by_key(|(tier, above)| (std::cmp::Reverse(*above), tier.map(ServiceTier::as_str)));
+        bounds.dedup();
+        let band = |(tier, above)| Band { tier, above, prices: Kind::ALL.map(|kind| charged(&published, kind, tier, above)) };
+        let bands = bounds.into_iter().map(band).collect();
+        Self { published, bands }
     }
 
     /// Reads `kind[>above][@tier]=dollars`, separated by spaces.
     ///
     /// # Errors
-    /// `InvalidArgument` where a part is not of that form.
+    /// `InvalidArgument` where a part is not of that form, or has digits finer than an attodollar for one unit.
     pub fn parse(text: &str) -> Result<Self> {
-        text.split_whitespace().map(|part| rate(part).ok_or_else(|| bad(part))).collect::<Result<_>>().map(Self)
+        text.split_whitespace().map(rate).collect::<Result<_>>().map(Self::new)
     }
 
-    /// Adds or replaces one price at the standard terms.
-    #[must_use]
-    pub fn with(mut self, kind: Kind, price: Money) -> Self {
-        self.0.retain(|rate| rate.kind != kind);
-        self.0.push(Rate { kind, tier: None, above: 0, price });
-        self
+    /// The published prices.
+    pub fn published(&self) -> &[Rate] {
+        &self.published
     }
 
-    /// Dollars for one unit; `None` where it is not charged for.
+    /// Whether there is no price.
+    pub fn is_empty(&self) -> bool {
+        self.published.is_empty()
+    }
+
+    /// Dollars for one unit of a call like this; `None` where it is not charged for.
     pub fn unit_price(&self, kind: Kind, usage: &Usage) -> Option<Money> {
-        let fits = |rate: &&Rate| rate.kind == kind && (rate.above == 0 || usage.input_tokens > rate.above);
-        let of = |tier| {
-            self.0
-                .iter()
-                .filter(fits)
-                .filter(|rate| rate.tier == tier)
-                .max_by_key(|rate| rate.above)
-                .map(|rate| rate.price)
-        };
-        of(usage.service_tier)
-            .or_else(|| of(None))
-            .or_else(|| kind.parent().and_then(|parent| self.unit_price(parent, usage)))
+        self.band(usage)?.prices[kind as usize]
     }
 
     /// What the usage is worth, by kind; kinds that were not used, or are not charged for, are left out.
     pub fn lines(&self, usage: &Usage) -> Vec<CostLine> {
-        let line = |(kind, quantity)| {
-            let unit_price = self.unit_price(kind, usage)?;
+        let Some(band) = self.band(usage) else { return Vec::new() };
+        let line = |(kind, quantity): (Kind, u64)| {
+            let unit_price = band.prices[kind as usize]?;
             Some(CostLine { kind, quantity, unit_price, amount: unit_price.times(quantity) })
         };
         quantities(usage).into_iter().filter(|(_, quantity)| *quantity > 0).filter_map(line).collect()
@@ -155,48 +109,150 @@ impl Rates {
 
     /// The sum of the lines.
     pub fn total(&self, usage: &Usage) -> Money {
-        let used = quantities(usage).into_iter().filter(|(_, quantity)| *quantity > 0);
-        used.map(|(kind, quantity)| self.unit_price(kind, usage).unwrap_or_default().times(quantity)).sum()
+        let Some(band) = self.band(usage) else { return Money::ZERO };
+        let of = |(kind, quantity): (Kind, u64)| band.prices[kind as usize].unwrap_or_default().times(quantity);
+        quantities(usage).into_iter().map(of).sum()
+    }
+
+    fn band(&self, usage: &Usage) -> Option<&Band> {
+        let fits = |band: &&Band| band.above == 0 || usage.input_tokens > band.above;
+        let of = |tier| self.bands.iter().filter(fits).find(|band| band.tier == tier);
+        of(usage.service_tier).or_else(|| of(None))
     }
 }
 
-/// Splits the usage so that each unit is in one kind.
-fn quantities(usage: &Usage) -> [(Kind, u64); 11] {
-    let special = usage.cached_input_tokens + usage.cache_write_tokens + usage.cache_write_1h_tokens;
-    let plain_input = usage.input_tokens.saturating_sub(special);
-    let audio_input = usage.input_audio_tokens.min(plain_input);
-    let audio_output = usage.output_audio_tokens;
-    let reasoning = usage.reasoning_tokens.min(usage.output_tokens.saturating_sub(audio_output));
+/// The price that a kind is charged at: published for the terms, else for the standard, else what it is part of.
+fn charged(published: &[Rate], kind: Kind, tier: Option<ServiceTier>, above: u64) -> Option<Money> {
+    let of = |tier| {
+        let held = published.iter().filter(|rate| rate.kind == kind && rate.tier == tier && rate.above <= above);
+        held.max_by_key(|rate| rate.above).map(|rate| rate.price)
+    };
+    of(tier).or_else(|| of(None)).or_else(|| charged(published, kind.part_of()?, tier, above))
+}
+
+/// Splits the usage so that each unit is in one kind; where parts overlap, the earlier kind has it.
+pub(crate) fn quantities(usage: &Usage) -> [(Kind, u64); Kind::ALL.len()] {
+    let mut input = usage.input_tokens;
+    let mut output = usage.output_tokens;
+    let take = |whole: &mut u64, part: u64| {
+        let taken = part.min(*whole);
+        *whole -= taken;
+        taken
+    };
+    let cached = take(&mut input, usage.cached_input_tokens);
+    let written_1h = take(&mut input, usage.cache_write_1h_tokens.min(usage.cache_write_tokens));
+    let written = take(&mut input, usage.cache_write_tokens.saturating_sub(usage.cache_write_1h_tokens));
+    let input_audio = take(&mut input, usage.input_audio_tokens);
+    let input_image = take(&mut input, usage.input_image_tokens);
+    let output_audio = take(&mut output, usage.output_audio_tokens);
+    let output_image = take(&mut output, usage.output_image_tokens);
+    let reasoning = take(&mut output, usage.reasoning_tokens);
     [
-        (Kind::Input, plain_input - audio_input),
-        (Kind::CachedInput, usage.cached_input_tokens),
-        (Kind::CacheWrite, usage.cache_write_tokens),
-        (Kind::CacheWrite1h, usage.cache_write_1h_tokens),
-        (Kind::InputAudio, audio_input),
-        (Kind::Output, usage.output_tokens.saturating_sub(audio_output + reasoning)),
+        (Kind::Input, input),
+        (Kind::CachedInput, cached),
+        (Kind::CacheWrite, written),
+        (Kind::CacheWrite1h, written_1h),
+        (Kind::InputAudio, input_audio),
+        (Kind::InputImage, input_image),
+        (Kind::Output, output),
         (Kind::Reasoning, reasoning),
-        (Kind::OutputAudio, audio_output),
+        (Kind::OutputAudio, output_audio),
+        (Kind::OutputImage, output_image),
         (Kind::Image, usage.images),
         (Kind::Search, usage.searches),
         (Kind::Request, usage.requests),
     ]
 }
 
-fn rate(part: &str) -> Option<Rate> {
-    let (name, price) = part.split_once('=')?;
-    let (name, tier) = match name.split_once('@') {
-        Some((name, tier)) => (name, ServiceTier::parse(tier).ok()?),
-        None => (name, None),
+fn rate(part: &str) -> Result<Rate> {
+    let read = || {
+        let (name, price) = part.split_once('=')?;
+        let (name, tier) = match name.split_once('@') {
+            Some((name, tier)) => (name, ServiceTier::parse(tier).ok()?),
+            None => (name, None),
+        };
+        let (kind, above) = match name.split_once('>') {
+            Some((kind, above)) => (kind, above.parse().ok()?),
+            None => (name, 0),
+        };
+        Some((Kind::parse(kind)?, tier, above, price))
     };
-    let (kind, above) = match name.split_once('>') {
-        Some((kind, above)) => (kind, above.parse().ok()?),
-        None => (name, 0),
-    };
-    Some(Rate { kind: Kind::parse(kind)?, tier, above, price: price.parse().ok()? })
+    let (kind, tier, above, price) = read().ok_or_else(|| {
+        Error::invalid(format!(
+            "price {part:?} is not understood: write kind[>above][@tier]=dollars, as in input>200000@batch=1.25"
+        ))
+    })?;
+    Ok(Rate { kind, tier, above, price: per_unit(kind, price.parse()?)? })
 }
 
-fn bad(part: &str) -> Error {
-    Error::invalid(format!(
-        "price {part:?} is not understood: write kind[>above][@tier]=dollars, as in input@batch=0.000001"
-    ))
+/// Dollars for one unit, from how lists tell it: for a million tokens, or for one image, search or request.
+///
+/// # Errors
+/// `InvalidArgument` for a negative price, and where one token would cost a fraction of an attodollar.
+pub fn per_unit(kind: Kind, listed: Money) -> Result<Money> {
+    let parts = if kind.is_tokens() { PER_MILLION } else { 1 };
+    let atto = listed.attodollars();
+    if atto < 0 {
+        return Err(Error::invalid(format!("a price of {listed} dollars is negative: give 0 for what is free")));
+    }
+    if atto % parts != 0 {
+        return Err(Error::invalid(format!("a price of {listed} dollars a million has more than 12 decimals: round it")));
+    }
+    Ok(Money::from_attodollars(atto / parts))
+}
+
+/// The inverse of [`per_unit`].
+pub fn listed(kind: Kind, unit_price: Money) -> Money {
+    if kind.is_tokens() { unit_price.times(PER_MILLION as u64) } else { unit_price }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn usages() -> impl Strategy<Value = Usage> {
+        let tier = prop_oneof![Just(None), Just(Some(ServiceTier::Batch)), Just(Some(ServiceTier::Flex))];
+        ([0..400_000_u64, 0..400_000, 0..400_000, 0..400_000, 0..400_000, 0..400_000, 0..400_000], tier).prop_map(
+            |([input, output, cached, written, hour, audio, reasoning], service_tier)| Usage {
+                cached_input_tokens: cached,
+                cache_write_tokens: written,
+                cache_write_1h_tokens: hour,
+                input_audio_tokens: audio,
+                reasoning_tokens: reasoning,
+                service_tier,
+                ..Usage::new(input, output)
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_bill_adds_up_and_counts_each_token_once(usage in usages()) {
+            let rates = Rates::parse(
+                "input=3 cached_input=0.3 cache_write=3.75 output=15 input>200000=6 output>200000=22.5 input@batch=1.5 request=0.01",
+            ).unwrap();
+            let lines = rates.lines(&usage);
+            prop_assert_eq!(lines.iter().map(|line| line.amount).sum::<Money>(), rates.total(&usage));
+            let counted = |kinds: &[Kind]| lines.iter().filter(|line| kinds.contains(&line.kind)).map(|line| line.quantity).sum::<u64>();
+            prop_assert_eq!(counted(&Kind::ALL[..6]), usage.input_tokens);
+            prop_assert_eq!(counted(&Kind::ALL[6..10]), usage.output_tokens);
+        }
+    }
+
+    #[test]
+    fn what_is_not_priced_apart_is_charged_as_its_whole() {
+        let rates = Rates::parse("input=2 output=8 input@batch=1 input>100=4").unwrap();
+        let price = |kind, tier, input| {
+            rates.unit_price(kind, &Usage { service_tier: tier, ..Usage::new(input, 0) }).map(|price| listed(kind, price).to_string())
+        };
+        assert_eq!(price(Kind::CacheWrite1h, None, 1).as_deref(), Some("2"));
+        assert_eq!(price(Kind::CachedInput, Some(ServiceTier::Batch), 1).as_deref(), Some("1"));
+        assert_eq!(price(Kind::Reasoning, Some(ServiceTier::Flex), 1).as_deref(), Some("8"));
+        assert_eq!(price(Kind::Input, None, 100).as_deref(), Some("2"));
+        assert_eq!(price(Kind::Input, None, 101).as_deref(), Some("4"));
+        assert_eq!(price(Kind::Request, None, 1), None);
+        assert!(Rates::parse("input=0.0000000000001").is_err() && Rates::parse("inputs=1").is_err());
+        assert!(Rates::parse("input=-1").is_err());
+    }
 }

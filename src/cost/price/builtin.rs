@@ -1,0 +1,140 @@
+//! The table that comes with the package, indexed by name. What no call asks for is never parsed.
+
+use super::{ModelPrice, Period};
+use hashbrown::HashMap;
+use std::sync::{Arc, LazyLock};
+
+/// Written by `scripts/refresh_prices.py`; `docs/prices.md` has its format and sources.
+static TEXT: &str = include_str!("prices.tsv");
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(TEXT));
+
+#[derive(Debug)]
+pub(super) struct Table {
+    rows: HashMap<(&'static str, &'static str), &'static str>,
+    other_names: HashMap<&'static str, (&'static str, &'static str)>,
+    /// Who has a model of that name.
+    providers: HashMap<&'static str, Vec<&'static str>>,
+    version: &'static str,
+}
+
+/// The table, indexed at its first use.
+pub(super) fn table() -> &'static Table {
+    &TABLE
+}
+
+/// Cells of a row after provider and model.
+const OTHER_NAMES: usize = 5;
+
+impl Table {
+    fn read(text: &'static str) -> Self {
+        let version = text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        let count = text.len() / 128;
+        let mut table = Self {
+            rows: HashMap::with_capacity(count),
+            other_names: HashMap::with_capacity(count),
+            providers: HashMap::with_capacity(count),
+            version,
+        };
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let mut cells = line.splitn(3, '\t');
+            if let (Some(provider), Some(model), Some(rest)) = (cells.next(), cells.next(), cells.next()) {
+                table.rows.insert((provider, model), rest);
+                table.providers.entry(model).or_default().push(provider);
+                let names = rest.split('\t').nth(OTHER_NAMES).unwrap_or_default();
+                table.other_names.extend(names.split(' ').filter(|name| !name.is_empty()).map(|name| (name, (provider, model))));
+            }
+        }
+        table
+    }
+
+    /// The model of that provider.
+    pub(super) fn get(&self, provider: &str, model: &str) -> Option<Arc<ModelPrice>> {
+        let rest = *self.rows.get(&(provider, model))?;
+        let mut cells = rest.split('\t');
+        let mut cell = || cells.next().unwrap_or_default();
+        let (source, mode, context, max_output, abilities, _names) = (cell(), cell(), cell(), cell(), cell(), cell());
+        Some(Arc::new(ModelPrice {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            mode: Some(mode).filter(|mode| !mode.is_empty()).map(str::to_owned),
+            context: context.parse().ok(),
+            max_output: max_output.parse().ok(),
+            abilities: abilities.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            source: source_name(source).into(),
+            version: format!("{} ({})", self.version.split(' ').next().unwrap_or_default(), source_name(source)).into(),
+            // A row that cannot be read would be a fault of the build: a test reads them all.
+            periods: cells.filter_map(|text| Period::parse(text).ok()).collect(),
+        }))
+    }
+
+    /// The model of a declared other name.
+    pub(super) fn other(&self, name: &str) -> Option<Arc<ModelPrice>> {
+        self.other_names.get(name).and_then(|(provider, model)| self.get(provider, model))
+    }
+
+    /// The model of a name that only one provider has.
+    pub(super) fn bare(&self, model: &str) -> Option<Arc<ModelPrice>> {
+        match self.providers.get(model)?.as_slice() {
+            [provider] => self.get(provider, model),
+            _ => None,
+        }
+    }
+
+    /// Every `provider/model`.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> + '_ {
+        self.rows.keys().map(|(provider, model)| format!("{provider}/{model}"))
+    }
+}
+
+fn source_name(cell: &str) -> &'static str {
+    match cell {
+        "l" => "litellm",
+        "g" => "genai-prices",
+        "lg" => "litellm, genai-prices",
+        _ => "headrace",
+    }
+}
+
+/// The table's name for a provider, where it goes by several: LiteLLM's, genai-prices' and those in use.
+pub(super) fn provider(name: &str) -> &str {
+    match name {
+        "aws" | "bedrock_converse" | "amazon-bedrock" | "amazon_bedrock" => "bedrock",
+        "azure_openai" | "azure-openai" => "azure",
+        "cohere_chat" => "cohere",
+        "fireworks_ai" | "fireworks-ai" => "fireworks",
+        "github-copilot" => "github_copilot",
+        "google" | "google_genai" | "google-genai" | "google_ai_studio" => "gemini",
+        "meta" => "meta_llama",
+        "mistralai" => "mistral",
+        "moonshotai" => "moonshot",
+        "text-completion-openai" => "openai",
+        "together" | "togetherai" | "together-ai" => "together_ai",
+        "vertex" | "vertexai" | "google-vertex" | "vertex-ai" => "vertex_ai",
+        "voyageai" => "voyage",
+        "x-ai" | "x_ai" => "xai",
+        "z-ai" | "z_ai" => "zai",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_reads() {
+        let table = table();
+        assert!(table.rows.len() > 5000);
+        for ((provider, model), rest) in &table.rows {
+            let periods = rest.split('\t').skip(OTHER_NAMES + 1);
+            assert!(periods.clone().count() > 0, "{provider}/{model} has no price");
+            for text in periods {
+                Period::parse(text).unwrap_or_else(|error| panic!("{provider}/{model}: {error}"));
+            }
+        }
+        for (name, (provider, model)) in &table.other_names {
+            assert!(table.rows.contains_key(&(*provider, *model)), "{name}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+use super::*;
+
+#[test]
+fn names_are_found_exactly_by_other_names_or_bare() {
+    let table = PriceTable::builtin();
+    let full = |name: &str| table.find(name).map(|price| format!("{}/{}", price.provider, price.model));
+    assert_eq!(full("deepseek/deepseek-chat").as_deref(), Some("deepseek/deepseek-chat"));
+    assert_eq!(full("fireworks_ai/kimi-k3"), full("fireworks/kimi-k3"));
+    assert_eq!(full("google/gemini-2.5-pro").as_deref(), Some("gemini/gemini-2.5-pro"));
+    assert_eq!(full("gpt-4o").as_deref(), Some("openai/gpt-4o"));
+    for unknown in ["openai/gpt-4-of-my-own", "claude", "openai/", "/", "", "openai/gpt"] {
+        assert!(table.find(unknown).is_none(), "{unknown}");
+        assert!(table.resolve(unknown).estimated);
+        assert!(table.price(unknown, &Usage::new(1, 0), Timestamp::UNIX_EPOCH).total > Money::ZERO);
+    }
+}
+
+#[test]
+fn a_past_call_has_the_price_of_its_day() {
+    let table = PriceTable::builtin();
+    let cost = |day: &str| {
+        let at = format!("{day}T12:00:00Z").parse().unwrap();
+        table.price("deepseek/deepseek-v4-flash", &Usage::new(1_000_000, 0), at).total.to_string()
+    };
+    assert_eq!([cost("2026-08-01"), cost("2026-08-20"), cost("2026-11-20")], ["0.14", "0.22", "0.15"]);
+}
+
+#[test]
+fn own_prices_go_first_and_may_begin_at_a_date() {
+    let mut table = PriceTable::builtin();
+    table.set("openai/gpt-4o", Period::parse("since:2027-01-01 input=1 output=2").unwrap(), None).unwrap();
+    let cost = |name: &str, at: &str| table.price(name, &Usage::new(1_000_000, 0), at.parse().unwrap()).total.to_string();
+    assert_eq!(cost("openai/gpt-4o", "2026-12-31T23:59:59Z"), "2.5");
+    assert_eq!(cost("openai/gpt-4o", "2027-01-01T00:00:00Z"), "1");
+    assert_eq!(cost("gpt-4o", "2027-01-01T00:00:00Z"), "1");
+    assert!(table.set("gpt-mine", Period::parse("input=1").unwrap(), None).is_err());
+}

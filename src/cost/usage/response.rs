@@ -1,0 +1,87 @@
+//! Usage from a provider's reply: which family wrote it is told by its fields.
+
+use super::{ServiceTier, Usage, families, stream};
+use crate::{Error, Result};
+use serde_json::Value;
+
+impl Usage {
+    /// Reads the usage of a reply: OpenAI chat, responses and embeddings, Anthropic, Gemini, DeepSeek, Mistral, xAI,
+    /// Bedrock Converse. A streamed reply is given as the array of its chunks.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where there is no usage in it, or a count is no whole number.
+    ///
+    /// ```
+    /// use headrace::cost::usage::Usage;
+    /// let reply = serde_json::json!({"usage": {"input_tokens": 3, "cache_read_input_tokens": 5, "output_tokens": 2}});
+    /// // Anthropic's input leaves the cache out; here it is in.
+    /// assert_eq!(Usage::from_response(&reply).unwrap().input_tokens, 8);
+    /// ```
+    pub fn from_response(response: &Value) -> Result<Self> {
+        let merged;
+        let response = match response {
+            Value::Array(chunks) => {
+                merged = stream::merge(chunks);
+                &merged
+            }
+            whole => whole,
+        };
+        let Some(block) = block(response) else { return Err(no_usage(response)) };
+        whole_numbers(block)?;
+        let mut usage = families::read(block).ok_or_else(|| no_usage(response))?;
+        usage.service_tier = tier(block, response);
+        Ok(usage)
+    }
+}
+
+/// Where the usage is: at the top, or inside what an event of a stream carries.
+pub(super) fn block(response: &Value) -> Option<&Value> {
+    let direct = ["usage", "usageMetadata", "usage_metadata"].iter().find_map(|key| response.get(key));
+    let nested = || ["message", "response", "metadata"].iter().find_map(|key| block(response.get(key)?));
+    direct.filter(|usage| usage.as_object().is_some_and(|fields| !fields.is_empty())).or_else(nested)
+}
+
+/// The terms that the provider says it served on; a name that is not known is the standard.
+fn tier(block: &Value, response: &Value) -> Option<ServiceTier> {
+    let places = [Some(block), Some(response), response.get("response"), response.get("message")];
+    let name = places.into_iter().flatten().find_map(|place| match place.get("service_tier")? {
+        Value::String(name) => Some(name.as_str()),
+        given => given.get("type")?.as_str(),
+    })?;
+    ServiceTier::parse(name).ok().flatten()
+}
+
+/// A count that is negative, or a fraction, would be silently nothing otherwise.
+fn whole_numbers(block: &Value) -> Result<()> {
+    for (key, value) in block.as_object().into_iter().flatten() {
+        if value.is_number() && !key.contains("cost") && !key.contains("time") && families::whole(value).is_none() {
+            return Err(Error::invalid(format!(
+                "the reply's {key} is {value}: a provider counts in whole numbers of at least 0, so it cannot be priced"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn no_usage(response: &Value) -> Error {
+    let keys: Vec<_> = response.as_object().into_iter().flat_map(|fields| fields.keys()).take(8).collect();
+    Error::invalid(format!(
+        "the reply has no usage (its keys: {keys:?}): give a whole reply of a provider, or ask for usage in the stream \
+         (stream_options={{\"include_usage\": true}})"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_tier_is_read_and_nonsense_refused() {
+        let reply = json!({"service_tier": "flex", "usage": {"prompt_tokens": 1, "completion_tokens": 2}});
+        assert_eq!(Usage::from_response(&reply).unwrap().service_tier, Some(ServiceTier::Flex));
+        for bad in [json!({}), json!({"usage": {}}), json!({"usage": {"prompt_tokens": -1}}), json!(3), json!([])] {
+            assert!(Usage::from_response(&bad).is_err(), "{bad}");
+        }
+    }
+}
