@@ -155,7 +155,9 @@ def litellm_rates(entry: dict) -> Rates:
     search = (entry.get("search_context_cost_per_query") or {}).get("search_context_size_medium")
     if search:
         rates[Rate("search", 0, "")] = decimal(search)
-    return rates
+    # What a model of images puts out is images, whatever a reply calls it.
+    images = {rate: price for rate, price in rates.items() if rate.kind == "output_image"}
+    return {rate._replace(kind="output"): price for rate, price in images.items()} | rates
 
 
 def days_text(days: list[int]) -> str:

@@ -8,8 +8,8 @@ use super::usage::Usage;
 use crate::Result;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The prices and emission factors that hold now, and the models met so far.
 #[derive(Debug)]

@@ -74,7 +74,8 @@ impl PriceTable {
         fields.set_item("days", period.when.days())?;
         let usage = headrace::cost::usage::Usage::default();
         for kind in Kind::ALL {
-            let price = period.rates.unit_price(kind, &usage).map(|price| decimal::to_py(py, core::listed(kind, price)));
+            let price =
+                period.rates.unit_price(kind, &usage).map(|price| decimal::to_py(py, core::listed(kind, price)));
             fields.set_item(kind.as_str(), price.transpose()?)?;
         }
         for rate in period.rates.published().iter().filter(|rate| rate.above > 0 || rate.tier.is_some()) {
@@ -123,7 +124,8 @@ fn info<'py>(py: Python<'py>, found: &core::ModelPrice) -> PyResult<Bound<'py, P
 
 /// The end of a period: its own, or where the next one begins.
 fn until(found: &Arc<core::ModelPrice>, period: &Period) -> Option<Timestamp> {
-    let later = found.periods.iter().filter_map(|other| other.when.since).filter(|since| Some(*since) > period.when.since);
+    let later =
+        found.periods.iter().filter_map(|other| other.when.since).filter(|since| Some(*since) > period.when.since);
     period.when.until.or_else(|| later.min())
 }
 
@@ -133,7 +135,9 @@ fn moment(value: &Bound<'_, PyAny>, key: &str) -> Result<String> {
         return Ok(text);
     }
     if value.is_instance_of::<PyInt>() || !value.hasattr("isoformat")? {
-        return Err(Error::invalid(format!("{key} is {value}: give a date, a datetime with a time zone, or text")).into());
+        return Err(
+            Error::invalid(format!("{key} is {value}: give a date, a datetime with a time zone, or text")).into()
+        );
     }
     Ok(value.call_method0("isoformat")?.extract()?)
 }

@@ -163,7 +163,9 @@ impl Usage {
 
 /// A reply as JSON: a dict, a list of chunks, JSON text, or an object of a provider's SDK.
 fn reply(response: &Bound<'_, PyAny>) -> Result<serde_json::Value> {
-    let wrong = |error: serde_json::Error| Error::invalid(format!("the reply is no JSON ({error}): give a reply of a provider"));
+    let wrong = |error: serde_json::Error| {
+        Error::invalid(format!("the reply is no JSON ({error}): give a reply of a provider"))
+    };
     if let Ok(text) = response.cast::<PyString>() {
         return Ok(serde_json::from_str(text.to_str()?).map_err(wrong)?);
     }
@@ -199,5 +201,7 @@ fn fields<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         return Ok(public.into_any());
     }
     let kind = object.get_type().qualname()?;
-    Err(PyTypeError::new_err(format!("a {kind} is no reply of a provider: give a dict, JSON text, an SDK object, or a list of chunks")))
+    Err(PyTypeError::new_err(format!(
+        "a {kind} is no reply of a provider: give a dict, JSON text, an SDK object, or a list of chunks"
+    )))
 }

@@ -42,7 +42,9 @@ impl Table {
                 table.rows.insert((provider, model), rest);
                 table.providers.entry(model).or_default().push(provider);
                 let names = rest.split('\t').nth(OTHER_NAMES).unwrap_or_default();
-                table.other_names.extend(names.split(' ').filter(|name| !name.is_empty()).map(|name| (name, (provider, model))));
+                table
+                    .other_names
+                    .extend(names.split(' ').filter(|name| !name.is_empty()).map(|name| (name, (provider, model))));
             }
         }
         table

@@ -74,7 +74,8 @@ impl Condition {
 
     /// The days of the week, Monday is 1, such as `12345`.
     pub fn days(&self) -> Option<String> {
-        (self.days > 0).then(|| (0..7).filter(|day| self.days >> day & 1 == 1).map(|day| (b'1' + day) as char).collect())
+        (self.days > 0)
+            .then(|| (0..7).filter(|day| self.days >> day & 1 == 1).map(|day| (b'1' + day) as char).collect())
     }
 }
 
@@ -104,7 +105,8 @@ pub(crate) fn place(periods: &[Period], micros: i64) -> usize {
 }
 
 fn moment(text: &str) -> Option<Timestamp> {
-    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|day| day.timestamp());
+    let day =
+        || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|day| day.timestamp());
     text.parse().ok().or_else(day)
 }
 
@@ -129,7 +131,12 @@ mod tests {
 
     #[test]
     fn the_last_period_that_holds_is_taken() {
-        let texts = ["input=1", "since:2026-09-10 input=2", "since:2026-09-10 hours:22:00-02:00 days:15 input=3", "until:2020-01-01 input=4"];
+        let texts = [
+            "input=1",
+            "since:2026-09-10 input=2",
+            "since:2026-09-10 hours:22:00-02:00 days:15 input=3",
+            "until:2020-01-01 input=4",
+        ];
         let periods: Vec<_> = texts.iter().map(|text| Period::parse(text).unwrap()).collect();
         let at = |text: &str| place(&periods, text.parse::<Timestamp>().unwrap().as_microsecond());
         assert_eq!(at("2026-09-09T23:59:59.999999Z"), 0);

@@ -69,7 +69,8 @@ impl Rates {
         bounds.extend(aboves.iter().map(|above| (None, *above)));
         bounds.sort_by_key(|(tier, above)| (std::cmp::Reverse(*above), tier.map(ServiceTier::as_str)));
         bounds.dedup();
-        let band = |(tier, above)| Band { tier, above, prices: Kind::ALL.map(|kind| charged(&published, kind, tier, above)) };
+        let band =
+            |(tier, above)| Band { tier, above, prices: Kind::ALL.map(|kind| charged(&published, kind, tier, above)) };
         let bands = bounds.into_iter().map(band).collect();
         Self { published, bands }
     }
@@ -196,7 +197,9 @@ pub fn per_unit(kind: Kind, listed: Money) -> Result<Money> {
         return Err(Error::invalid(format!("a price of {listed} dollars is negative: give 0 for what is free")));
     }
     if atto % parts != 0 {
-        return Err(Error::invalid(format!("a price of {listed} dollars a million has more than 12 decimals: round it")));
+        return Err(Error::invalid(format!(
+            "a price of {listed} dollars a million has more than 12 decimals: round it"
+        )));
     }
     Ok(Money::from_attodollars(atto / parts))
 }
@@ -244,7 +247,9 @@ mod tests {
     fn what_is_not_priced_apart_is_charged_as_its_whole() {
         let rates = Rates::parse("input=2 output=8 input@batch=1 input>100=4").unwrap();
         let price = |kind, tier, input| {
-            rates.unit_price(kind, &Usage { service_tier: tier, ..Usage::new(input, 0) }).map(|price| listed(kind, price).to_string())
+            rates
+                .unit_price(kind, &Usage { service_tier: tier, ..Usage::new(input, 0) })
+                .map(|price| listed(kind, price).to_string())
         };
         assert_eq!(price(Kind::CacheWrite1h, None, 1).as_deref(), Some("2"));
         assert_eq!(price(Kind::CachedInput, Some(ServiceTier::Batch), 1).as_deref(), Some("1"));

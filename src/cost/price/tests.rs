@@ -29,7 +29,8 @@ fn a_past_call_has_the_price_of_its_day() {
 fn own_prices_go_first_and_may_begin_at_a_date() {
     let mut table = PriceTable::builtin();
     table.set("openai/gpt-4o", Period::parse("since:2027-01-01 input=1 output=2").unwrap(), None).unwrap();
-    let cost = |name: &str, at: &str| table.price(name, &Usage::new(1_000_000, 0), at.parse().unwrap()).total.to_string();
+    let cost =
+        |name: &str, at: &str| table.price(name, &Usage::new(1_000_000, 0), at.parse().unwrap()).total.to_string();
     assert_eq!(cost("openai/gpt-4o", "2026-12-31T23:59:59Z"), "2.5");
     assert_eq!(cost("openai/gpt-4o", "2027-01-01T00:00:00Z"), "1");
     assert_eq!(cost("gpt-4o", "2027-01-01T00:00:00Z"), "1");

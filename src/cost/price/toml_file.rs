@@ -44,7 +44,8 @@ impl PriceTable {
                 Error::Config(format!("{key:?} is unknown: give tables such as [models.\"acme/scribe\"]"))
             })?;
             for (name, fields) in models {
-                let fields = fields.as_table().ok_or_else(|| Error::Config(format!("{name:?} is no table of prices")))?;
+                let fields =
+                    fields.as_table().ok_or_else(|| Error::Config(format!("{name:?} is no table of prices")))?;
                 let read = model(name, fields).and_then(|model| table.insert(model));
                 read.map_err(|error| Error::Config(format!("model {name:?}: {error}")))?;
             }
@@ -77,7 +78,9 @@ fn model(name: &str, fields: &Table) -> Result<ModelPrice> {
         model.periods.push(period(&prices)?);
     }
     for entry in fields.get("periods").and_then(Value::as_array).into_iter().flatten() {
-        let entry = entry.as_table().ok_or_else(|| Error::invalid("periods is no list of tables: write [[models.\"...\".periods]]"))?;
+        let entry = entry
+            .as_table()
+            .ok_or_else(|| Error::invalid("periods is no list of tables: write [[models.\"...\".periods]]"))?;
         model.periods.push(period(entry)?);
     }
     Ok(model)
@@ -88,10 +91,18 @@ fn period(fields: &Table) -> Result<Period> {
     let mut words = Vec::new();
     for (key, value) in fields {
         match key.as_str() {
-            "since" | "until" => when.set(key, value.as_datetime().map(ToString::to_string).as_deref().or(value.as_str()).unwrap_or_default())?,
+            "since" | "until" => when.set(
+                key,
+                value.as_datetime().map(ToString::to_string).as_deref().or(value.as_str()).unwrap_or_default(),
+            )?,
             "hours" | "days" => when.set(key, text(key, value)?)?,
             // A whole number is exact; a float is not.
-            _ => words.push(format!("{key}={}", value.as_integer().map_or_else(|| text(key, value).map(str::to_owned), |price| Ok(price.to_string()))?)),
+            _ => words.push(format!(
+                "{key}={}",
+                value
+                    .as_integer()
+                    .map_or_else(|| text(key, value).map(str::to_owned), |price| Ok(price.to_string()))?
+            )),
         }
     }
     Ok(Period { when, rates: Rates::parse(&words.join(" "))? })
@@ -99,14 +110,17 @@ fn period(fields: &Table) -> Result<Period> {
 
 fn text<'a>(key: &str, value: &'a Value) -> Result<&'a str> {
     value.as_str().ok_or_else(|| {
-        Error::invalid(format!("{key} is {value}: give it as text in quotes, such as \"0.40\", so that every digit stays"))
+        Error::invalid(format!(
+            "{key} is {value}: give it as text in quotes, such as \"0.40\", so that every digit stays"
+        ))
     })
 }
 
 fn whole(key: &str, value: &Value) -> Result<u64> {
-    value.as_integer().and_then(|count| u64::try_from(count).ok()).ok_or_else(|| {
-        Error::invalid(format!("{key} is {value}: give a whole number of tokens"))
-    })
+    value
+        .as_integer()
+        .and_then(|count| u64::try_from(count).ok())
+        .ok_or_else(|| Error::invalid(format!("{key} is {value}: give a whole number of tokens")))
 }
 
 #[cfg(test)]
@@ -129,9 +143,18 @@ mod tests {
             "#,
         )
         .unwrap();
-        let cost = |at: &str| table.price("acme/scribe", &Usage::new(1_000_000, 1_000_000), at.parse().unwrap()).total.to_string();
+        let cost = |at: &str| {
+            table.price("acme/scribe", &Usage::new(1_000_000, 1_000_000), at.parse().unwrap()).total.to_string()
+        };
         assert_eq!([cost("2026-06-01T00:00:00Z"), cost("2027-01-01T00:00:00Z")], ["2.4", "0.3"]);
-        for bad in ["models = 3", "x = 1", "[models.\"a/b\"]\ninput = 0.4", "[models.\"a/b\"]\ninputs = \"1\"", "[models.nameless]\ninput = \"1\"", "[models.\"a/b\"]"] {
+        for bad in [
+            "models = 3",
+            "x = 1",
+            "[models.\"a/b\"]\ninput = 0.4",
+            "[models.\"a/b\"]\ninputs = \"1\"",
+            "[models.nameless]\ninput = \"1\"",
+            "[models.\"a/b\"]",
+        ] {
             assert!(matches!(PriceTable::from_toml(bad), Err(Error::Config(_))), "{bad}");
         }
     }

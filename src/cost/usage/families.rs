@@ -24,9 +24,9 @@ pub(super) fn read(block: &Value) -> Option<Usage> {
 /// A count, also where it is written as `3.0`.
 pub(super) fn whole(value: &Value) -> Option<u64> {
     let text = value.as_number()?.to_string();
-    let digits = text.split_once('.').map_or(Some(text.as_str()), |(digits, rest)| {
-        rest.bytes().all(|digit| digit == b'0').then_some(digits)
-    });
+    let digits = text
+        .split_once('.')
+        .map_or(Some(text.as_str()), |(digits, rest)| rest.bytes().all(|digit| digit == b'0').then_some(digits));
     digits?.parse().ok()
 }
 
@@ -46,7 +46,8 @@ fn chat(block: &Value) -> Usage {
     let (input, output) = ("prompt_tokens_details", "completion_tokens_details");
     let reasoning_tokens = any(block, &[&[output, "reasoning_tokens"], &["reasoning_tokens"]]);
     // xAI counts reasoning beside the completion; the total gives it away.
-    if reasoning_tokens > 0 && count(block, &["total_tokens"]) == Some(input_tokens + output_tokens + reasoning_tokens) {
+    if reasoning_tokens > 0 && count(block, &["total_tokens"]) == Some(input_tokens + output_tokens + reasoning_tokens)
+    {
         output_tokens += reasoning_tokens;
     }
     let cached: [&[&str]; 4] =
@@ -101,7 +102,8 @@ fn gemini(block: &Value) -> Usage {
     let prompt = any(block, &[&["promptTokenCount"], &["prompt_token_count"]]);
     let tools = any(block, &[&["toolUsePromptTokenCount"], &["tool_use_prompt_token_count"]]);
     let candidates = any(block, &[&["candidatesTokenCount"], &["candidates_token_count"]]);
-    let (input, output) = (["promptTokensDetails", "prompt_tokens_details"], ["candidatesTokensDetails", "candidates_tokens_details"]);
+    let (input, output) =
+        (["promptTokensDetails", "prompt_tokens_details"], ["candidatesTokensDetails", "candidates_tokens_details"]);
     Usage {
         cached_input_tokens: any(block, &[&["cachedContentTokenCount"], &["cached_content_token_count"]]),
         reasoning_tokens: thoughts,
