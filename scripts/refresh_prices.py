@@ -282,7 +282,9 @@ def equal_names(match: object) -> set[str]:
 
 def current(periods: Periods, today: str) -> int:
     """The period that holds today, whatever the hour."""
-    held = [place for place, (when, _) in enumerate(periods) if not when.hours and not when.days and when.since <= today]
+    held = [
+        place for place, (when, _) in enumerate(periods) if not when.hours and not when.days and when.since <= today
+    ]
     return held[-1]
 
 
@@ -398,7 +400,9 @@ def main() -> int:
     models = read_all(counts)
     before = TARGET.read_text() if TARGET.exists() else ""
     after = table_text(models)
-    changes = list(difflib.unified_diff(before.splitlines()[1:], after.splitlines()[1:], "before", "after", n=0, lineterm=""))
+    changes = list(
+        difflib.unified_diff(before.splitlines()[1:], after.splitlines()[1:], "before", "after", n=0, lineterm="")
+    )
     print(*changes, sep="\n")
     print(f"{len(models)} models; of those in both sources:", dict(counts), file=sys.stderr)
     if not check and changes:

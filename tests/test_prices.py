@@ -7,10 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from headrace import ConfigError, CostTracker, PriceTable, UnknownModel, Usage
 from hypothesis import given
 from hypothesis import strategies as st
-
-from headrace import ConfigError, CostTracker, PriceTable, UnknownModel, Usage
 
 DATA = Path(__file__).parent / "data"
 # Prices change; the truth was taken on this day, at an hour without a surcharge.
@@ -50,7 +49,9 @@ def test_hours_and_days_of_the_week_have_their_prices() -> None:
     costs, call = CostTracker(), Usage(input_tokens=1_000_000)
 
     def cost(day: int, hour: int) -> Decimal:
-        return costs.quote("deepseek/deepseek-v4-flash", call, at=datetime(2026, 11, day, hour, tzinfo=timezone.utc)).cost
+        return costs.quote(
+            "deepseek/deepseek-v4-flash", call, at=datetime(2026, 11, day, hour, tzinfo=timezone.utc)
+        ).cost
 
     assert [cost(23, 0), cost(23, 1), cost(23, 12)] == [Decimal("0.15"), Decimal("0.3"), Decimal("0.15")]
     assert cost(22, 2) == Decimal("0.15")  # a Sunday
@@ -65,7 +66,10 @@ def test_a_past_call_has_the_price_of_its_day() -> None:
     assert past["until"] == datetime(2026, 9, 10, tzinfo=timezone.utc)
 
 
-@given(st.sampled_from(["openai/gpt-4", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-pro"]), st.text(min_size=1, max_size=8))
+@given(
+    st.sampled_from(["openai/gpt-4", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-pro"]),
+    st.text(min_size=1, max_size=8),
+)
 def test_what_only_begins_like_a_model_is_unknown(model: str, more: str) -> None:
     table = PriceTable.builtin()
     full = f"{model}{more}"

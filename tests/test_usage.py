@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
 from headrace import CostTracker, Usage
 
 REPLIES = json.loads((Path(__file__).parent / "data" / "provider_replies.json").read_text())
@@ -26,16 +25,25 @@ FIELDS = {
 def test_replies_are_read_with_one_meaning(reply: dict) -> None:
     usage = Usage.from_response(reply["raw"])
     if "usage" not in reply:  # Gemini with audio in it
-        assert usage == Usage(input_tokens=1000, output_tokens=350, cached_input_tokens=400, reasoning_tokens=150, input_audio_tokens=300)
+        assert usage == Usage(
+            input_tokens=1000, output_tokens=350, cached_input_tokens=400, reasoning_tokens=150, input_audio_tokens=300
+        )
         return
     for theirs, ours in FIELDS.items():
         assert getattr(usage, ours) == reply["usage"].get(theirs, 0), ours
     assert Usage.from_response(json.dumps(reply["raw"])) == usage
     assert Usage.from_response(json.dumps(reply["raw"]).encode()) == usage
-    assert Usage.from_response(json.loads(json.dumps(reply["raw"]), object_hook=lambda fields: SimpleNamespace(**fields))) == usage
+    assert (
+        Usage.from_response(json.loads(json.dumps(reply["raw"]), object_hook=lambda fields: SimpleNamespace(**fields)))
+        == usage
+    )
 
 
-@pytest.mark.parametrize("reply", [reply for reply in REPLIES if "usd" in reply and reply["provider"] not in ("deepseek", "mistral")], ids=lambda reply: f"{reply['provider']}-{reply['flavor']}")
+@pytest.mark.parametrize(
+    "reply",
+    [reply for reply in REPLIES if "usd" in reply and reply["provider"] not in ("deepseek", "mistral")],
+    ids=lambda reply: f"{reply['provider']}-{reply['flavor']}",
+)
 def test_replies_are_priced(reply: dict) -> None:
     # Not DeepSeek and Mistral: there LiteLLM has lowered its prices since, and the table follows it.
     provider = {"aws": "bedrock", "x-ai": "xai"}.get(reply["provider"], reply["provider"])
@@ -45,7 +53,10 @@ def test_replies_are_priced(reply: dict) -> None:
 
 def test_a_stream_is_read_from_its_chunks() -> None:
     anthropic = [
-        {"type": "message_start", "message": {"usage": {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 1}}},
+        {
+            "type": "message_start",
+            "message": {"usage": {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 1}},
+        },
         {"type": "message_delta", "usage": {"output_tokens": 40}},
     ]
     assert Usage.from_response(anthropic) == Usage(input_tokens=100, cached_input_tokens=90, output_tokens=40)
@@ -59,7 +70,9 @@ def test_an_sdk_object_is_read() -> None:
     assert Usage.from_response(SimpleNamespace(usage=usage, choices=[])) == Usage(input_tokens=5, output_tokens=7)
 
 
-@pytest.mark.parametrize("reply", [{}, {"usage": None}, {"usage": {"prompt_tokens": -1}}, "no json", [], {"usage": {"prompt_tokens": 1.5}}])
+@pytest.mark.parametrize(
+    "reply", [{}, {"usage": None}, {"usage": {"prompt_tokens": -1}}, "no json", [], {"usage": {"prompt_tokens": 1.5}}]
+)
 def test_a_reply_without_usage_is_refused(reply: object) -> None:
     with pytest.raises(ValueError, match="reply"):
         Usage.from_response(reply)
