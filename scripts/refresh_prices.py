@@ -126,13 +126,13 @@ class Model(NamedTuple):
 
 
 def decimal(value: float | str) -> Decimal:
-    """The published figure; a float's noise in the 16th digit is not published."""
+    """Give the published figure; a float's noise in the 16th digit is not published."""
     exact = Decimal(repr(value) if isinstance(value, float) else str(value))
     return exact if len(exact.as_tuple().digits) < 14 else Decimal(f"{exact:.9e}")
 
 
 def number(value: object) -> int | None:
-    """A positive whole number, or nothing."""
+    """Give a positive whole number, or nothing."""
     return int(value) if isinstance(value, (int, float)) and value > 0 else None
 
 
@@ -167,7 +167,7 @@ def days_text(days: list[int]) -> str:
 
 
 def litellm_periods(entry: dict) -> Periods:
-    """The prices, and where the entry has them the prices of the hours off peak."""
+    """List the prices, and where the entry has them the prices of the hours off peak."""
     rates = litellm_rates(entry)
     periods: Periods = [(Condition(), rates)]
     off_peak = entry.get("off_peak_pricing") or {}
@@ -181,7 +181,7 @@ def litellm_periods(entry: dict) -> Periods:
 
 
 def litellm_name(key: str, provider: str) -> tuple[str, str]:
-    """The provider and the model of a key of the map."""
+    """Give the provider and the model of a key of the map."""
     place = "vertex_ai" if provider.startswith("vertex_ai") else LITELLM_PROVIDERS.get(provider, provider)
     model = key
     for prefix in (provider, place, f"{place}_ai"):
@@ -234,7 +234,7 @@ def genai_rates(prices: genai.ModelPrice, tier: str = "") -> Rates:
 
 
 def genai_tier(when: dict[str, str]) -> str | None:
-    """The service tier of a variant."""
+    """Give the service tier of a variant."""
     if when == {"processing": "batch"}:
         return "batch"
     tier = when.get("service_tier")
@@ -269,7 +269,7 @@ def genai_periods(model: genai.ModelInfo) -> Periods:
 
 
 def equal_names(match: object) -> set[str]:
-    """The names that a rule spells out; what begins or looks like one is not a name."""
+    """List the names that a rule spells out; what begins or looks like one is not a name."""
     if isinstance(match, genai.ClauseEquals):
         return {match.equals}
     if isinstance(match, genai.ClauseOr):
@@ -281,7 +281,7 @@ def equal_names(match: object) -> set[str]:
 
 
 def current(periods: Periods, today: str) -> int:
-    """The period that holds today, whatever the hour."""
+    """Find the period that holds today, whatever the hour."""
     held = [
         place for place, (when, _) in enumerate(periods) if not when.hours and not when.days and when.since <= today
     ]
@@ -366,7 +366,7 @@ def plain(price: Decimal) -> str:
 
 
 def period_text(when: Condition, rates: Rates) -> str:
-    """A period as conditions and kind[>above][@tier]=price words."""
+    """Write a period as conditions and kind[>above][@tier]=price words."""
     words = [f"{field}:{value}" for field, value in when._asdict().items() if value]
     order = sorted(rates, key=lambda rate: (TIERS.index(rate.tier), rate.above, KIND_ORDER.index(rate.kind)))
     for rate in order:
@@ -376,7 +376,7 @@ def period_text(when: Condition, rates: Rates) -> str:
 
 
 def table_text(models: dict[tuple[str, str], Model]) -> str:
-    """The table as a file."""
+    """Write the table as a file."""
     taken = {"/".join(where) for where in models}
     claims = collections.Counter(name for row in models.values() for name in row.names)
     rows = []
@@ -387,7 +387,8 @@ def table_text(models: dict[tuple[str, str], Model]) -> str:
         rows.append("\t".join([*map(str, cells), " ".join(names), *texts]))
     stamp = f"litellm {version('litellm')}, genai-prices {version('genai-prices')}"
     day = f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d}"
-    head = "provider\tmodel\tsource (l litellm, g genai-prices)\tmode\tcontext\tmax output\tabilities\tother names\tperiods ..."
+    sources = "source (l litellm, g genai-prices, h headrace)"
+    head = f"provider\tmodel\t{sources}\tmode\tcontext\tmax output\tabilities\tother names\tperiods ..."
     return "\n".join([f"# {day} {stamp}", f"# {head}", *rows]) + "\n"
 
 

@@ -84,7 +84,7 @@ def test_an_unknown_model_is_an_estimate_and_never_free() -> None:
     quote = costs.quote("anthropic/claude-of-tomorrow", Usage(input_tokens=1000, output_tokens=100))
     assert quote.estimated
     assert quote.cost == Decimal("0.013")
-    with pytest.raises(UnknownModel, match="PriceTable.set"):
+    with pytest.raises(UnknownModel, match=r"PriceTable\.set"):
         PriceTable.builtin().info("anthropic/claude-of-tomorrow")
 
 
