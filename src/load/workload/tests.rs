@@ -17,7 +17,10 @@ fn rich(seed: u64) -> EsgConfig {
 
 #[test]
 fn a_seed_gives_the_same_bytes_for_ever() {
-    insta::assert_snapshot!(crate::load::request::digest(&take(1_000, rich(42))), @"25c59e2221d483d6e93dbfb57c0d5482e89705d9fc00edb35891beebb3cb5563");
+    assert_eq!(
+        crate::load::request::digest(&take(1_000, rich(42))),
+        "25c59e2221d483d6e93dbfb57c0d5482e89705d9fc00edb35891beebb3cb5563"
+    );
     assert_ne!(take(10, rich(42)), take(10, rich(43)));
 }
 
