@@ -1,0 +1,66 @@
+"""`headrace cache ...`: what a cache file holds, why it serves or does not, and how to empty it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from headrace import embedders
+from headrace.cache import SemanticCache
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+__all__ = ["register"]
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `cache` and its verbs.
+
+    Args:
+        subparsers: What `ArgumentParser.add_subparsers` gave.
+    """
+    cache = subparsers.add_parser("cache", help="what a cache holds, and why it serves")
+    verbs = cache.add_subparsers(dest="verb", required=True)
+    for name, run, text in [
+        ("stats", stats, "entries, hits, bytes"),
+        ("explain", explain, "the nearest entries to a prompt, and what blocked each"),
+        ("purge", purge, "forget what expired, or everything"),
+    ]:
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("url", help="the cache, sqlite:///FILE")
+        verb.set_defaults(run=run)
+        if name == "explain":
+            verb.add_argument("prompt")
+            verb.add_argument("--scope", help="as the entry was put with")
+            verb.add_argument("--tenant", default="default")
+        elif name == "purge":
+            verb.add_argument("--all", action="store_true", help="everything, not only what expired")
+
+
+def stats(arguments: argparse.Namespace) -> int:
+    """Run `headrace cache stats`."""
+    print(json.dumps(SemanticCache(url=arguments.url).stats(), indent=2, default=str))
+    return 0
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Run `headrace cache explain`, with the static embedder."""
+    cache = SemanticCache(embedders.static(), url=arguments.url)
+    for near in cache.explain(arguments.prompt, scope=arguments.scope, tenant=arguments.tenant):
+        blocked = "; ".join(near.blocked) or "serves"
+        print(f"{near.similarity:.3f}  {near.prompt}\n       {blocked}")
+    return 0
+
+
+def purge(arguments: argparse.Namespace) -> int:
+    """Run `headrace cache purge`."""
+    cache = SemanticCache(url=arguments.url)
+    before = len(cache)
+    if arguments.all:
+        cache.clear()
+    else:
+        cache.purge_expired()
+    print(f"{before - len(cache)} entries forgotten, {len(cache)} left")
+    return 0
