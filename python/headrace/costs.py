@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from headrace import _core
 from headrace.costs_report import Report, report
 
 if TYPE_CHECKING:
-    import pandas
     import polars
 
     from headrace._core.cost import ArrowRecords, CostRecord, Usage
@@ -79,16 +79,13 @@ class CostTracker(_core.cost.CostTracker):
         """
         return _core.cost.to_arrow(self, **which)
 
-    def to_pandas(self, **which: Any) -> pandas.DataFrame:
+    def to_pandas(self, **which: Any) -> Any:
         """Give the records as a pandas frame; money stays `Decimal`. Needs pandas and pyarrow.
 
         Args:
             **which: As for `to_arrow`.
         """
-        import pyarrow
-
-        frame: pandas.DataFrame = pyarrow.table(self.to_arrow(**which)).to_pandas()
-        return frame
+        return import_module("pyarrow").table(self.to_arrow(**which)).to_pandas()
 
     def to_polars(self, **which: Any) -> polars.DataFrame:
         """Give the records as a polars frame, without copying. Needs polars.

@@ -1,0 +1,477 @@
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, final
+
+from typing_extensions import disjoint_base
+
+from headrace.costs import Estimate
+
+@final
+class Usage:
+    """What a call used. Input holds all input (cached, cache writes, audio), output all output (reasoning, audio).
+
+    Args:
+        input_tokens: All input.
+        output_tokens: All output.
+        cached_input_tokens: Input read from the provider's prompt cache.
+        cache_write_tokens: Input written to it.
+        reasoning_tokens: Output that the model thought.
+        input_audio_tokens: Input that was sound.
+        output_audio_tokens: Output that was sound.
+        service_tier: `batch`, `flex`, `priority`, or None.
+        batch: The same as `service_tier="batch"`.
+        requests: Calls.
+        cache_write_1h_tokens: Input written to the cache for an hour.
+        images: Images made.
+        searches: Web searches made.
+
+    Raises:
+        ValueError: A part is larger than its whole, or the tier is unknown.
+    """
+
+    def __new__(
+        cls,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cached_input_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        reasoning_tokens: int = 0,
+        input_audio_tokens: int = 0,
+        output_audio_tokens: int = 0,
+        service_tier: str | None = None,
+        batch: bool = False,
+        requests: int = 1,
+        *,
+        cache_write_1h_tokens: int = 0,
+        images: int = 0,
+        searches: int = 0,
+    ) -> Usage: ...
+    @property
+    def input_tokens(self) -> int: ...
+    @property
+    def output_tokens(self) -> int: ...
+    @property
+    def cached_input_tokens(self) -> int: ...
+    @property
+    def cache_write_tokens(self) -> int: ...
+    @property
+    def cache_write_1h_tokens(self) -> int: ...
+    @property
+    def reasoning_tokens(self) -> int: ...
+    @property
+    def input_audio_tokens(self) -> int: ...
+    @property
+    def output_audio_tokens(self) -> int: ...
+    @property
+    def images(self) -> int: ...
+    @property
+    def searches(self) -> int: ...
+    @property
+    def requests(self) -> int: ...
+    @property
+    def service_tier(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class PriceTable:
+    """Prices by `provider/model`."""
+
+    @staticmethod
+    def builtin() -> PriceTable:
+        """Give the table that comes with the package."""
+
+    def set(
+        self,
+        model: str,
+        *,
+        input: Decimal | int | str | None = None,  # noqa: A002
+        output: Decimal | int | str | None = None,
+        cached_input: Decimal | int | str | None = None,
+        cache_write: Decimal | int | str | None = None,
+        context: int | None = None,
+    ) -> None:
+        """Set or replace a model's prices, in dollars a token.
+
+        Raises:
+            ValueError: The name is not `provider/model`, or a price has more than 18 decimal places.
+            TypeError: A price is a float.
+        """
+
+    def get(self, model: str, at: datetime | None = None) -> dict[str, Any] | None:
+        """Give a model's prices, context length and abilities; None where no list has it."""
+
+@final
+class CostRecord:
+    """One call in the ledger. Its fields are worked out when they are read."""
+
+    @property
+    def id(self) -> str | None:
+        """Unique in the ledger; None for a quote."""
+
+    @property
+    def time(self) -> datetime:
+        """When, in UTC; of a reserved call, when it was reserved."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def tags(self) -> list[str]: ...
+    @property
+    def usage(self) -> Usage: ...
+    @property
+    def cost(self) -> Decimal:
+        """What was paid, in dollars."""
+
+    @property
+    def saved(self) -> Decimal:
+        """What a cached answer would have cost, in dollars."""
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The amount by kind: `kind`, `quantity`, `unit_price`, `amount`."""
+
+    @property
+    def estimated(self) -> bool:
+        """Whether no price list has the model."""
+
+    @property
+    def price_version(self) -> str: ...
+    @property
+    def zone(self) -> str:
+        """The zone whose electricity is counted; `own` where factors were set; empty where the footprint is unknown."""
+
+    @property
+    def cache(self) -> str | None:
+        """`exact`, `semantic`, or None where a provider was paid."""
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds."""
+
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def energy_wh(self) -> Estimate | None:
+        """Watt-hours, by EcoLogits' method; None where the model's size is unknown."""
+
+    @property
+    def co2e_g(self) -> Estimate | None:
+        """Grams of CO2 equivalent, of use and manufacture."""
+
+    @property
+    def co2e_embodied_g(self) -> Estimate | None:
+        """The part that making the hardware caused."""
+
+    @property
+    def water_l(self) -> Estimate | None:
+        """Litres."""
+
+    @property
+    def avoided_co2e_g(self) -> Estimate | None:
+        """Grams that a cached answer avoided."""
+
+@final
+class Reservation:
+    """Money set aside for a call that runs. Leaving the `with` block without `settle` gives it back."""
+
+    @property
+    def reserved(self) -> Decimal:
+        """The worst case, in dollars."""
+
+    def settle(
+        self,
+        usage: Usage,
+        *,
+        model: str | None = None,
+        cache: str | None = None,
+        latency: float | None = None,
+        attempts: int = 1,
+    ) -> CostRecord:
+        """Book what the call did use and give the rest back.
+
+        Args:
+            usage: What it did use.
+            model: Another model, where that answered.
+            cache: `exact` or `semantic`, where the cache answered.
+            latency: Seconds that the provider took.
+            attempts: How often it was asked.
+
+        Raises:
+            ValueError: The reservation is over already.
+            StoreError: The ledger cannot be written.
+        """
+
+    def asettle(
+        self,
+        usage: Usage,
+        *,
+        model: str | None = None,
+        cache: str | None = None,
+        latency: float | None = None,
+        attempts: int = 1,
+    ) -> Awaitable[CostRecord]:
+        """Settle as `settle` does, to be awaited."""
+
+    def release(self) -> bool:
+        """Give the money back; whether there was any left to give."""
+
+    def forget(self) -> None:
+        """Give the money back without waiting until that is on disk."""
+
+    def extend(self, seconds: float) -> None:
+        """Make the lease last so long from now.
+
+        Raises:
+            LeaseLost: It has ended.
+        """
+
+    def __enter__(self) -> Reservation: ...
+    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
+
+@final
+class ArrowRecords:
+    """Records for any reader of the Arrow PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@disjoint_base
+class CostTracker:
+    """The compiled part of `headrace.CostTracker`."""
+
+    def __new__(
+        cls, *, prices: PriceTable | None = None, fallback: str = "estimate", url: str = "memory://"
+    ) -> CostTracker: ...
+    def record(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        tenant: str = "default",
+        tags: Iterable[str] | None = None,
+        at: datetime | None = None,
+        cache: str | None = None,
+        latency: float | None = None,
+        attempts: int = 1,
+    ) -> CostRecord:
+        """Write a call into the ledger; with `sqlite:///`, return when it is on disk.
+
+        A call that was not reserved is a fact: it counts in budgets, and is not refused.
+
+        Args:
+            model: The model, as `provider/model`.
+            usage: What it used; of a cached answer, what it would have used.
+            tenant: Who it is for.
+            tags: More of who it is for, as `project=csrd`.
+            at: When; now where it is not given.
+            cache: `exact` or `semantic` where the cache answered: the cost is then zero, and `saved` what it would be.
+            latency: Seconds that the provider took; bounds the energy of its servers.
+            attempts: How often the provider was asked.
+
+        Raises:
+            ValueError: An argument is not possible.
+            StoreError: The ledger cannot be written.
+        """
+
+    def quote(self, model: str, usage: Usage, *, at: datetime | None = None) -> CostRecord:
+        """Give the same figures, recording nothing."""
+
+    def reserve(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        tenant: str = "default",
+        tags: Iterable[str] | None = None,
+        lease_seconds: float = 600.0,
+    ) -> Reservation:
+        """Set the worst case of a call aside in every budget that covers it.
+
+        Raises:
+            BudgetExceeded: It does not fit; nothing is set aside.
+        """
+
+    def areserve(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        tenant: str = "default",
+        tags: Iterable[str] | None = None,
+        lease_seconds: float = 600.0,
+    ) -> Any:
+        """Reserve as `reserve` does, to be awaited."""
+
+    def set_budget(
+        self,
+        limit: Decimal | int | str,
+        *,
+        tenant: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        period: str = "month",
+        timezone: str = "UTC",
+        on_exceed: str = "reject",
+        alert_at: list[float] = ...,
+        alerts: Callable[[dict[str, Any]], object] | None = None,
+    ) -> None:
+        """Set a budget, or change the limit of the one with the same scope, period and zone.
+
+        What the ledger already holds counts. Without a scope it covers everything.
+
+        Args:
+            limit: Dollars.
+            tenant: Only calls for this tenant.
+            provider: Only calls of this provider.
+            model: Only calls of this model.
+            tag: Only calls with this tag.
+            period: `hour`, `day`, `week`, `month`, `ever`, or a rolling length such as `rolling 24h`.
+            timezone: The IANA name of the zone in which the period begins.
+            on_exceed: `reject` a call that does not fit, or `warn` in the log.
+            alert_at: Fractions of the limit.
+            alerts: Called with a dictionary when spending crosses a fraction, by the process whose call did.
+
+        Raises:
+            ValueError: An argument is not possible.
+            TypeError: The limit is a float.
+        """
+
+    def budgets(self) -> list[dict[str, Any]]:
+        """Give every budget, and what of it is `spent`, `reserved` and `remaining`."""
+
+    @property
+    def total(self) -> Decimal:
+        """All that was paid, in dollars, exactly."""
+
+    def summary(
+        self,
+        by: list[str] | tuple[str, ...] | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        bucket: str | None = None,
+        timezone: str = "UTC",
+        tenant: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Sum by dimensions and spans of time. Each call is in one row: the rows of any summary add up to the total.
+
+        Args:
+            by: `provider`, `model`, `tenant`, `tags`, `tag:KEY`, `estimated`, `price_version`, `zone`.
+            since: From this time on.
+            until: Before this time.
+            bucket: `hour`, `day`, `week` or `month`.
+            timezone: The zone in which the spans begin.
+            tenant: Only this tenant's.
+            provider: Only this provider's.
+            model: Only this model's.
+            tag: Only with this tag.
+
+        Raises:
+            ValueError: A name is unknown.
+        """
+
+    def records(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tenant: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[CostRecord]:
+        """Give the records that pass, in the order in which they were written."""
+
+    def purge(self, before: datetime) -> int:
+        """Forget the records before a time; how many there were. Budgets keep what they know."""
+
+    def set_emission_factors(
+        self,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        zone: str | None = None,
+        co2e_g_per_kwh: float | None = None,
+        water_l_per_kwh: float | None = None,
+        pue: float | None = None,
+        wue: float | None = None,
+        total_parameters: float | tuple[float, float] | None = None,
+        active_parameters: float | tuple[float, float] | None = None,
+    ) -> None:
+        """Replace factors for the calls that follow; what is recorded keeps its own.
+
+        Args:
+            provider: Only for this provider.
+            model: Only for this model, without its provider.
+            zone: ISO 3166-1 alpha-3 code of the electricity, or `WOR`.
+            co2e_g_per_kwh: Carbon intensity of the electricity.
+            water_l_per_kwh: Water of the electricity.
+            pue: Power usage effectiveness, at least 1.
+            wue: Water usage effectiveness on site, in litres a kilowatt-hour.
+            total_parameters: All parameters, in billions, or their bounds.
+            active_parameters: Active parameters, in billions, or their bounds.
+
+        Raises:
+            ValueError: A zone is unknown or a figure impossible.
+        """
+
+    def stats(self) -> dict[str, int]:
+        """Count `records`, `estimated`, `refused`, `unknown_footprint` since the tracker was opened."""
+
+def to_arrow(
+    tracker: CostTracker,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    tenant: str | None = None,
+    provider: str | None = None,
+    model: str | None = None,
+    tag: str | None = None,
+) -> ArrowRecords: ...
+def to_csv(
+    tracker: CostTracker,
+    path: Path,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    tenant: str | None = None,
+) -> int: ...
+def export_focus(
+    tracker: CostTracker,
+    path: Path,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    tenant: str | None = None,
+) -> int: ...
+def cheapest(
+    tracker: CostTracker,
+    candidates: list[str],
+    usage: Usage,
+    *,
+    needs: list[str] = ...,
+    context: int | None = None,
+    allow_estimated: bool = False,
+) -> list[CostRecord]: ...
+def estimate(
+    model: str, output_tokens: int, *, latency: float | None = None, zone: str | None = None
+) -> dict[str, Estimate] | None:
+    """Give the footprint of one call; None where the model's size is unknown.
+
+    Raises:
+        ValueError: The name has no provider, or the zone is unknown.
+    """
