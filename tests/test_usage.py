@@ -83,3 +83,11 @@ def test_parts_are_never_larger_than_their_whole() -> None:
         Usage(input_tokens=10, cached_input_tokens=5, cache_write_tokens=10)
     with pytest.raises(OverflowError):
         Usage(input_tokens=-1)
+
+
+def test_a_call_is_estimated_before_it_is_made() -> None:
+    messages = [{"role": "user", "content": "What are the Scope 2 emissions of 2024?"}]
+    own = Usage.estimate("openai/gpt-4o", messages, max_output_tokens=100)
+    assert own.output_tokens == 100
+    assert Usage.estimate("anthropic/claude-opus-5", messages).input_tokens > own.input_tokens
+    assert Usage.estimate("openai/gpt-4o", messages[0]["content"]).input_tokens < own.input_tokens

@@ -14,6 +14,7 @@ mod pricing;
 mod record;
 mod reservation;
 mod summary;
+pub mod tokens;
 mod tracker;
 pub mod usage;
 

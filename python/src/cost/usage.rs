@@ -64,6 +64,16 @@ impl Usage {
         Ok(Self { core: core::Usage::from_response(&reply(response)?)? })
     }
 
+    #[staticmethod]
+    #[pyo3(signature = (model, messages, *, max_output_tokens=0))]
+    fn estimate(model: &str, messages: &Bound<'_, PyAny>, max_output_tokens: u64) -> Result<Self> {
+        let messages = match messages.cast::<PyString>() {
+            Ok(text) => serde_json::Value::String(text.to_str()?.to_owned()),
+            Err(_) => reply(messages)?,
+        };
+        Ok(Self { core: headrace::cost::tokens::estimate_usage(model, &messages, max_output_tokens) })
+    }
+
     #[getter]
     fn total_tokens(&self) -> u64 {
         self.core.total_tokens()

@@ -1,0 +1,108 @@
+//! How many tokens a call will have, before it is made; offline.
+//!
+//! For `OpenAI`'s models the text is split as they split it (tiktoken's `o200k_base` and `cl100k_base`). Others publish no
+//! splitter that could be carried along: their text is counted with `o200k_base`, and `most` leaves room for half as many
+//! again. That margin is a convention, not a measurement; `docs/prices.md` says what it rests on.
+
+use super::usage::Usage;
+use serde_json::Value;
+use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
+
+/// Tokens that frame a message and open the answer, by `OpenAI`'s cookbook ("How to count tokens with tiktoken").
+const FRAME: u64 = 3;
+/// Names of models that are split with the older table.
+const CL100K: [&str; 4] = ["gpt-4-", "gpt-3.5", "text-embedding-3", "text-embedding-ada"];
+/// Names of models that are split with the newer one.
+const O200K: [&str; 11] =
+    ["gpt-4o", "gpt-4.1", "gpt-4.5", "gpt-5", "gpt-6", "gpt-oss", "gpt-audio", "chatgpt-4o", "o1", "o3", "o4"];
+
+/// A number of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// The likely number.
+    pub tokens: u64,
+    /// What to set aside, so that the call fits.
+    pub most: u64,
+}
+
+/// Counts a text.
+///
+/// ```
+/// use headrace::cost::tokens;
+/// assert_eq!(tokens::of_text("openai/gpt-4o", "Scope 3 emissions").tokens, 4);
+/// ```
+#[must_use]
+pub fn of_text(model: &str, text: &str) -> Estimate {
+    let (splitter, is_own) = splitter(model);
+    let tokens = splitter.count_ordinary(text) as u64;
+    Estimate { tokens, most: if is_own { tokens } else { tokens.saturating_add(tokens.div_ceil(2)) } }
+}
+
+/// Counts messages: a text, or a list of role and content. What is no text in them (images, files) is not counted.
+#[must_use]
+pub fn of_messages(model: &str, messages: &Value) -> Estimate {
+    let list = messages.as_array().map_or(std::slice::from_ref(messages), Vec::as_slice);
+    let mut sum = Estimate { tokens: FRAME, most: FRAME };
+    for message in list {
+        let mut texts = Vec::new();
+        collect(message, &mut texts);
+        for text in texts {
+            let found = of_text(model, text);
+            sum.tokens = sum.tokens.saturating_add(found.tokens);
+            sum.most = sum.most.saturating_add(found.most);
+        }
+        sum.tokens += FRAME;
+        sum.most += FRAME;
+    }
+    sum
+}
+
+/// The usage to set aside for a call that answers with at most so many tokens.
+#[must_use]
+pub fn estimate_usage(model: &str, messages: &Value, max_output_tokens: u64) -> Usage {
+    Usage::new(of_messages(model, messages).most, max_output_tokens)
+}
+
+/// The texts of a message, its role and its tool calls among them; data in base64 is no text.
+fn collect<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) if !text.starts_with("data:") => texts.push(text),
+        Value::Array(parts) => parts.iter().for_each(|part| collect(part, texts)),
+        Value::Object(fields) => fields.values().for_each(|field| collect(field, texts)),
+        _ => {}
+    }
+}
+
+/// The table that splits the model's text, and whether it is the model's own. Each is built at its first use.
+fn splitter(model: &str) -> (&'static CoreBPE, bool) {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let is = |names: &[&str]| names.iter().any(|known| name.starts_with(known));
+    if is(&O200K) {
+        (o200k_base_singleton(), true)
+    } else if name == "gpt-4" || is(&CL100K) {
+        (cl100k_base_singleton(), true)
+    } else {
+        (o200k_base_singleton(), false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_longer_call_never_counts_less_and_others_get_room() {
+        let one = json!([{"role": "user", "content": "What are Scope 2 emissions?"}]);
+        let two = json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What are Scope 2 emissions?"}]);
+        for model in ["openai/gpt-4o", "openai/gpt-4", "anthropic/claude-opus-5"] {
+            let (short, long) = (of_messages(model, &one), of_messages(model, &two));
+            assert!(short.tokens < long.tokens && short.most <= long.most && short.tokens <= short.most, "{model}");
+        }
+        assert!(of_text("anthropic/claude-opus-5", "emissions").most > of_text("openai/gpt-4o", "emissions").most);
+        assert_eq!(estimate_usage("openai/gpt-4o", &json!(""), 7).output_tokens, 7);
+        let image =
+            json!([{"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", "A".repeat(9000))}}]);
+        assert!(of_messages("openai/gpt-4o", &image).tokens < 20);
+    }
+}
