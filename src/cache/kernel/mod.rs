@@ -4,6 +4,7 @@
 //! `unsafe`: a block says why it is sound. Functions for a kind of processor are reached through [`Path`] alone,
 //! whose faster values exist only where the processor was asked.
 
+#![cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, reason = "only vector paths read ahead"))]
 #![allow(unsafe_code, reason = "vector instructions and what guards their use")]
 #![allow(
     clippy::inline_always,
