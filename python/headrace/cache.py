@@ -186,7 +186,7 @@ class SemanticCache(_core.cache.SemanticCache):
     ) -> _core.cache.CacheHit | None:
         """The asyncio twin of `get`: the event loop goes on while the prompt is embedded."""
         if embedding is None and self._exact(prompt, scope, tenant) is None:
-            embedding = await self._aembed(prompt)
+            return await asyncio.to_thread(self.get, prompt, scope=scope, tenant=tenant, threshold=threshold)
         return self.get(prompt, embedding=embedding, scope=scope, tenant=tenant, threshold=threshold)
 
     async def aput(
@@ -202,8 +202,6 @@ class SemanticCache(_core.cache.SemanticCache):
         cost: Decimal | int | float | str | None = None,
     ) -> str | None:
         """The asyncio twin of `put`: the event loop goes on while the prompt is embedded."""
-        if embedding is None:
-            embedding = await self._aembed(prompt)
         keep = {"scope": scope, "tenant": tenant, "tags": list(tags), "ttl": ttl, "cost": cost}
         return await asyncio.to_thread(self.put, prompt, response, embedding=embedding, **keep)
 
