@@ -11,7 +11,7 @@ pub(super) struct Rows {
     pub(super) dimension: usize,
 }
 
-/// The names under which wordllama and Model2Vec write the rows.
+/// The names under which wordllama and `Model2Vec` write the rows.
 const TENSORS: [&str; 2] = ["embedding.weight", "embeddings"];
 
 pub(super) fn rows(path: &Path) -> Result<Rows> {

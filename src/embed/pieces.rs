@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokenizers::Tokenizer;
 
-/// The mark that SentencePiece vocabularies write for a space.
+/// The mark that `SentencePiece` vocabularies write for a space.
 const SPACE: char = '▁';
 const CACHED_WORDS: usize = 32_768;
 /// A longer run without a space is no word, and not worth remembering.

@@ -15,7 +15,7 @@ const CANDIDATE_FLOOR: f32 = 0.5;
 
 /// Embeds offline from static word vectors, in microseconds a text: the mean of the token rows, then unit length.
 ///
-/// Reads the format of wordllama (tensor `embedding.weight`) and of Model2Vec (tensor `embeddings`).
+/// Reads the format of wordllama (tensor `embedding.weight`) and of `Model2Vec` (tensor `embeddings`).
 /// Cloning is cheap: clones share the table.
 ///
 /// ```no_run
@@ -81,7 +81,9 @@ impl StaticEmbedder {
         // The mean differs from the sum in length only, and the length is set here.
         let length = norm(out);
         if length > 0.0 {
-            out.iter_mut().for_each(|value| *value /= length);
+            for value in out {
+                *value /= length;
+            }
         }
         Ok(())
     }

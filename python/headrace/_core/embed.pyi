@@ -5,6 +5,8 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["StaticEmbedder"]
+
 @final
 class StaticEmbedder:
     """Static word vectors from two local files: the mean of a text's token rows, of unit length.

@@ -1,6 +1,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
+__all__ = ["Guards", "Verdict"]
+
 @final
 class Guards:
     """What two questions are compared by; :func:`headrace.guards.guards` makes one with what you add.

@@ -13,7 +13,9 @@ const FILES: [&str; 4] = [
 
 static STANDARD: LazyLock<Arc<Lexicon>> = LazyLock::new(|| {
     let mut lexicon = Lexicon::default();
-    FILES.iter().for_each(|file| lexicon.read(file));
+    for file in FILES {
+        lexicon.read(file);
+    }
     Arc::new(lexicon)
 });
 

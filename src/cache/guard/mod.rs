@@ -146,7 +146,7 @@ impl Guards {
         match verdict {
             Verdict::Pass { agreement } => own::check(&self.checks, asked, stored)
                 .map_or(Verdict::Pass { agreement }, |reason| Verdict::Blocked { reason }),
-            blocked => blocked,
+            blocked @ Verdict::Blocked { .. } => blocked,
         }
     }
 }

@@ -5,9 +5,8 @@ use std::borrow::Cow;
 /// The bytes of the number that begins a text: digits, with separators between digits.
 pub(super) fn length(text: &str) -> usize {
     let mut end = 0;
-    let mut letters = text.char_indices().peekable();
     let mut digits = 0;
-    while let Some((at, letter)) = letters.next() {
+    for (at, letter) in text.char_indices() {
         if letter.is_ascii_digit() {
             digits += 1;
             end = at + 1;

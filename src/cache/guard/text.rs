@@ -11,6 +11,10 @@ pub(super) enum Kind {
 
 /// A piece of the question, with what its place and writing say about it.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the writing, and none excludes another"
+)]
 pub(super) struct Token<'a> {
     /// As written, without a possessive ending.
     pub(super) text: &'a str,

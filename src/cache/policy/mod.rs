@@ -158,12 +158,12 @@ impl Policy {
     pub fn decide(&self, candidate: &Candidate) -> Decision {
         let mut state = self.state.lock();
         let trusted = state.threshold.is_some_and(|least| candidate.score() >= least)
-            && state.entries.get(&candidate.entry).is_none_or(|own| self.serves(own, state.prior));
+            && state.entries.get(&candidate.entry).is_none_or(|own| self.serves(*own, state.prior));
         if trusted && !state.random.random_bool(self.config.shadow_rate) { Decision::Serve } else { Decision::Explore }
     }
 
     /// Whether an entry's own record, shrunk towards the namespace's, stays within the allowed rate.
-    fn serves(&self, own: &Own, prior: f64) -> bool {
+    fn serves(&self, own: Own, prior: f64) -> bool {
         let rate = (f64::from(own.wrong) + PRIOR * prior) / (f64::from(own.all) + PRIOR);
         own.wrong == 0 || rate <= self.config.max_error_rate
     }
