@@ -58,7 +58,7 @@ impl Signature {
     /// ```
     /// use headrace::cache::guard::Guards;
     /// let signature = Guards::standard().signature("Scope 1 emissions of Acme in 2023?");
-    /// assert_eq!(signature.describe(), ["scope 1", "year 2023", "word emissions", "name Acme"]);
+    /// assert_eq!(signature.describe(), ["scope 1", "year 2023", "minor word emissions", "name Acme"]);
     /// ```
     pub fn describe(&self) -> Vec<String> {
         let facts = self.facts.iter().map(|fact| format!("{} {}", fact.slot, fact.value));
