@@ -3,6 +3,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
+from os import PathLike
 from typing import Any, final
 
 from typing_extensions import disjoint_base
@@ -17,14 +18,16 @@ class Usage:
         input_tokens: All input.
         output_tokens: All output.
         cached_input_tokens: Input read from the provider's prompt cache.
-        cache_write_tokens: Input written to it.
+        cache_write_tokens: Input written to it, for however long.
         reasoning_tokens: Output that the model thought.
         input_audio_tokens: Input that was sound.
         output_audio_tokens: Output that was sound.
         service_tier: `batch`, `flex`, `priority`, or None.
         batch: The same as `service_tier="batch"`.
         requests: Calls.
-        cache_write_1h_tokens: Input written to the cache for an hour.
+        cache_write_1h_tokens: The part of the cache writes that is for an hour.
+        input_image_tokens: Input that was images.
+        output_image_tokens: Output that was images.
         images: Images made.
         searches: Web searches made.
 
@@ -46,9 +49,29 @@ class Usage:
         requests: int = 1,
         *,
         cache_write_1h_tokens: int = 0,
+        input_image_tokens: int = 0,
+        output_image_tokens: int = 0,
         images: int = 0,
         searches: int = 0,
     ) -> Usage: ...
+    @staticmethod
+    def from_response(response: object) -> Usage:
+        """Read a provider's reply: a dict, JSON text or bytes, an SDK's object, or the list of a stream's chunks.
+
+        Raises:
+            ValueError: There is no usage in it, or a count is not a whole number.
+        """
+
+    @staticmethod
+    def estimate(model: str, messages: object, *, max_output_tokens: int = 0) -> Usage:
+        """Count before a call, offline: what to set aside for messages (or a text) and the longest answer."""
+
+    @property
+    def total_tokens(self) -> int: ...
+    @property
+    def input_image_tokens(self) -> int: ...
+    @property
+    def output_image_tokens(self) -> int: ...
     @property
     def input_tokens(self) -> int: ...
     @property
@@ -85,25 +108,48 @@ class PriceTable:
     def builtin() -> PriceTable:
         """Give the table that comes with the package."""
 
-    def set(
-        self,
-        model: str,
-        *,
-        input: Decimal | int | str | None = None,  # noqa: A002
-        output: Decimal | int | str | None = None,
-        cached_input: Decimal | int | str | None = None,
-        cache_write: Decimal | int | str | None = None,
-        context: int | None = None,
-    ) -> None:
-        """Set or replace a model's prices, in dollars a token.
+    @staticmethod
+    def empty() -> PriceTable:
+        """Give a table without models: everything is an estimate."""
+
+    @staticmethod
+    def load(path: str | PathLike[str]) -> PriceTable:
+        """Give the built-in table with the models of a TOML file over it; `docs/prices.md` has the form.
 
         Raises:
-            ValueError: The name is not `provider/model`, or a price has more than 18 decimal places.
+            ConfigError: The file cannot be read, a key is unknown, or a price is no exact amount.
+        """
+
+    def set(self, model: str, **prices: Any) -> None:
+        """Set a model's prices, in dollars a million tokens, or for one image, search or request.
+
+        Args:
+            model: `provider/model`.
+            prices: By kind: `input`, `output`, `cached_input`, `cache_write`, `cache_write_1h`, `reasoning`,
+                `input_audio`, `output_audio`, `input_image`, `output_image`, `image`, `search`, `request`, each also
+                as `input@batch` (a tier) or `input>200000` (a longer input), a Decimal, an integer or text;
+                `since`, `until`, `hours`, `days`: when they hold, else always; `context`: tokens of input at most.
+
+        Raises:
+            ValueError: The name is not `provider/model`, or a kind or a time is not understood.
             TypeError: A price is a float.
         """
 
     def get(self, model: str, at: datetime | None = None) -> dict[str, Any] | None:
-        """Give a model's prices, context length and abilities; None where no list has it."""
+        """Give what `info` gives and the prices that hold at a time, as `set` takes them; None where no list has it."""
+
+    def info(self, model: str) -> dict[str, Any]:
+        """Give what is known of a model: provider, model, mode, context, max_output, abilities, source, version.
+
+        Raises:
+            UnknownModel: No list has it.
+        """
+
+    def models(self) -> list[str]:
+        """List every `provider/model`."""
+
+    def __contains__(self, model: str) -> bool: ...
+    def __len__(self) -> int: ...
 
 @final
 class CostRecord:
