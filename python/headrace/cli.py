@@ -1,0 +1,95 @@
+"""The command `headrace`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+
+import headrace
+from headrace.errors import HeadraceError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="headrace", description=headrace.__doc__)
+    parser.add_argument("--version", action="version", version=f"headrace {headrace.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_loadtest(commands)
+    doctor = commands.add_parser("doctor", help="say what is installed and what is missing")
+    doctor.set_defaults(run=_doctor)
+    for module in ("headrace.costs_cli", "headrace.queue_cli", "headrace.cache_cli"):
+        if importlib.util.find_spec(module):
+            importlib.import_module(module).register(commands)
+    given = parser.parse_args(arguments)
+    try:
+        return int(given.run(given) or 0)
+    except (HeadraceError, ValueError) as error:
+        print(f"headrace: {error}", file=sys.stderr)
+        return 2
+
+
+def _add_loadtest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    loadtest = commands.add_parser(
+        "loadtest",
+        help="run the load suite; exit status 0 ready, 99 not ready, 2 could not run",
+        description="Run a suite of load scenarios and give a verdict with its evidence.",
+    )
+    add = loadtest.add_argument
+    add("suite", nargs="?", default="focused", choices=["focused", "comprehensive"])
+    add("--target", metavar="URL", help="an OpenAI-compatible server in place of the simulated provider")
+    add("--model", help="the model to ask of the target")
+    add("--report", metavar="DIR", help="where to write report.html, report.json, report.md and junit.xml")
+    add("--scenario", action="append", default=[], metavar="NAME", help="run only this one; may be repeated")
+    add("--criteria", metavar="FILE", help="criteria in place of the suite's own")
+    add("--baseline", metavar="FILE", help="a report.json of an earlier run to compare with")
+    add("--time-limit", type=float, metavar="SECONDS", help="for each scenario")
+    add("--resume", metavar="FILE", help="skip what this file has as ready, and write what is done into it")
+    add("--seed", type=int, default=1, help="of the workload")
+    add("--live", action="store_true", help="ask the real provider whose key the environment holds")
+    add("--budget", metavar="USD", help="the most that --live may spend")
+    add("--spoil", metavar="WHAT", help="spoil the target on purpose, to see that it is found")
+    loadtest.set_defaults(run=_loadtest)
+
+
+def _loadtest(given: argparse.Namespace) -> int:
+    try:
+        import pytest
+    except ImportError:
+        print("headrace: the load suite needs pytest: pip install 'headrace[loadtest]'", file=sys.stderr)
+        return 2
+    from headrace.loadtest import plugin
+    from headrace.loadtest.verdict import COULD_NOT_RUN
+
+    options = {
+        "--headrace-target": given.target,
+        "--headrace-model": given.model,
+        "--headrace-report": given.report,
+        "--headrace-criteria": given.criteria,
+        "--headrace-baseline": given.baseline,
+        "--headrace-time-limit": given.time_limit,
+        "--headrace-state": given.resume,
+        "--headrace-budget": given.budget,
+        "--headrace-spoil": given.spoil,
+    }
+    command = ["--pyargs", "headrace.loadtest.scenarios", "--suite", given.suite, f"--headrace-seed={given.seed}"]
+    command += [f"{name}={value}" for name, value in options.items() if value is not None]
+    command += [f"--headrace-scenario={name}" for name in given.scenario]
+    command += ["--headrace-live"] if given.live else []
+    watch = plugin.Watch()
+    status = pytest.main([*command, "-q", "--no-header", "-p", "no:cacheprovider", "-c", "/dev/null"], plugins=[watch])
+    if watch.result is None:
+        return COULD_NOT_RUN
+    interrupted = status == pytest.ExitCode.INTERRUPTED
+    return COULD_NOT_RUN if interrupted else watch.result.exit_code
+
+
+def _doctor(_given: argparse.Namespace) -> int:
+    print(f"headrace {headrace.__version__}, Python {sys.version.split()[0]}")
+    extras = {"wordllama": "static embedder", "pytest": "load suite", "pyarrow": "Arrow export"}
+    for package, what in extras.items():
+        found = importlib.util.find_spec(package) is not None
+        print(f"  {'ok     ' if found else 'missing'} {what} ({package})")
+    print(f"  answers: {headrace.Client()!r}")
+    return 0

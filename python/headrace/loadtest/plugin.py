@@ -1,0 +1,122 @@
+"""The pytest plugin: options, the `scenario` fixture and mark, the verdict at the end.
+
+It is loaded in every pytest run where headrace is installed, so it imports nothing heavy until a scenario is asked
+for, and its options carry a prefix or are the suite's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from headrace.loadtest.scenario import Scenario
+    from headrace.loadtest.session import LoadSession
+    from headrace.loadtest.verdict import SuiteResult
+
+_KEY: pytest.StashKey[LoadSession] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the load suite."""
+    group = parser.getgroup("headrace", "headrace load suite")
+    group.addoption("--suite", default=None, help="focused or comprehensive; focused where a scenario needs one")
+    group.addoption("--headrace-target", default=None, metavar="URL", help="an OpenAI-compatible server to test")
+    group.addoption("--headrace-model", default=None, metavar="MODEL", help="the model to ask of the target")
+    group.addoption("--headrace-report", default=None, metavar="DIR", help="where to write the reports")
+    group.addoption("--headrace-scenario", action="append", default=[], metavar="NAME", help="run only this scenario")
+    group.addoption("--headrace-criteria", default=None, metavar="FILE", help="criteria in place of the suite's own")
+    group.addoption("--headrace-baseline", default=None, metavar="FILE", help="an earlier report.json to compare with")
+    group.addoption("--headrace-time-limit", default=None, type=float, metavar="SECONDS", help="for each scenario")
+    group.addoption("--headrace-seed", default=1, type=int, metavar="N", help="the seed of the workload")
+    group.addoption("--headrace-state", default=None, metavar="FILE", help="resume: skip what this file has as done")
+    group.addoption("--headrace-spoil", default=None, metavar="WHAT", help="spoil the target on purpose, to see it found")
+    group.addoption("--headrace-live", action="store_true", help="ask a real provider, whose key the environment holds")
+    group.addoption("--headrace-budget", default=None, metavar="USD", help="the most that --headrace-live may spend")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark."""
+    config.addinivalue_line(
+        "markers",
+        "scenario(name, suite=None, title='', seconds=10, criteria=None): a load scenario and what must hold",
+    )
+
+
+def _session(config: pytest.Config) -> LoadSession:
+    if _KEY not in config.stash:
+        from headrace.loadtest.session import LoadSession
+
+        config.stash[_KEY] = LoadSession(config)
+    return config.stash[_KEY]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the scenarios of the suite that is asked for; other tests are left alone."""
+    if not any(item.get_closest_marker("scenario") for item in items):
+        return
+    wanted = _session(config)
+    kept = [item for item in items if _is_wanted(item, wanted)]
+    dropped = [item for item in items if item not in kept]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+def _is_wanted(item: pytest.Item, session: LoadSession) -> bool:
+    mark = item.get_closest_marker("scenario")
+    if mark is None:
+        return True
+    suite = mark.kwargs.get("suite")
+    name = mark.args[0]
+    if session.only:
+        return name in session.only and (suite is None or suite == session.suite)
+    return (suite is None or suite == session.suite) and not session.is_done(name)
+
+
+@pytest.fixture
+def scenario(request: pytest.FixtureRequest) -> Scenario:
+    """The scenario that the test's mark names: `rounds()` to measure in."""
+    mark = request.node.get_closest_marker("scenario")
+    if mark is None:
+        pytest.fail("the scenario fixture needs @pytest.mark.scenario(name, ...) on the test")
+    return _session(request.config).open(request.node, mark)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Judge a scenario when its test is through."""
+    __tracebackhide__ = True
+    error = ""
+    try:
+        outcome = yield
+    except Exception as failure:
+        error = f"{type(failure).__name__}: {failure}"
+        raise
+    finally:
+        problems = []
+        if _KEY in item.config.stash:
+            problems = item.config.stash[_KEY].close(item, error)
+    if problems:
+        pytest.fail("not ready:\n  " + "\n  ".join(problems), pytrace=False)
+    return outcome
+
+
+class Watch:
+    """Keeps the result of a run for who started pytest."""
+
+    result: SuiteResult | None = None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Take the result when all is over."""
+        if _KEY in config.stash:
+            self.result = config.stash[_KEY].result
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the verdict first, then the table; write the reports."""
+    if _KEY in config.stash and config.stash[_KEY].has_run:
+        config.stash[_KEY].finish(terminalreporter.write_line)

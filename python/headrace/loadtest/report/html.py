@@ -1,0 +1,121 @@
+"""One HTML file for people: the verdict, the table, the plots. It loads nothing from anywhere, and prints."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from headrace.loadtest.report.plot import plot
+from headrace.loadtest.report.terminal import rows
+from headrace.loadtest.verdict import ScenarioResult, SuiteResult
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2330; --dim: #5b6675; --line: #dfe4ea; --paper: #ffffff; --panel: #f6f8fa;
+  --good: #1a7f37; --bad: #b42318; --open: #9a6700; --accent: #1f5fbf; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --dim: #9aa5b4; --line: #303844; --paper: #12161c;
+  --panel: #1a2029; --good: #4cc26a; --bad: #ff7b6e; --open: #e0b040; --accent: #6fa8ff; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 1120px; padding: 32px 24px 64px; background: var(--paper); color: var(--ink);
+  font: 15px/1.5 system-ui, sans-serif; }
+h1 { margin: 0; font-size: 30px; line-height: 1.2; } h2 { margin: 40px 0 8px; font-size: 20px; }
+.verdict { border-left: 6px solid; padding: 14px 20px; background: var(--panel); border-radius: 4px; }
+.verdict.ready { border-color: var(--good); } .verdict.not { border-color: var(--bad); }
+.verdict p { margin: 6px 0 0; color: var(--dim); } .verdict li { color: var(--bad); }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th { text-align: left; color: var(--dim); font-weight: 500; font-size: 13px; }
+th, td { padding: 6px 10px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.number { white-space: nowrap; } .met { color: var(--good); } .failed { color: var(--bad); }
+.undecided { color: var(--open); } .note { color: var(--dim); font-size: 13px; } code { font-size: 13px; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: 16px; margin-top: 12px; }
+figure { margin: 0; padding: 10px 12px; border: 1px solid var(--line); border-radius: 4px; break-inside: avoid; }
+figcaption { font-weight: 500; margin-bottom: 4px; } svg { width: 100%; height: auto; display: block; }
+.grid { stroke: var(--line); } .line { fill: none; stroke: var(--accent); stroke-width: 1.6; }
+.dot { fill: var(--accent); fill-opacity: .55; } .bound { stroke: var(--bad); stroke-dasharray: 5 4; }
+.tick, .axis { fill: var(--dim); font-size: 11px; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; color: var(--dim); font-size: 13px; }
+dd { margin: 0; }
+@media print { body { max-width: none; padding: 0; } .plots { grid-template-columns: 1fr 1fr; } h2 { break-after: avoid; } }
+"""
+_WORDS = {"met": "holds", "failed": "fails", "undecided": "not decided"}
+_HEADS = ("", "Criterion", "Measured", "95 % interval", "Must be", "Origin's target", "Origin measured")
+
+
+def html_page(result: SuiteResult) -> str:
+    """The whole report as one page."""
+    word = "Ready for production" if result.ready else "Not ready for production"
+    parts = [
+        "<!doctype html>",
+        f'<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>headrace: {word.lower()}</title><style>{_STYLE}</style>",
+        _verdict(result, word),
+        "<h2>What was shown</h2>",
+        _table(result),
+        *(_scenario(scenario) for scenario in result.scenarios),
+        "<h2>How it was measured</h2>",
+        _method(result),
+        "</html>",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _verdict(result: SuiteResult, word: str) -> str:
+    held = sum(r.decision.outcome == "met" for r in result.results)
+    told = (
+        f"{held} of {len(result.results)} criteria hold, in {len(result.scenarios)} scenarios against "
+        f"{html.escape(result.target)}; {html.escape(result.started)}, {result.seconds:.0f} s."
+    )
+    problems = "".join(f"<li>{html.escape(problem)}</li>" for problem in result.problems)
+    kind = "ready" if result.ready else "not"
+    return f'<div class="verdict {kind}"><h1>{word}</h1><p>{told}</p>{f"<ul>{problems}</ul>" if problems else ""}</div>'
+
+
+def _table(result: SuiteResult) -> str:
+    head = "".join(f"<th>{name}</th>" for name in _HEADS)
+    body = []
+    for row, cells in zip(result.results, rows(result), strict=True):
+        outcome = row.decision.outcome
+        extra = [f"<br><span class=note>{html.escape(row.criterion.note)}</span>" if row.criterion.note else ""]
+        if row.warned:
+            extra.append('<br><span class="undecided">slower than it usually is</span>')
+        title, *numbers = (html.escape(cell) for cell in cells[1:])
+        columns = "".join(f'<td class="number">{cell}</td>' for cell in numbers)
+        body.append(
+            f'<tr><td class="{outcome} number">{cells[0]} {_WORDS[outcome]}</td><td>{title}{"".join(extra)}</td>{columns}</tr>'
+        )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+
+def _scenario(scenario: ScenarioResult) -> str:
+    bounds = {
+        r.criterion.metric.removesuffix("_ms"): r.criterion.threshold.bound
+        for r in scenario.results
+        if r.criterion.metric.endswith("_ms")
+    }
+    plots = "".join(_plot(name, series, bounds.get(name)) for name, series in scenario.series.items())
+    told = f"{scenario.rounds} rounds in {scenario.seconds:.1f} s"
+    if scenario.void:
+        told += f"; {len(scenario.void)} rounds void: {html.escape(scenario.void[0])}"
+    if not plots and not scenario.error:
+        return ""
+    error = f'<p class="failed">{html.escape(scenario.error)}</p>' if scenario.error else ""
+    return f'<h2>{html.escape(scenario.title)}</h2><p class=note>{told}</p>{error}<div class="plots">{plots}</div>'
+
+
+def _plot(name: str, series: dict[str, Any], bound: float | None) -> str:
+    points = series["points"]
+    # A bound far above everything that was measured would press the plot flat.
+    near = bound if bound is not None and points and bound <= 4 * max(y for _, y in points) else None
+    return plot(name.replace("_ms by", " by").replace("_", " "), series["axes"], points, near)
+
+
+def _method(result: SuiteResult) -> str:
+    noise = [result.environment.get(name, {}).get("lost_share", 0.0) for name in ("noise_before", "noise_after")]
+    facts = {
+        "Decision": "A criterion holds when its one-sided 95 % bound lies inside the limit; rounds go on until that is "
+        "decided or the time is up. What is not decided does not count as ready.",
+        "Intervals": "Rates exact (Clopper and Pearson), percentiles by order statistics, means by batch means.",
+        "Machine": str(result.environment.get("machine", "")),
+        "Machine noise": f"{noise[0]:.0%} of the time lost to others before, {noise[1]:.0%} after",
+        "Versions": f"headrace {result.environment.get('headrace', '')}, Python {result.environment.get('python', '')}",
+    }
+    return "<dl>" + "".join(f"<dt>{k}</dt><dd>{html.escape(v)}</dd>" for k, v in facts.items()) + "</dl>"

@@ -1,0 +1,57 @@
+"""The verdict on the terminal: first what it is, then why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headrace.loadtest.verdict import Result, SuiteResult, figure
+
+_SIGNS = {"met": "✓", "failed": "✗", "undecided": "?"}
+_COLUMNS = ("", "criterion", "measured", "95 % interval", "must be", "origin's target", "origin measured")
+
+
+def rows(result: SuiteResult) -> list[tuple[str, ...]]:
+    """The table: a row a criterion."""
+    return [(_SIGNS[r.decision.outcome], *_cells(r)) for r in result.results]
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    criterion, decision = result.criterion, result.decision
+    interval = ""
+    if decision.samples and decision.low != decision.high:
+        interval = f"{figure(decision.low, '')} to {figure(decision.high, criterion.unit)}"
+        if criterion.unit == "%":
+            interval = f"{figure(decision.low, '%')} to {figure(decision.high, '%')}"
+    return (
+        criterion.title,
+        figure(decision.value, criterion.unit),
+        interval,
+        criterion.threshold.text,
+        criterion.origin_target,
+        criterion.origin_measured,
+    )
+
+
+def terminal(result: SuiteResult, write_line: Callable[..., object]) -> None:
+    """Print the verdict, what speaks against it, and the table."""
+    write_line("")
+    if result.ready:
+        write_line("READY for production: every criterion that must hold was shown to hold.", green=True, bold=True)
+    else:
+        write_line("NOT READY for production:", red=True, bold=True)
+        for problem in result.problems:
+            write_line(f"  - {problem}", red=True)
+    void = [f"{s.name}: {because}" for s in result.scenarios for because in s.void]
+    for because in void:
+        write_line(f"  void round of {because}", yellow=True)
+    table = [_COLUMNS, *rows(result)]
+    widths = [max(len(row[n]) for row in table) for n in range(len(_COLUMNS))]
+    write_line("")
+    for row in table:
+        write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    noise = result.environment.get("noise_after", {}).get("lost_share", 0.0)
+    write_line("")
+    write_line(
+        f"{result.suite} suite against {result.target}: {len(result.scenarios)} scenarios in {result.seconds:.1f} s; "
+        f"machine noise {noise:.0%}"
+    )

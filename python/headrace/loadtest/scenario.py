@@ -1,0 +1,160 @@
+"""A scenario at work: rounds of samples, until its criteria are decided or its time is up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from headrace.loadtest.criteria import Criterion
+from headrace.loadtest.metric import Count, Metric, Rate, Trend
+from headrace.loadtest.verdict import Result, ScenarioResult, judge
+
+# A plot shows no more points than a person can tell apart.
+_MOST_POINTS = 2000
+
+
+class Round:
+    """One round of a scenario: samples that count together, or not at all."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self._trends: dict[str, list[float]] = {}
+        self._rates: dict[str, tuple[int, int]] = {}
+        self._counts: dict[str, float] = {}
+        self._series: dict[str, tuple[str, list[tuple[float, float]]]] = {}
+        self.void_because: str | None = None
+
+    def trend(self, metric: str, values: Iterable[float]) -> None:
+        """Add values of a quantity, in order of time; times in milliseconds."""
+        self._trends.setdefault(metric, []).extend(float(value) for value in values)
+
+    def rate(self, metric: str, successes: int, trials: int) -> None:
+        """Add how often something came out as it should."""
+        before = self._rates.get(metric, (0, 0))
+        self._rates[metric] = (before[0] + successes, before[1] + trials)
+
+    def count(self, metric: str, n: float) -> None:
+        """Add how many of something there were; 0 is worth telling."""
+        self._counts[metric] = self._counts.get(metric, 0.0) + n
+
+    def check(self, metric: str, holds: bool) -> None:
+        """Add one check that holds or not."""
+        self.rate(metric, int(holds), 1)
+
+    def series(self, name: str, points: Iterable[tuple[float, float]], axes: str = "seconds, milliseconds") -> None:
+        """Add points for a plot: (x, y), with the names of the axes."""
+        self._series.setdefault(name, (axes, []))[1].extend(points)
+
+    def void(self, because: str) -> None:
+        """Declare that nothing may be concluded from this round, for example as the generator was the bottleneck."""
+        self.void_because = because
+
+
+class Scenario:
+    """Collects rounds and decides criteria.
+
+    Args:
+        name: as in the criteria.
+        title: for people.
+        criteria: what must hold.
+        seconds: the time that its rounds may take.
+        seed: of its workload.
+        config: what the command line says: target, model, spoil, ...
+        baseline: figures of an earlier run, by the criterion's name.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        criteria: Sequence[Criterion],
+        *,
+        seconds: float = 10.0,
+        seed: int = 0,
+        config: Any = None,
+        baseline: dict[str, float] | None = None,
+    ) -> None:
+        self.name, self.title, self.criteria = name, title, list(criteria)
+        self.seconds, self.seed, self.config = seconds, seed, config
+        self.metrics: dict[str, Metric] = {}
+        self._baseline = baseline or {}
+        self._series: dict[str, Any] = {}
+        self._rounds = 0
+        self._void: list[str] = []
+        self._started = time.monotonic()
+
+    def rounds(self, least: int = 1, most: int = 1000) -> Iterator[Round]:
+        """Rounds until every blocking criterion is decided, or the time is up.
+
+        Args:
+            least: so many are made in any case.
+            most: and no more than these.
+        """
+        started = time.monotonic()
+        for index in range(most):
+            round = Round(index)
+            yield round
+            self._take(round)
+            late = time.monotonic() - started > self.seconds
+            if late or (self._rounds >= least and self._is_decided()):
+                return
+
+    def _take(self, round: Round) -> None:
+        if round.void_because is not None:
+            self._void.append(round.void_because)
+            return
+        self._rounds += 1
+        for name, values in round._trends.items():
+            self._metric(name, Trend).add(np.asarray(values, dtype=np.float64))
+        for name, (successes, trials) in round._rates.items():
+            self._metric(name, Rate).add(successes, trials)
+        for name, n in round._counts.items():
+            self._metric(name, Count).add(n)
+        for name, (axes, points) in round._series.items():
+            kept = self._series.setdefault(name, {"axes": axes, "points": []})
+            kept["points"] = _thin([*kept["points"], *points])
+
+    def _metric(self, name: str, kind: type[Any]) -> Any:
+        metric = self.metrics.setdefault(name, kind())
+        if not isinstance(metric, kind):
+            raise TypeError(f"metric {name!r} was a {type(metric).__name__} before: keep to one kind")
+        return metric
+
+    def _is_decided(self) -> bool:
+        return all(r.decision.outcome != "undecided" for r in self.judge() if r.criterion.tier == "blocking")
+
+    def judge(self) -> list[Result]:
+        """The results of all criteria so far."""
+        return [judge(c, self.metrics.get(c.metric), self._baseline.get(c.name)) for c in self.criteria]
+
+    def result(self, error: str = "") -> ScenarioResult:
+        """What became of it."""
+        return ScenarioResult(
+            self.name,
+            self.title,
+            self.judge(),
+            self._rounds,
+            self._void,
+            time.monotonic() - self._started,
+            error,
+            {**self._series, **self._percentiles()},
+        )
+
+    def _percentiles(self) -> dict[str, Any]:
+        quantiles = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0]
+        return {
+            f"{name} by percentile": {
+                "axes": "percentile, milliseconds",
+                "points": [(q * 100, float(np.quantile(metric.values, q))) for q in quantiles],
+            }
+            for name, metric in self.metrics.items()
+            if isinstance(metric, Trend) and name.endswith("_ms") and len(metric) >= len(quantiles)
+        }
+
+
+def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    step = -(-len(points) // _MOST_POINTS)
+    return points[::step]

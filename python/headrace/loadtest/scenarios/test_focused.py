@@ -1,0 +1,152 @@
+"""The focused suite: the origin system's five critical tests on realistic input, over real HTTP."""
+
+from __future__ import annotations
+
+import random
+import time
+from decimal import Decimal
+
+import pytest
+
+import headrace
+from headrace.loadtest.scenario import Scenario
+from headrace.loadtest.work import AskedQuestions, ask_all, overhead_ms, resilience_checks
+from headrace.workload import ESG
+
+PRIORITIES = ("critical", "high", "normal", "low")
+
+
+@pytest.mark.scenario("queue_performance", suite="focused", title="Queue performance", seconds=6.0)
+def test_queue_performance(scenario: Scenario) -> None:
+    """50 requests of mixed priorities a round: how long a put takes, how many a second, in which order."""
+    for round in scenario.rounds(least=5):
+        rng = random.Random(f"{scenario.seed}-{round.index}")  # noqa: S311
+        questions = ESG(seed=scenario.seed + round.index).take(50)
+        queue = scenario.config.queue(max_size=1000)
+        started, put, took = time.perf_counter(), [], []
+        for request in questions:
+            priority = rng.choice(PRIORITIES)
+            before = time.perf_counter()
+            id = queue.put({"prompt": request.prompt}, priority=priority)
+            took.append((time.perf_counter() - before) * 1000)
+            put.append((PRIORITIES.index(priority), id))
+        got = []
+        try:
+            while len(got) < len(put):
+                job = queue.get(timeout=0.2)
+                got.append(job.id)
+                job.ack()
+        except headrace.Timeout:
+            pass
+        elapsed = time.perf_counter() - started
+        # Sorting is stable: inside a priority, the order of the puts is kept.
+        expected = [id for _, id in sorted(put, key=lambda row: row[0]) if id in got]
+        round.trend("enqueue_ms", took)
+        round.series("enqueue", [(round.index * 50 + n, ms) for n, ms in enumerate(took)], "request, milliseconds")
+        round.trend("throughput", [len(got) / elapsed])
+        round.rate("completed", sum(queue.status(id) == "done" for _, id in put), len(put))
+        round.count("order_errors", sum(a != b for a, b in zip(got, expected, strict=True)))
+
+
+@pytest.mark.scenario("cache_efficiency", suite="focused", title="Cache efficiency", seconds=10.0)
+def test_cache_efficiency(scenario: Scenario) -> None:
+    """ESG questions with paraphrases and near misses: how many the cache answers, how fast, and none of them wrongly."""
+    for round in scenario.rounds(least=2):
+        workload = ESG(seed=scenario.seed + round.index, questions=80, zipf=1.1, paraphrase_share=0.5, near_miss_share=0.4)
+        requests = AskedQuestions(workload.take(200))
+        client = scenario.config.client(cache=scenario.config.cache())
+        answers = ask_all(client, scenario.config.model, requests, workers=8, before=scenario.config.starve)
+        hits = [answer for answer in answers if answer.hit]
+        wrong = [answer for answer in hits if not requests.is_right(answer)]
+        round.rate("hit_rate", len(hits), len(answers))
+        round.rate("wrong_hit_rate", len(wrong), max(1, len(hits)))
+        round.count("wrong_hits", len(wrong))
+        round.count("failures", sum(answer.error is not None for answer in answers))
+        round.trend("answer_ms", [answer.ms for answer in answers])
+        round.series("answer", [(answer.at, answer.ms) for answer in answers])
+        so_far = [sum(answer.hit for answer in answers[: n + 1]) / (n + 1) * 100 for n in range(len(answers))]
+        round.series("hit rate", list(enumerate(so_far)) if round.index == 0 else [], "question, percent")
+
+
+# Published prices, USD for a million tokens: input, cached input, output. Each from its provider's own price page;
+# the expected costs below are worked out here, apart from headrace's own table.
+PUBLISHED = {
+    "openai/gpt-4": ("30", None, "60"),
+    "openai/gpt-4o": ("2.50", "1.25", "10"),
+    "openai/gpt-4o-mini": ("0.15", "0.075", "0.60"),
+    "anthropic/claude-haiku-4-5": ("1", "0.10", "5"),
+    "openai/text-embedding-3-small": ("0.02", None, "0"),
+}
+MILLION = Decimal(1_000_000)
+# The calls of the origin's ledger: model, input, output; what it charged, and what the published price says.
+ORIGIN_CALLS = (
+    ("deepseek/deepseek-chat", 200, 100, "0.000056", "0.000056"),
+    ("deepseek/deepseek-chat", 100, 50, "0.000028", "0.000028"),
+    ("openai/gpt-4", 500, 200, "0.011000", "0.027000"),
+)
+ORIGIN_PRICES = {"deepseek/deepseek-chat": ("0.14", "0.28"), "openai/gpt-4": ("10", "30")}
+
+
+@pytest.mark.scenario("cost_accuracy", suite="focused", title="Cost accuracy", seconds=6.0)
+def test_cost_accuracy(scenario: Scenario) -> None:
+    """Calls to several providers and models, cached tokens too: each in the ledger, exact, visible at once."""
+    for round in scenario.rounds():
+        rng = random.Random(scenario.seed + round.index)  # noqa: S311
+        costs, spent = headrace.CostTracker(), Decimal(0)
+        for n in range(200):
+            model, (price, cached_price, output_price) = rng.choice(list(PUBLISHED.items()))
+            tokens, output = rng.randrange(1, 5000), 0 if output_price == "0" else rng.randrange(1, 2000)
+            cached = rng.randrange(tokens) if cached_price else 0
+            usage = headrace.Usage(input_tokens=tokens, output_tokens=output, cached_input_tokens=cached)
+            expected = (
+                Decimal(price) * (tokens - cached) + Decimal(cached_price or 0) * cached + Decimal(output_price) * output
+            ) / MILLION
+            started = time.perf_counter()
+            record = costs.record(model, usage, tenant=f"tenant-{n % 3}")
+            spent += expected
+            visible = scenario.config.charged(costs.total) == spent
+            round.check("exact", scenario.config.charged(record.cost) == expected)
+            if visible:
+                round.trend("visible_ms", [(time.perf_counter() - started) * 1000])
+            round.check("tracked", visible or scenario.config.spoil == "wrong_price")
+        for check in _origin_checks():
+            round.check("origin_ledger", check)
+
+
+def _origin_checks() -> list[bool]:
+    prices = headrace.PriceTable.builtin()
+    published = [headrace.CostTracker().quote("openai/gpt-4", headrace.Usage(input_tokens=500, output_tokens=200)).cost]
+    for model, (price, output_price) in ORIGIN_PRICES.items():
+        prices.set(model, input=Decimal(price), output=Decimal(output_price))
+    costs = headrace.CostTracker(prices=prices)
+    charged = [
+        costs.record(model, headrace.Usage(input_tokens=tokens, output_tokens=output)).cost
+        for model, tokens, output, _, _ in ORIGIN_CALLS
+    ]
+    as_origin = [cost == Decimal(call[3]) for cost, call in zip(charged, ORIGIN_CALLS, strict=True)]
+    # The origin's $0.011084 is the sum of the three; at the published price of gpt-4 it is $0.027084.
+    under = sum(charged[:2], Decimal(0)) + published[0]
+    return [*as_origin, costs.total == Decimal("0.011084"), under == Decimal("0.027084")]
+
+
+@pytest.mark.scenario("concurrent_handling", suite="focused", title="Concurrent handling", seconds=10.0)
+def test_concurrent_handling(scenario: Scenario) -> None:
+    """20 calls at once: how many succeed, and what headrace adds to the provider's own latency."""
+    for round in scenario.rounds(least=3):
+        requests = AskedQuestions(ESG(seed=scenario.seed + 100 + round.index).take(20))
+        client = scenario.config.client(time_to_first_token=0.05, tokens_per_second=0)
+        before = scenario.config.starve
+        answers = ask_all(client, scenario.config.model, requests, workers=20, before=before, cache=False)
+        round.rate("success", sum(answer.error is None for answer in answers), len(answers))
+        added = overhead_ms(answers, own_latency_ms=None if scenario.config.live or scenario.config.url else 50.0)
+        round.trend("overhead_ms", added)
+        round.series("overhead", [(answer.at, ms) for answer, ms in zip(answers, added, strict=False)])
+
+
+@pytest.mark.scenario("error_resilience", suite="focused", title="Error resilience", seconds=10.0)
+def test_error_resilience(scenario: Scenario) -> None:
+    """An unknown model, an invalid provider, an empty prompt, a failing provider, a bad embedding: each a typed error."""
+    for round in scenario.rounds():
+        for name, holds in resilience_checks(scenario.config):
+            round.check("checks", holds)
+            round.count(f"check {name}", int(not holds))

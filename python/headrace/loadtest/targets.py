@@ -1,0 +1,158 @@
+"""What the scenarios test: headrace's own parts, a provider behind real HTTP, or a server at a URL.
+
+Each part can be spoilt on purpose, so that it can be shown that the suite finds it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from decimal import Decimal
+from typing import Any
+
+import headrace
+from headrace import providers
+from headrace.errors import ConfigError
+
+SPOILS = {
+    "slow_queue": "every put takes 30 ms more",
+    "dropped_requests": "one request in ten is thrown away",
+    "guards_off": "the cache serves whatever is similar",
+    "wrong_price": "one model is charged a millionth of a cent too much",
+    "leak": "every request leaves 64 KiB behind",
+    "stalled_provider": "the provider takes three seconds for each answer",
+    "starved_generator": "the generator is late for what it sends",
+}
+
+
+class SlowQueue(headrace.RequestQueue):
+    """A queue whose puts are slow."""
+
+    def put(self, *args: Any, **options: Any) -> str:
+        """Put, late."""
+        time.sleep(0.03)
+        return super().put(*args, **options)
+
+
+class DroppingQueue(headrace.RequestQueue):
+    """A queue that throws one request in ten away."""
+
+    def put(self, *args: Any, **options: Any) -> str:
+        """Put, or not."""
+        id = super().put(*args, **options)
+        if random.random() < 0.1:  # noqa: S311
+            self.cancel(id)
+        return id
+
+
+class Targets:
+    """Makes what a scenario tests.
+
+    Args:
+        url: an OpenAI-compatible server; None starts the simulated provider's on the loopback.
+        model: what to ask of it.
+        spoil: a name of `SPOILS`.
+        seed: of the simulated provider.
+        live: whether to ask a real provider, whose key the environment holds.
+        budget: the most that it may spend, in USD.
+
+    Raises:
+        ConfigError: live without a key or a budget.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        model: str | None = None,
+        spoil: str | None = None,
+        seed: int = 0,
+        live: bool = False,
+        budget: str | None = None,
+    ) -> None:
+        self.url, self.spoil, self.seed, self.live = url, spoil, seed, live
+        self.budget = Decimal(budget) if budget else None
+        self._model = model
+        self._servers: list[providers.SimulatedServer] = []
+        self._kept: list[bytes] = []
+        if live:
+            if self.budget is None:
+                raise ConfigError("--live spends money: give --budget USD, the most that it may spend")
+            chosen = providers.from_environment()[0]
+            if isinstance(chosen, providers.Simulated):
+                raise ConfigError("--live needs a key: set OPENAI_API_KEY or DEEPSEEK_API_KEY")
+            self._live_provider = chosen
+
+    @property
+    def description(self) -> str:
+        """Of whom is asked, for the report."""
+        if self.live:
+            return f"{self._live_provider.name} (live, at most {self.budget} USD)"
+        return self.url or "simulated provider over HTTP on the loopback"
+
+    @property
+    def model(self) -> str:
+        """The model that scenarios ask, as `provider/model`."""
+        if self.live:
+            cheap = {"openai": "gpt-4o-mini", "deepseek": "deepseek-chat"}
+            return f"{self._live_provider.name}/{self._model or cheap[self._live_provider.name]}"
+        return f"{'target' if self.url else 'simulated'}/{self._model or 'esg'}"
+
+    def server(self, **settings: Any) -> providers.SimulatedServer:
+        """A simulated provider's server of the scenario's own."""
+        if self.spoil == "stalled_provider":
+            settings["time_to_first_token"] = 3.0
+        made = providers.SimulatedServer(seed=self.seed, **settings)
+        self._servers.append(made)
+        return made
+
+    def provider(self, **settings: Any) -> providers.OpenAICompatible:
+        """Who answers, over HTTP."""
+        if self.live:
+            return self._live_provider
+        if self.url:
+            return providers.OpenAICompatible(self.url, name="target", api_key=os.environ.get("HEADRACE_TARGET_KEY"))
+        return providers.OpenAICompatible(self.server(**settings).url, name="simulated")
+
+    def queue(self, **settings: Any) -> headrace.RequestQueue:
+        """A queue."""
+        kinds = {"slow_queue": SlowQueue, "dropped_requests": DroppingQueue}
+        return kinds.get(self.spoil or "", headrace.RequestQueue)(**settings)
+
+    def cache(self) -> headrace.SemanticCache:
+        """A semantic cache with the offline embedder."""
+        if self.spoil == "guards_off":
+            return headrace.SemanticCache(headrace.embedders.static(), guards=False, threshold=0.75)
+        return headrace.SemanticCache(headrace.embedders.static())
+
+    def costs(self) -> headrace.CostTracker:
+        """A cost tracker, with the budget of a live run."""
+        made = headrace.CostTracker()
+        if self.budget is not None:
+            made.set_budget(self.budget, period="day")
+        return made
+
+    def charged(self, cost: Decimal) -> Decimal:
+        """A cost as the tracker tells it; spoilt, not quite."""
+        return cost + Decimal("0.00000001") if self.spoil == "wrong_price" else cost
+
+    def client(self, *, cache: headrace.SemanticCache | None = None, **settings: Any) -> headrace.Client:
+        """A client of all this; settings are the simulated server's."""
+        return headrace.Client([self.provider(**settings)], cache=cache, costs=self.costs())
+
+    def after_request(self) -> None:
+        """Called after each request of a soak: spoilt, it keeps something."""
+        if self.spoil == "leak":
+            self._kept.append(os.urandom(65536))
+
+    def starve(self) -> None:
+        """Called before each request is sent: spoilt, it is late."""
+        if self.spoil == "starved_generator":
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Stop the servers."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()

@@ -1,0 +1,133 @@
+"""Results of criteria, and what they say together: ready, or not ready and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace.loadtest.criteria import Criterion
+from headrace.loadtest.decide import Decision, decide
+from headrace.loadtest.metric import Metric
+
+READY, NOT_READY, COULD_NOT_RUN = 0, 99, 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """A criterion with what was decided of it."""
+
+    criterion: Criterion
+    decision: Decision
+    warned: bool = False
+
+    @property
+    def holds_up(self) -> bool:
+        """Whether it keeps a release from going out: blocking, and not met."""
+        return self.criterion.tier == "blocking" and self.decision.outcome != "met"
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the JSON report."""
+        finite = {
+            name: value if math.isfinite(value) else None
+            for name in ("value", "low", "high")
+            for value in [getattr(self.decision, name)]
+        }
+        return {
+            "scenario": self.criterion.scenario,
+            "metric": self.criterion.metric,
+            "title": self.criterion.title,
+            "threshold": self.criterion.threshold.text,
+            "tier": self.criterion.tier,
+            "unit": self.criterion.unit,
+            "outcome": self.decision.outcome,
+            "warned": self.warned,
+            **finite,
+            "samples": self.decision.samples,
+            "why": self.decision.why,
+            "origin_target": self.criterion.origin_target,
+            "origin_measured": self.criterion.origin_measured,
+            "note": self.criterion.note,
+        }
+
+
+def judge(criterion: Criterion, metric: Metric | None, baseline: float | None = None) -> Result:
+    """Decide a criterion."""
+    decision = decide(criterion.threshold, metric, baseline)
+    warned = criterion.warning is not None and decide(criterion.warning, metric, baseline).outcome == "failed"
+    return Result(criterion, decision, warned)
+
+
+@dataclass
+class ScenarioResult:
+    """What became of one scenario."""
+
+    name: str
+    title: str
+    results: list[Result] = field(default_factory=list)
+    rounds: int = 0
+    void: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    error: str = ""
+    series: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps it from being ready, each in a line."""
+        found = [f"{r.criterion.name} ({r.decision.outcome}: {r.decision.why})" for r in self.results if r.holds_up]
+        if self.error:
+            found.insert(0, f"{self.name} could not finish: {self.error}")
+        if not self.results and not self.error:
+            found.append(f"{self.name} has no criterion")
+        return found
+
+
+@dataclass
+class SuiteResult:
+    """What became of a suite."""
+
+    suite: str
+    target: str
+    scenarios: list[ScenarioResult] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    seconds: float = 0.0
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps it from being ready."""
+        return [problem for scenario in self.scenarios for problem in scenario.problems]
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything that must hold was shown to hold. A suite that ran nothing shows nothing."""
+        return bool(self.scenarios) and not self.problems
+
+    @property
+    def exit_code(self) -> int:
+        """0 ready, 99 not ready, 2 could not run."""
+        if not self.scenarios:
+            return COULD_NOT_RUN
+        return READY if self.ready else NOT_READY
+
+    @property
+    def results(self) -> Sequence[Result]:
+        """The results of all scenarios."""
+        return [result for scenario in self.scenarios for result in scenario.results]
+
+
+def figure(value: float, unit: str) -> str:
+    """A figure for people, with three digits.
+
+    >>> figure(0.66712, "%"), figure(12.3456, "ms"), figure(1234567, "/s"), figure(float("inf"), "ms")
+    ('66.7 %', '12.3 ms', '1,234,567 /s', '∞')
+    """
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if unit == "%":
+        return f"{value * 100:.3g} %" if value < 0.9995 or value == 1 else f"{value * 100:.2f} %"
+    text = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+    return f"{text} {unit}".strip()
