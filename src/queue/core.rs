@@ -391,6 +391,13 @@ impl Core {
         if held { Ok(()) } else { Err(lost(id, attempt)) }
     }
 
+    /// Whether a lease has ended unsettled.
+    pub(super) fn is_lease_over(&self, id: u64, now: Duration) -> bool {
+        self.entries
+            .get(&id)
+            .is_some_and(|entry| matches!(entry.state, State::Leased { expires, .. } if expires <= now))
+    }
+
     pub(super) fn ack(
         &mut self,
         id: u64,

@@ -72,6 +72,8 @@ pub(super) struct Move {
     pub(super) ready_at: Duration,
     pub(super) at: Duration,
     pub(super) lease_until: Option<Duration>,
+    /// It holds only if the lease is over on disk by then: its worker may be in another process and have extended it.
+    pub(super) expired_by: Option<Duration>,
     pub(super) history: Option<Vec<Failure>>,
     pub(super) result: Option<Payload>,
 }
@@ -86,6 +88,7 @@ impl Move {
             ready_at,
             at,
             lease_until: None,
+            expired_by: None,
             history: Some(transition.history.clone()),
             result: transition.result.clone(),
         }
@@ -125,6 +128,8 @@ pub(super) trait Journal: Send + Sync {
     fn revive(&self, id: u64, at: Duration) -> Pending<bool>;
     /// What has changed since this was asked before.
     fn changes(&self) -> Result<Vec<Row>>;
+    /// Requests as they are now.
+    fn rows(&self, ids: &[u64]) -> Result<Vec<Row>>;
     /// The payload of a request.
     fn payload(&self, id: u64) -> Result<Option<Payload>>;
     /// The result of a request.

@@ -152,6 +152,7 @@ impl Lease {
             ready_at: wall,
             at: wall,
             lease_until: None,
+            expired_by: None,
             history: None,
             result: None,
         }
@@ -162,7 +163,7 @@ impl Lease {
             return Ok(());
         }
         self.disown();
-        self.inner.core.lock().forget(self.handed.id, self.inner.clock.monotonic());
+        self.inner.reload(&[self.handed.id])?;
         Err(super::core::lost(self.handed.id, self.handed.attempt))
     }
 

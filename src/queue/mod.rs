@@ -40,7 +40,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::store::Location;
 use crate::{Error, Payload, Result};
 use core::Core;
-use journal::{Journal, NewRequest};
+use journal::{Journal, Move, NewRequest};
 use parking_lot::Mutex;
 use signal::Signal;
 use std::collections::HashMap;
@@ -51,6 +51,8 @@ use tokio::sync::Notify;
 
 /// How often a durable queue looks for what other processes did.
 const SYNC_INTERVAL: Duration = Duration::from_millis(20);
+/// How far the two clocks may part: a lease is counted here on the monotonic one, on disk by the wall's.
+const CLOCK_SLACK: Duration = Duration::from_millis(50);
 /// The longest sleep of a waiting call without a look at the state.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// How often a durable queue forgets what was finished long enough ago.
@@ -407,11 +409,11 @@ impl Inner {
             let (id, finished) = (transition.id, !transition.status.is_open());
             if let Some(journal) = &self.journal {
                 // Not waited for: another process, or this one after a restart, finds it due as well.
-                drop(journal.transition(journal::Move::new(
-                    &transition,
-                    self.to_wall(transition.ready_at),
-                    self.wall(),
-                )));
+                let mut change = Move::new(&transition, self.to_wall(transition.ready_at), self.wall());
+                if core.is_lease_over(id, now) {
+                    change.expired_by = Some(self.wall().saturating_add(CLOCK_SLACK));
+                }
+                drop(journal.transition(change));
             }
             core.apply(transition, now);
             if finished {
@@ -438,16 +440,31 @@ impl Inner {
         let claims = leases.iter().map(|lease| (lease.id().0, lease.attempt())).collect();
         let payloads = journal::answer(journal.claim(claims, until)).await?;
         let mut claimed = Vec::with_capacity(leases.len());
+        let mut missed = Vec::new();
         for (mut lease, payload) in leases.into_iter().zip(payloads) {
             if let Some(payload) = payload {
                 lease.set_payload(payload);
                 claimed.push(lease);
             } else {
                 lease.disown();
-                self.core.lock().forget(lease.id().0, self.clock.monotonic());
+                missed.push(lease.id().0);
             }
         }
+        self.reload(&missed)?;
         Ok(claimed)
+    }
+
+    /// Believes the file about requests that were not here what they are there.
+    fn reload(&self, ids: &[u64]) -> Result<()> {
+        let Some(journal) = self.journal.as_ref().filter(|_| !ids.is_empty()) else { return Ok(()) };
+        let now = self.clock.monotonic();
+        let mut core = self.core.lock();
+        for &id in ids {
+            core.forget(id, now);
+        }
+        drop(core);
+        self.merge(journal.rows(ids)?);
+        Ok(())
     }
 
     async fn sleep(&self, notified: impl Future<Output = ()>, next: Option<Duration>, until: Option<Duration>) {
@@ -505,9 +522,13 @@ impl Inner {
     fn sync(&self) -> Result<()> {
         let Some(journal) = &self.journal else { return Ok(()) };
         self.purge(journal.as_ref());
-        let rows = journal.changes()?;
+        self.merge(journal.changes()?);
+        Ok(())
+    }
+
+    fn merge(&self, rows: Vec<journal::Row>) {
         if rows.is_empty() {
-            return Ok(());
+            return;
         }
         let (now, wall) = (self.clock.monotonic(), self.wall());
         let mut finished = Vec::new();
@@ -523,7 +544,6 @@ impl Inner {
             self.wake_after_finish(id, idle);
         }
         self.wake_getter();
-        Ok(())
     }
 
     fn purge(&self, journal: &dyn Journal) {

@@ -52,6 +52,10 @@ CREATE INDEX IF NOT EXISTS requests_finished ON requests (queue, finished) WHERE
 ",
 };
 
+/// What `read_row` reads, then the number of the change.
+const COLUMNS: &str = "id, status, priority, tenant, provider, model, tokens, key, attempt, max_attempts, enqueued,
+    ready, deadline, lease_until, history, size, change";
+
 const STATES: [Status; 6] =
     [Status::Waiting, Status::Scheduled, Status::Leased, Status::Done, Status::Dead, Status::Cancelled];
 
@@ -154,7 +158,8 @@ fn transition(connection: &Connection, queue: &str, change: &Move) -> Result<boo
     let sql = "UPDATE requests SET change = ?1, status = ?2, attempt = ?3, ready = ?4, finished = ?5,
         lease_until = ?6, history = coalesce(?7, history), result_is_json = ?8, result = ?9,
         payload = CASE WHEN ?2 IN (3, 5) THEN NULL ELSE payload END
-        WHERE id = ?10 AND attempt = ?11 AND (status = 2 OR (NOT ?12 AND status < 3))";
+        WHERE id = ?10 AND attempt = ?11 AND (status = 2 OR (NOT ?12 AND status < 3))
+        AND (?13 IS NULL OR lease_until <= ?13)";
     let result = change.result.as_ref();
     let changed = connection.prepare_cached(sql)?.execute(params![
         number,
@@ -169,6 +174,7 @@ fn transition(connection: &Connection, queue: &str, change: &Move) -> Result<boo
         signed(change.id),
         change.attempt,
         leased_only,
+        change.expired_by.map(nanos),
     ])?;
     Ok(changed == 1)
 }
@@ -247,10 +253,9 @@ impl Journal for SqliteJournal {
         self.check()?;
         let seen = self.seen.load(Ordering::Acquire);
         self.database.read(|connection| {
-            let sql = "SELECT id, status, priority, tenant, provider, model, tokens, key, attempt, max_attempts, enqueued,
-                ready, deadline, lease_until, history, size, change FROM requests WHERE queue = ?1 AND change > ?2 ORDER BY id";
+            let sql = format!("SELECT {COLUMNS} FROM requests WHERE queue = ?1 AND change > ?2 ORDER BY id");
             let mut newest = seen;
-            let mut statement = connection.prepare_cached(sql)?;
+            let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map(params![&*self.queue, seen], |row| {
                 newest = newest.max(row.get(16)?);
                 read_row(row)
@@ -258,6 +263,14 @@ impl Journal for SqliteJournal {
             let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
             self.seen.fetch_max(newest, Ordering::AcqRel);
             Ok(rows)
+        })
+    }
+
+    fn rows(&self, ids: &[u64]) -> Result<Vec<Row>> {
+        self.database.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE id = ?1"))?;
+            let rows = ids.iter().filter_map(|id| statement.query_row([signed(*id)], read_row).optional().transpose());
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 

@@ -2,9 +2,15 @@
 //!
 //! A write's answer is sent when its transaction is on disk (WAL, `synchronous=FULL`), so that many callers
 //! share one sync. Checkpoints run on a thread of their own, off the commit path.
+//!
+//! A forked child has none of its parent's threads: its first write starts a writer of its own.
+
+mod checkpoint;
+mod writer;
 
 use crate::{Error, Result};
 use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,11 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use writer::{Reply, Work};
 
 /// How long a process waits for another one that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most writes in one transaction: bounds the time that the first of them waits.
-const MAX_BATCH: usize = 4096;
 
 /// What a file must hold: its application id, the version of its tables, and how to create them.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +34,28 @@ pub struct Schema {
     pub tables: &'static str,
 }
 
-type Work = Box<dyn FnOnce(&Connection) -> Option<Reply> + Send>;
-type Reply = Box<dyn FnOnce(Result<()>) + Send>;
-
 /// An open file: one writer, any number of readers.
 pub struct Database {
     path: PathBuf,
-    writer: mpsc::Sender<Work>,
-    readers: Mutex<Vec<Connection>>,
+    writer: Mutex<OfProcess<mpsc::Sender<Work>>>,
+    readers: Mutex<OfProcess<Vec<Connection>>>,
     poisoned: Arc<AtomicBool>,
+}
+
+/// What only the process that made it may use.
+struct OfProcess<T> {
+    process: u32,
+    value: T,
+}
+
+impl<T> OfProcess<T> {
+    fn new(value: T) -> Self {
+        Self { process: std::process::id(), value }
+    }
+
+    fn is_inherited(&self) -> bool {
+        self.process != std::process::id()
+    }
 }
 
 impl std::fmt::Debug for Database {
@@ -52,17 +70,18 @@ impl Database {
     /// # Errors
     /// `Store` where the file cannot be opened, is no database, or was written by something else.
     pub fn open(path: &Path, schema: Schema) -> Result<Self> {
-        let connection = connect(path)?;
-        prepare(&connection, path, schema)?;
+        // A relative path must go on meaning the same file when the process changes its directory.
+        let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let mut connection = connect(path)?;
+        prepare(&mut connection, path, schema)?;
         let poisoned = Arc::new(AtomicBool::new(false));
-        let (writer, work) = mpsc::channel();
-        let flag = Arc::clone(&poisoned);
-        let name = path.to_path_buf();
-        std::thread::Builder::new()
-            .name("headrace-sqlite".into())
-            .spawn(move || write_loop(connection, &work, &flag, &name))
-            .map_err(|error| Error::Store(format!("no thread for {}: {error}", path.display())))?;
-        Ok(Self { path: path.to_path_buf(), writer, readers: Mutex::default(), poisoned })
+        let writer = writer::start(connection, path, &poisoned)?;
+        Ok(Self {
+            path: path.clone(),
+            writer: Mutex::new(OfProcess::new(writer)),
+            readers: Mutex::new(OfProcess::new(Vec::new())),
+            poisoned,
+        })
     }
 
     /// Queues a write; the answer comes when it is on disk. A write that fails is undone alone.
@@ -72,18 +91,30 @@ impl Database {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let boxed: Work = Box::new(move |connection| match in_savepoint(connection, work) {
-            Ok(value) => Some(Box::new(move |committed: Result<()>| {
+        let boxed: Work = Box::new(move |connection| match connection.and_then(work) {
+            Ok(value) => Ok(Box::new(move |committed: Result<()>| {
                 let _ = sender.send(committed.map(|()| value));
             }) as Reply),
             Err(error) => {
                 let _ = sender.send(Err(error));
-                None
+                Err(writer::Undo)
             }
         });
         // A writer that is gone drops the box, and with it the sender: the receiver sees a closed channel.
-        let _ = self.writer.send(boxed);
+        match self.writer() {
+            Ok(writer) => drop(writer.send(boxed)),
+            Err(error) => drop(boxed(Err(error))),
+        }
         receiver
+    }
+
+    fn writer(&self) -> Result<mpsc::Sender<Work>> {
+        let mut slot = self.writer.lock();
+        if slot.is_inherited() {
+            let started = writer::start(connect(&self.path)?, &self.path, &self.poisoned)?;
+            *slot = OfProcess::new(started);
+        }
+        Ok(slot.value.clone())
     }
 
     /// Queues a write and blocks this thread until it is on disk.
@@ -103,10 +134,17 @@ impl Database {
     /// # Errors
     /// What `work` returns, or `Store` where the file cannot be opened.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let pooled = self.readers.lock().pop();
+        let pooled = {
+            let mut readers = self.readers.lock();
+            if readers.is_inherited() {
+                // SQLite forbids a child to use its parent's connections, and even to close them.
+                std::mem::forget(std::mem::replace(&mut *readers, OfProcess::new(Vec::new())));
+            }
+            readers.value.pop()
+        };
         let connection = pooled.map_or_else(|| connect(&self.path), Ok)?;
         let result = work(&connection);
-        self.readers.lock().push(connection);
+        self.readers.lock().value.push(connection);
         result
     }
 
@@ -123,6 +161,15 @@ impl Database {
     }
 }
 
+impl Drop for Database {
+    fn drop(&mut self) {
+        let readers = self.readers.get_mut();
+        if readers.is_inherited() {
+            std::mem::forget(std::mem::take(&mut readers.value));
+        }
+    }
+}
+
 fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> rusqlite::Result<Connection> {
@@ -131,26 +178,33 @@ fn connect(path: &Path) -> Result<Connection> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // The writer checkpoints when it ends. What closes a connection must not: a forked child that closes does not
+        // hold the locks that SQLite believes it holds.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     };
     open().map_err(|error| store_error(path, &error))
 }
 
-fn prepare(connection: &Connection, path: &Path, schema: Schema) -> Result<()> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let run = || -> rusqlite::Result<Option<(i32, i32)>> {
-        let found = (pragma("application_id")?, pragma("user_version")?);
-        if found == (0, 0) {
-            connection.pragma_update(None, "application_id", schema.application_id)?;
-            connection.pragma_update(None, "user_version", schema.version)?;
+fn prepare(connection: &mut Connection, path: &Path, schema: Schema) -> Result<()> {
+    let run = |connection: &mut Connection| -> rusqlite::Result<Option<(i32, i32)>> {
+        // One transaction: another process that opens the file at the same time sees all of it or nothing.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let number = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        let found = (number("application_id")?, number("user_version")?);
+        let is_empty: bool = transaction.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+        if found == (0, 0) && is_empty {
+            transaction.pragma_update(None, "application_id", schema.application_id)?;
+            transaction.pragma_update(None, "user_version", schema.version)?;
         } else if found != (schema.application_id, schema.version) {
             return Ok(Some(found));
         }
-        connection.execute_batch(schema.tables)?;
+        transaction.execute_batch(schema.tables)?;
+        transaction.commit()?;
         Ok(None)
     };
-    match run().map_err(|error| store_error(path, &error))? {
+    match run(connection).map_err(|error| store_error(path, &error))? {
         None => Ok(()),
         Some((id, version)) => Err(Error::Store(format!(
             "{} was written by something else (application id {id}, version {version}; expected {}, {}): give another file",
@@ -173,48 +227,5 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-    connection.prepare_cached("SAVEPOINT one")?.execute([])?;
-    let result = work(connection);
-    if result.is_err() {
-        connection.prepare_cached("ROLLBACK TO one")?.execute([])?;
-    }
-    connection.prepare_cached("RELEASE one")?.execute([])?;
-    result
-}
-
-fn write_loop(mut connection: Connection, work: &mpsc::Receiver<Work>, poisoned: &AtomicBool, path: &Path) {
-    while let Ok(first) = work.recv() {
-        let mut replies = Vec::new();
-        let committed = commit_batch(&mut connection, first, work, &mut replies);
-        if committed.is_err() {
-            poisoned.store(true, Ordering::Release);
-        }
-        for reply in replies {
-            reply(committed.clone());
-        }
-        if committed.is_err() {
-            tracing::error!(path = %path.display(), "a commit failed: the file promises nothing until it is opened again");
-            return;
-        }
-    }
-    let _ = connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
-}
-
-fn commit_batch(
-    connection: &mut Connection,
-    first: Work,
-    work: &mpsc::Receiver<Work>,
-    replies: &mut Vec<Reply>,
-) -> Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    replies.extend(first(&transaction));
-    while replies.len() < MAX_BATCH {
-        match work.try_recv() {
-            Ok(next) => replies.extend(next(&transaction)),
-            Err(_) => break,
-        }
-    }
-    transaction.commit()?;
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

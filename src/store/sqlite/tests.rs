@@ -1,0 +1,85 @@
+use super::*;
+
+const SCHEMA: Schema =
+    Schema { application_id: 7, version: 1, tables: "CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, b BLOB);" };
+
+fn add(database: &Database, n: i64, size: usize) -> oneshot::Receiver<Result<()>> {
+    database.write(move |connection| {
+        connection.execute("INSERT INTO t VALUES (?1, zeroblob(?2))", (n, size as i64))?;
+        Ok(())
+    })
+}
+
+fn count(database: &Database) -> i64 {
+    database.read(|connection| Ok(connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)).unwrap()
+}
+
+fn open() -> (tempfile::TempDir, Database) {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open(&directory.path().join("t.db"), SCHEMA).unwrap();
+    (directory, database)
+}
+
+#[test]
+fn a_failed_write_is_undone_alone() {
+    let (_directory, database) = open();
+    let answers: Vec<_> = [1, 2, 1, 3, 3, 4].map(|n| add(&database, n, 10)).into();
+    let held: Vec<_> = answers.into_iter().map(|answer| answer.blocking_recv().unwrap().is_ok()).collect();
+    assert_eq!(held, [true, true, false, true, false, true]);
+    assert_eq!(count(&database), 4);
+}
+
+#[test]
+fn a_full_disk_fails_cleanly_and_can_be_mended() {
+    let (_directory, database) = open();
+    add(&database, 0, 100).blocking_recv().unwrap().unwrap();
+    let limit = |pages: i64| {
+        let set = move |connection: &Connection| {
+            Ok(connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get::<_, i64>(0))?)
+        };
+        database.write_and_wait(set).unwrap();
+    };
+    limit(20);
+    let answers: Vec<_> = (1..40).map(|n| add(&database, n, 8000)).collect();
+    let held = answers.into_iter().filter_map(|answer| answer.blocking_recv().unwrap().ok()).count();
+    assert!(held < 39);
+    assert!(!database.is_poisoned());
+    assert_eq!(count(&database), 1 + held as i64, "what was promised is there, and no more");
+    limit(1_000_000);
+    add(&database, 100, 8000).blocking_recv().unwrap().unwrap();
+    assert_eq!(count(&database), 2 + held as i64);
+}
+
+#[test]
+fn another_programs_file_is_refused_and_left_alone() {
+    let (directory, database) = open();
+    drop(database);
+    let other = Schema { version: 2, ..SCHEMA };
+    assert!(matches!(Database::open(&directory.path().join("t.db"), other), Err(Error::Store(_))));
+    let foreign = directory.path().join("foreign.db");
+    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE mine (n)").unwrap();
+    assert!(matches!(Database::open(&foreign, SCHEMA), Err(Error::Store(_))));
+    let text = directory.path().join("notes.txt");
+    std::fs::write(&text, "not a database, just a long enough text ".repeat(100)).unwrap();
+    assert!(matches!(Database::open(&text, SCHEMA), Err(Error::Store(_))));
+}
+
+#[test]
+fn a_log_that_is_written_all_the_time_is_checkpointed() {
+    let (directory, database) = open();
+    for round in 0..8 {
+        let answers: Vec<_> = (0..1000).map(|n| add(&database, round * 1000 + n, 1000)).collect();
+        for answer in answers {
+            answer.blocking_recv().unwrap().unwrap();
+        }
+    }
+    // The file itself holds pages only after a checkpoint: before one, all is in the log.
+    let pages = || std::fs::metadata(directory.path().join("t.db")).unwrap().len() / 4096;
+    for _ in 0..500 {
+        if pages() > 500 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("no checkpoint in 5 s: the file has {} pages", pages());
+}
