@@ -116,8 +116,9 @@ def test_cancel_in_every_state(url: str) -> None:
 def test_a_deadline_that_passed_is_never_handed_out(url: str) -> None:
     q = RequestQueue(url)
     request = q.put("late", deadline=0.01)
+    threading.Event().wait(0.05)
     with pytest.raises(headrace.Timeout):
-        q.get(timeout=0.05)
+        q.get(timeout=0)
     assert q.dead()[0]["reason"] == "deadline"
     assert q.status(request) == "dead"
 
@@ -159,6 +160,9 @@ def test_bad_input_changes_nothing(arguments: dict[str, Any], error: type[Except
         q.put("x", **arguments)
     with pytest.raises(error):
         asyncio.run(q.aput("x", **arguments))
+    if "timeout" in arguments:
+        with pytest.raises(error):
+            asyncio.run(q.aget(**arguments))
     assert len(q) == 0
 
 

@@ -153,19 +153,17 @@ class RequestQueue(_RequestQueue):
         deadline: Seconds | datetime | None = None,
         key: str | None = None,
         max_attempts: int | None = None,
-        timeout: Seconds | None = None,  # noqa: ASYNC109
+        timeout: Seconds | None = None,
     ) -> str:
         """As `put`; costs no turn of the event loop where there is room in memory."""
         self._at_once += 1
         if not self._at_once % _AT_ONCE:
             await sleep(0)
-        id = self._try_put(payload, priority, tenant, delay, deadline, key, max_attempts)
-        if id is None:
-            ids = await self._put_many_future(
-                [payload], priority, tenant, delay, deadline, key, max_attempts, timeout
-            )
-            id = ids[0]
-        return id
+        request = self._try_put(payload, priority, tenant, delay, deadline, key, max_attempts, timeout)
+        if request is None:
+            ids = await self._put_many_future([payload], priority, tenant, delay, deadline, key, max_attempts, timeout)
+            request = ids[0]
+        return request
 
     async def aput_many(
         self,
@@ -177,34 +175,34 @@ class RequestQueue(_RequestQueue):
         deadline: Seconds | datetime | None = None,
         key: str | None = None,
         max_attempts: int | None = None,
-        timeout: Seconds | None = None,  # noqa: ASYNC109
+        timeout: Seconds | None = None,
     ) -> list[str]:
         """As `put_many`."""
         return await self._put_many_future(payloads, priority, tenant, delay, deadline, key, max_attempts, timeout)
 
-    async def aget(self, timeout: Seconds | None = None) -> Lease:  # noqa: ASYNC109
+    async def aget(self, timeout: Seconds | None = None) -> Lease:
         """As `get`; a request that is there costs no turn of the event loop, a cancelled wait swallows none."""
         self._at_once += 1
         if not self._at_once % _AT_ONCE:
             await sleep(0)
-        lease = self._try_get()
+        lease = self._try_get(timeout)
         if lease is None:
             (lease,) = await self._get_many_future(1, timeout)
             lease._accept()
         return lease
 
-    async def aget_many(self, n: int, timeout: Seconds | None = None) -> list[Lease]:  # noqa: ASYNC109
+    async def aget_many(self, n: int, timeout: Seconds | None = None) -> list[Lease]:
         """As `get_many`."""
         leases = await self._get_many_future(n, timeout)
         for lease in leases:
             lease._accept()
         return leases
 
-    async def aresult(self, id: str, timeout: Seconds | None = None) -> Json | bytes:  # noqa: ASYNC109
+    async def aresult(self, id: str, timeout: Seconds | None = None) -> Json | bytes:  # noqa: A002
         """As `result`."""
         return await self._result_future(id, timeout)
 
-    async def adrain(self, timeout: Seconds | None = None) -> None:  # noqa: ASYNC109
+    async def adrain(self, timeout: Seconds | None = None) -> None:
         """As `drain`."""
         await self._drain_future(timeout)
 

@@ -71,6 +71,16 @@ pub(crate) struct RequestQueue {
     pub(crate) queue: core::RequestQueue,
 }
 
+impl RequestQueue {
+    /// A request that is there now, in memory.
+    fn try_get(&self) -> Result<Option<Lease>> {
+        if self.queue.is_durable() {
+            return Ok(None);
+        }
+        Ok(self.queue.try_get()?.map(Lease::accepted))
+    }
+}
+
 #[pymethods]
 impl RequestQueue {
     #[new]
@@ -144,7 +154,7 @@ impl RequestQueue {
     }
 
     /// The id, or None where an asyncio caller has to wait.
-    #[pyo3(signature = (payload, priority, tenant, delay, deadline, key, max_attempts))]
+    #[pyo3(signature = (payload, priority, tenant, delay, deadline, key, max_attempts, timeout))]
     #[allow(clippy::too_many_arguments)]
     fn _try_put<'py>(
         &self,
@@ -156,7 +166,9 @@ impl RequestQueue {
         deadline: Option<&Bound<'py, PyAny>>,
         key: Option<&str>,
         max_attempts: Option<i64>,
+        timeout: Option<&Bound<'py, PyAny>>,
     ) -> Result<Option<Bound<'py, PyString>>> {
+        crate::duration::timeout(timeout)?;
         if self.queue.is_durable() {
             return Ok(None);
         }
@@ -216,7 +228,7 @@ impl RequestQueue {
     #[pyo3(signature = (timeout=None))]
     fn get(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> Result<Lease> {
         let timeout = crate::duration::timeout(timeout)?;
-        if let Some(lease) = self._try_get()? {
+        if let Some(lease) = self.try_get()? {
             return Ok(lease);
         }
         let queue = self.queue.clone();
@@ -225,11 +237,10 @@ impl RequestQueue {
     }
 
     /// A request that is there now, in memory; None where an asyncio caller has to wait.
-    fn _try_get(&self) -> Result<Option<Lease>> {
-        if self.queue.is_durable() {
-            return Ok(None);
-        }
-        Ok(self.queue.try_get()?.map(Lease::accepted))
+    #[pyo3(signature = (timeout))]
+    fn _try_get(&self, timeout: Option<&Bound<'_, PyAny>>) -> Result<Option<Lease>> {
+        crate::duration::timeout(timeout)?;
+        self.try_get()
     }
 
     #[pyo3(signature = (n, timeout=None))]

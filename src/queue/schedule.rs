@@ -162,6 +162,12 @@ impl Schedule {
                 let Class { tenants, rising, .. } = &mut self.classes[class];
                 let due = rising.pop_due(now, |_, item| is_in_lane(tenants, item));
                 let Some((_, (order, tenant, flow, priority))) = due else { break };
+                // A request that was tried again keeps its place in line, and may meet the timer of its first wait.
+                let item = (order, tenant, flow, priority);
+                let still = find(&self.classes[class].tenants, item).copied();
+                if still.is_none_or(|ready| self.class_at(&ready, now) >= class) {
+                    continue;
+                }
                 if let Some(ready) = self.take_from(class, tenant, flow, priority, order) {
                     self.place(class - 1, ready);
                 }
@@ -243,12 +249,15 @@ impl Schedule {
 }
 
 fn is_in_lane(tenants: &[TenantQueue], item: (u64, usize, usize, usize)) -> bool {
+    find(tenants, item).is_some()
+}
+
+fn find(tenants: &[TenantQueue], item: (u64, usize, usize, usize)) -> Option<&Ready> {
     let (order, tenant, flow, priority) = item;
-    tenants.get(tenant).is_some_and(|queue| {
-        queue.flows.iter().find(|(index, _)| *index == flow).is_some_and(|(_, flow)| {
-            let lane = &flow.lanes[priority];
-            lane.front().is_some_and(|front| front.order <= order)
-                && lane.binary_search_by_key(&order, |ready| ready.order).is_ok()
-        })
-    })
+    let (_, queue) = tenants.get(tenant)?.flows.iter().find(|(index, _)| *index == flow)?;
+    let lane = &queue.lanes[priority];
+    if lane.front()?.order > order {
+        return None;
+    }
+    lane.get(lane.binary_search_by_key(&order, |ready| ready.order).ok()?)
 }

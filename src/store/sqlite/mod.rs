@@ -13,9 +13,11 @@ use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use writer::{Reply, Work};
@@ -126,7 +128,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.write(work).blocking_recv().unwrap_or_else(|_| Err(self.closed()))
+        block_on(self.write(work)).unwrap_or_else(|_| Err(self.closed()))
     }
 
     /// Runs a read on a connection of its own, beside the writer.
@@ -167,6 +169,23 @@ impl Drop for Database {
         if readers.is_inherited() {
             std::mem::forget(std::mem::take(&mut readers.value));
         }
+    }
+}
+
+/// Waits with this thread parked; inside a runtime too, where tokio's own way of waiting would panic.
+fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        if let Poll::Ready(output) = Pin::new(&mut future).poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        std::thread::park();
     }
 }
 
