@@ -23,11 +23,11 @@ def url(request, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("gpt4", "expected"), [(("0.00001", "0.00003"), "0.011084"), (("0.00003", "0.00006"), "0.027084")]
+    ("gpt4", "expected"), [(("10", "30"), "0.011084"), (("30", "60"), "0.027084")]
 )
 def test_a_ledger_kept_by_floats_is_replayed_exactly(url, gpt4, expected):
     prices = PriceTable.builtin()
-    prices.set("deepseek/deepseek-chat", input="0.00000014", output="0.00000028")
+    prices.set("deepseek/deepseek-chat", input="0.14", output="0.28")
     prices.set("openai/gpt-4", input=gpt4[0], output=gpt4[1])
     costs = CostTracker(prices=prices, url=url)
     found = [
