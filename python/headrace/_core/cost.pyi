@@ -1,14 +1,13 @@
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from os import PathLike
 from typing import Any, final
 
-from typing_extensions import disjoint_base
-
 from headrace.costs import Estimate
+from typing_extensions import disjoint_base
 
 @final
 class Usage:
