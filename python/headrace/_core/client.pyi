@@ -8,8 +8,9 @@ from headrace._core.cache import SemanticCache
 from headrace._core.cost import CostTracker, Usage
 from headrace._core.provider import OpenAICompatible, Simulated
 from headrace._core.queue import RequestQueue
-from typing_extensions import Self, final
+from typing_extensions import Self, disjoint_base, final
 
+@disjoint_base
 class Client:
     def __new__(
         cls,

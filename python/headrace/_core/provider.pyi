@@ -3,11 +3,12 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from typing_extensions import Self, final
+from typing_extensions import Self, disjoint_base, final
 
-Seconds: TypeAlias = float | timedelta
-Faults: TypeAlias = Mapping[str, Any]
+_Seconds: TypeAlias = float | timedelta
+_Faults: TypeAlias = Mapping[str, Any]
 
+@disjoint_base
 class OpenAICompatible:
     def __new__(
         cls,
@@ -15,8 +16,8 @@ class OpenAICompatible:
         *,
         name: str,
         api_key: str | None = None,
-        connect_timeout: Seconds | None = None,
-        read_timeout: Seconds | None = None,
+        connect_timeout: _Seconds | None = None,
+        read_timeout: _Seconds | None = None,
     ) -> Self: ...
     @property
     def name(self) -> str:
@@ -44,12 +45,12 @@ class Simulated:
         cls,
         *,
         seed: int = 0,
-        time_to_first_token: Seconds | None = None,
+        time_to_first_token: _Seconds | None = None,
         tokens_per_second: float = 2000.0,
         requests_per_minute: int | None = None,
-        retry_after: Seconds | None = None,
-        stall: Seconds | None = None,
-        faults: Faults | None = None,
+        retry_after: _Seconds | None = None,
+        stall: _Seconds | None = None,
+        faults: _Faults | None = None,
     ) -> Self: ...
     @property
     def name(self) -> str:
@@ -60,7 +61,7 @@ class Simulated:
     @property
     def requests(self) -> int:
         """How many requests it has had."""
-    def set_faults(self, faults: Faults) -> None:
+    def set_faults(self, faults: _Faults) -> None:
         """Say anew which requests fail."""
 
 @final
@@ -78,12 +79,12 @@ class SimulatedServer:
         port: int = 0,
         *,
         seed: int = 0,
-        time_to_first_token: Seconds | None = None,
+        time_to_first_token: _Seconds | None = None,
         tokens_per_second: float = 2000.0,
         requests_per_minute: int | None = None,
-        retry_after: Seconds | None = None,
-        stall: Seconds | None = None,
-        faults: Faults | None = None,
+        retry_after: _Seconds | None = None,
+        stall: _Seconds | None = None,
+        faults: _Faults | None = None,
         api_keys: Sequence[str] = ...,
     ) -> Self: ...
     @property
@@ -92,7 +93,7 @@ class SimulatedServer:
     @property
     def requests(self) -> int:
         """How many requests it has had; 0 once it is closed."""
-    def set_faults(self, faults: Faults) -> None:
+    def set_faults(self, faults: _Faults) -> None:
         """Say anew which requests fail."""
     def close(self) -> None:
         """Stop it."""
