@@ -1,0 +1,130 @@
+"""The load suite's judgement: expressions, decisions by intervals, criteria as data, and spoilt targets found out."""
+
+import json
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+from headrace.errors import ConfigError
+from headrace.loadtest import criteria
+from headrace.loadtest.decide import decide
+from headrace.loadtest.expression import parse
+from headrace.loadtest.metric import Count, Rate, Trend
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def trend(values):
+    made = Trend()
+    made.add(values)
+    return made
+
+
+@given(
+    st.sampled_from(["avg", "med", "min", "max", "count", "rate", "p(95)", "p(99.9)"]),
+    st.sampled_from(["<", "<=", ">", ">=", "=="]),
+    st.integers(0, 10**6),
+    st.sampled_from([("", 1), ("ms", 1), ("s", 1000), ("us", 0.001), ("%", 0.01), ("/s", 1)]),
+)
+def test_what_is_written_is_read(aggregation, operator, number, unit):
+    threshold = parse(f"{aggregation} {operator} {number}{unit[0]}")
+    assert threshold.bound == pytest.approx(number * unit[1])
+    assert threshold.operator == operator
+    assert not threshold.relative
+
+
+@given(st.text(max_size=12))
+def test_no_text_is_more_than_a_config_error(text):
+    try:
+        parse(text)
+    except ConfigError as error:
+        assert repr(text) in str(error)
+
+
+def test_a_typo_in_a_criterion_is_named():
+    with pytest.raises(ConfigError, match=r"queue\.enqueue_ms.*'teir' is unknown: did you mean tier"):
+        criteria.from_toml('[[queue.enqueue_ms]]\npass = "avg < 20ms"\nteir = "warning"')
+
+
+@pytest.mark.parametrize(("least", "expression"), [(59, "p(95) < 20"), (299, "p(99) < 20")])
+def test_a_percentile_takes_its_least_number_of_values(least, expression):
+    assert decide(parse(expression), trend([1.0] * (least - 1))).outcome == "undecided"
+    assert decide(parse(expression), trend([1.0] * least)).outcome == "met"
+
+
+def test_twenty_of_twenty_do_not_show_ninety_percent():
+    assert decide(parse("rate > 0.90"), Rate(20, 20)).outcome == "undecided"
+    assert decide(parse("rate > 0.90"), Rate(28, 28)).outcome == "undecided"
+    assert decide(parse("rate > 0.90"), Rate(29, 29)).outcome == "met"
+    assert decide(parse("rate > 0.90"), Rate(10, 29)).outcome == "failed"
+
+
+@given(st.sampled_from([Trend, Rate, Count]), st.sampled_from(["avg < 20", "rate > 0.9", "count == 0", "p(95) < 5"]))
+def test_no_sample_is_never_met(kind, expression):
+    assert decide(parse(expression), kind()).outcome == "undecided"
+    assert decide(parse(expression), None).outcome == "undecided"
+
+
+@given(st.lists(st.floats(0.1, 1000), min_size=2, max_size=200), st.floats(0.1, 1000))
+def test_met_and_failed_agree_with_the_estimate(values, bound):
+    threshold = parse(f"avg < {bound:.3f}")
+    decision = decide(threshold, trend(values))
+    if decision.outcome == "met":
+        assert decision.value < threshold.bound
+    if decision.outcome == "failed":
+        assert decision.value >= threshold.bound
+
+
+def test_a_regression_fails_only_beyond_noise():
+    threshold = parse("avg <= +10%")
+    steady, noisy = [130.0, 131.0, 129.0] * 20, [40.0, 220.0, 130.0]
+    assert decide(threshold, trend(steady), 100.0).outcome == "failed"
+    assert decide(threshold, trend(noisy), 100.0).outcome == "met"
+    assert decide(threshold, trend(steady), 120.0).outcome == "met"
+    assert decide(threshold, trend(steady)).outcome == "undecided"
+
+
+@pytest.mark.parametrize("suite", ["focused"])
+def test_the_criteria_that_come_along_can_be_read(suite):
+    names = [criterion.name for criterion in criteria.load(suite)]
+    assert len(set(names)) == len(names) > 10
+
+
+def loadtest(*arguments):
+    command = [sys.executable, "-m", "headrace", "loadtest", "focused", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_a_suite_ends_ready_with_its_reports(tmp_path):
+    done = loadtest("--scenario", "queue_performance", "--scenario", "cost_accuracy", "--report", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["ready"]
+    assert {row["outcome"] for scenario in told["scenarios"] for row in scenario["results"]} == {"met"}
+    assert not ElementTree.parse(tmp_path / "junit.xml").findall(".//failure")
+    page = (tmp_path / "report.html").read_text()
+    for outside in ("http://", "https://", "<script", "<link", "@import"):
+        assert outside not in page.replace("http://127.0.0.1", "").replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "scenario", "criterion"),
+    [
+        ("slow_queue", "queue_performance", "queue_performance.enqueue_ms: avg < 20ms"),
+        ("dropped_requests", "queue_performance", "queue_performance.completed: rate == 1"),
+        ("guards_off", "cache_efficiency", "cache_efficiency.wrong_hits: count == 0"),
+        ("wrong_price", "cost_accuracy", "cost_accuracy.exact: rate == 1"),
+        ("stalled_provider", "concurrent_handling", "concurrent_handling.overhead_ms: avg < 20ms"),
+    ],
+)
+def test_a_spoilt_target_is_not_ready_and_the_criterion_is_named(spoil, scenario, criterion, tmp_path):
+    done = loadtest("--spoil", spoil, "--scenario", scenario, "--time-limit", "1", "--report", str(tmp_path))
+    assert done.returncode == 99, done.stdout + done.stderr
+    assert "NOT READY" in done.stdout
+    assert any(criterion in problem for problem in json.loads((tmp_path / "report.json").read_text())["problems"])
+
+
+def test_what_cannot_run_is_not_not_ready():
+    for arguments in (["--scenario", "no_such"], ["--spoil", "nothing_known"], ["--live"], ["--criteria", "/no/file"]):
+        assert loadtest(*arguments).returncode == 2, arguments
