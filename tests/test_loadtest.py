@@ -85,6 +85,10 @@ def test_a_regression_fails_only_beyond_noise():
     assert decide(threshold, trend(steady)).outcome == "undecided"
 
 
+def test_one_value_bounds_no_mean():
+    assert decide(parse("avg < 20"), trend([1.0])).outcome == "undecided"
+
+
 @pytest.mark.parametrize("suite", ["focused"])
 def test_the_criteria_that_come_along_can_be_read(suite):
     names = [criterion.name for criterion in criteria.load(suite)]

@@ -113,6 +113,8 @@ def _of_trend(threshold: Threshold, metric: Trend) -> tuple[float, float, float,
             figure = float(values.min())
         case "count":
             figure = float(len(values))
+        case "avg" | "rate" if len(values) < 2:
+            return float(values.mean()), -math.inf, math.inf, False
         case "avg" | "rate":
             enough = len(values) >= 2 * _BATCHES
             interval = (
