@@ -78,7 +78,7 @@ def _loadtest(given: argparse.Namespace) -> int:
     command += [f"--headrace-scenario={name}" for name in given.scenario]
     command += ["--headrace-live"] if given.live else []
     watch = plugin.Watch()
-    status = pytest.main([*command, "-q", "--no-header", "-p", "no:cacheprovider", "-c", "/dev/null"], plugins=[watch])
+    status = pytest.main([*command, "-q", "--no-header", "-p", "no:cacheprovider", "-c", "/dev/null", "-W", "ignore::pytest.PytestAssertRewriteWarning"], plugins=[watch])
     if watch.result is None:
         return COULD_NOT_RUN
     interrupted = status == pytest.ExitCode.INTERRUPTED

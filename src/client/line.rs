@@ -129,11 +129,16 @@ impl Client {
     /// Waits for the turn and asks a provider.
     async fn ask(&self, call: &ChatCall, who: &Arc<Attribution>) -> Result<Reply> {
         match self.turn(call).await? {
-            Outcome::Turn(turn) => {
-                let reply = self.ask_providers(call, who, turn.lease().waited()).await?;
-                turn.done(None, reply.usage.total_tokens()).await;
-                Ok(reply)
-            }
+            Outcome::Turn(turn) => match self.ask_providers(call, who, turn.lease().waited()).await {
+                Ok(reply) => {
+                    turn.done(None, reply.usage.total_tokens()).await;
+                    Ok(reply)
+                }
+                Err(error) => {
+                    turn.failed().await;
+                    Err(error)
+                }
+            },
             Outcome::Elsewhere(payload) => {
                 let kept = payload.as_ref().and_then(Reply::from_payload);
                 let reply =

@@ -187,6 +187,12 @@ impl Turn {
         let _ = self.lease.ack_async(result, Some(tokens)).await;
     }
 
+    /// The work failed, and its caller is told: nobody else need try.
+    pub(super) async fn failed(mut self) {
+        self.settled = true;
+        let _ = self.queue.cancel_async(self.lease.id()).await;
+    }
+
     /// The work failed, and may be tried again later.
     pub(super) async fn retry_later(mut self, error: &str) {
         self.settled = true;
