@@ -11,12 +11,22 @@ use pyo3_async_runtimes::generic::{self, ContextExt, JoinError, Runtime};
 use std::cell::OnceCell;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How often a waiting call looks for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 const WORKER_THREADS: usize = 2;
+/// How long the interpreter's exit waits for tasks that still have to tell Python something.
+const EXIT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether the interpreter is about to end: from then on, no thread of ours may ask for the GIL.
+static EXITING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+/// Tasks that will ask for the GIL when they are through.
+static BRIDGED: AtomicUsize = AtomicUsize::new(0);
 
 struct Keyed {
     process: u32,
@@ -59,7 +69,13 @@ where
                 tokio::select! {
                     biased;
                     result = &mut future => return result,
-                    () = tokio::time::sleep(SIGNAL_INTERVAL) => Python::attach(|py| py.check_signals())?,
+                    () = tokio::time::sleep(SIGNAL_INTERVAL) => {
+                        if *EXITING.borrow() {
+                            // A daemon thread at exit: the process ends under it, and nothing may wake Python.
+                            std::future::pending::<()>().await;
+                        }
+                        Python::attach(|py| py.check_signals())?;
+                    }
                 }
             }
         })
@@ -72,11 +88,48 @@ where
     F: Future<Output = Result<T>> + Send + 'static,
     T: for<'py> IntoPyObject<'py> + Send + 'static,
 {
-    generic::future_into_py::<Tokio, _, T>(py, async move { Ok(future.await?) })
+    generic::future_into_py::<Tokio, _, T>(py, async move {
+        let mut exiting = EXITING.subscribe();
+        tokio::select! {
+            biased;
+            result = future => Ok(result?),
+            _ = exiting.wait_for(|exiting| *exiting) => Err(pyo3::exceptions::asyncio::CancelledError::new_err(())),
+        }
+    })
 }
 
-pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let before_exit = wrap_pyfunction!(before_exit, module)?;
+    module.py().import("atexit")?.call_method1("register", (before_exit,))?;
     Ok(())
+}
+
+/// Ends every awaitable, and waits until none of them will ask for the GIL any more.
+#[pyfunction]
+fn before_exit(py: Python<'_>) {
+    py.detach(|| {
+        EXITING.send_replace(true);
+        let until = Instant::now() + EXIT_PATIENCE;
+        while BRIDGED.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+/// Counts a task for as long as it may ask for the GIL.
+struct Bridged;
+
+impl Bridged {
+    fn new() -> Self {
+        BRIDGED.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Bridged {
+    fn drop(&mut self) {
+        BRIDGED.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// The bridge's view of the runtime above.
@@ -116,7 +169,11 @@ impl Runtime for Tokio {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Handle(runtime().spawn(future))
+        let bridged = Bridged::new();
+        Handle(runtime().spawn(async move {
+            let _bridged = bridged;
+            future.await;
+        }))
     }
 
     fn spawn_blocking<F>(work: F) -> Self::JoinHandle
