@@ -248,7 +248,7 @@ impl Core {
         }
         if let Some(deadline) = entry.deadline {
             let (entries, live) = (&self.entries, self.open_count());
-            self.deadlines.push(deadline, id, live, |_, id| is_open(entries, id));
+            self.deadlines.push(deadline, id, live, |at, id| is_bounded(entries, at, id));
         }
         self.bytes += entry.size;
         self.entries.insert(id, entry);
@@ -262,7 +262,7 @@ impl Core {
 
     /// Takes in an entry that a worker of another process, or of an earlier one, holds.
     pub(super) fn adopt_leased(&mut self, id: u64, mut entry: Entry, expires: Duration, now: Duration) {
-        let attempt = entry.attempt;
+        let (attempt, deadline) = (entry.attempt, entry.deadline);
         entry.state = State::Leased { expires, since: now };
         if let Some(key) = &entry.key {
             self.keys.insert(key.clone(), id);
@@ -270,6 +270,10 @@ impl Core {
         self.bytes += entry.size;
         self.counts[Status::Leased as usize] += 1;
         self.entries.insert(id, entry);
+        if let Some(deadline) = deadline {
+            let (entries, live) = (&self.entries, self.open_count());
+            self.deadlines.push(deadline, id, live, |at, id| is_bounded(entries, at, id));
+        }
         let (entries, live) = (&self.entries, self.counts[Status::Leased as usize]);
         self.leases.push(expires, (id, attempt), live, |at, (id, attempt)| is_leased(entries, at, id, attempt));
     }
@@ -501,7 +505,7 @@ impl Core {
         while let Some((_, id)) = self.scheduled.pop_due(now, |at, id| is_scheduled(entries, at, id)) {
             return Some(self.plan(id, Status::Waiting, None, now, wall_ms));
         }
-        if let Some((_, id)) = self.deadlines.pop_due(now, |_, id| is_open(entries, id)) {
+        if let Some((_, id)) = self.deadlines.pop_due(now, |at, id| is_bounded(entries, at, id)) {
             return Some(self.plan(id, Status::Dead, Some("deadline"), now, wall_ms));
         }
         let leased = |at, (id, attempt)| is_leased(entries, at, id, attempt);
@@ -644,8 +648,9 @@ pub(super) fn lost(id: u64, attempt: u32) -> Error {
     ))
 }
 
-fn is_open(entries: &IdMap<Entry>, id: u64) -> bool {
-    entries.get(&id).is_some_and(|entry| entry.state.status().is_open())
+/// Whether an open entry has that deadline still: a requeued one has none.
+fn is_bounded(entries: &IdMap<Entry>, due: Duration, id: u64) -> bool {
+    entries.get(&id).is_some_and(|entry| entry.state.status().is_open() && entry.deadline == Some(due))
 }
 
 fn is_scheduled(entries: &IdMap<Entry>, due: Duration, id: u64) -> bool {
