@@ -180,7 +180,11 @@ impl Runtime for Tokio {
     where
         F: FnOnce() + Send + 'static,
     {
-        Handle(runtime().spawn_blocking(work))
+        let bridged = Bridged::new();
+        Handle(runtime().spawn_blocking(move || {
+            let _bridged = bridged;
+            work();
+        }))
     }
 }
 
