@@ -11,7 +11,7 @@ import inspect
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,10 @@ import numpy.typing as npt
 from headrace._core.embed import StaticEmbedder
 from headrace.errors import ConfigError, EmbeddingError
 
-__all__ = ["StaticEmbedder", "as_rows", "static"]
+__all__ = ["ProviderEmbedder", "StaticEmbedder", "as_rows", "openai", "static"]
+
+if TYPE_CHECKING:
+    from headrace.client import Client
 
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
@@ -127,3 +130,47 @@ def _wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
     if failure:
         raise failure[0]
     return outcome[0]
+
+
+class ProviderEmbedder:
+    """Asks a provider for vectors, through a client: within its budgets, and booked in its ledger.
+
+    Args:
+        client: Who is asked.
+        model: As ``provider/model``.
+        tenant: Who pays, in the ledger.
+    """
+
+    def __init__(self, client: Client, model: str, *, tenant: str = "default") -> None:
+        self._client, self.name, self._tenant = client, model, tenant
+
+    def __call__(self, texts: list[str]) -> npt.NDArray[np.float32]:
+        return self._client.embed(self.name, texts, tenant=self._tenant, tags=["embedding"])
+
+    def __repr__(self) -> str:
+        return f"<ProviderEmbedder {self.name}>"
+
+
+def openai(
+    model: str = "text-embedding-3-small", *, api_key: str | None = None, client: Client | None = None
+) -> ProviderEmbedder:
+    """Make an embedder of OpenAI's models.
+
+    Args:
+        model: OpenAI's name of it.
+        api_key: The key; what OPENAI_API_KEY holds where None.
+        client: A client that has the provider ``openai`` already, so that its budgets count.
+
+    Raises:
+        ConfigError: There is no key.
+
+    Example:
+        >>> openai(api_key="sk-secret")
+        <ProviderEmbedder openai/text-embedding-3-small>
+    """
+    if client is None:
+        from headrace import providers
+        from headrace.client import Client
+
+        client = Client([providers.OpenAI(api_key)])
+    return ProviderEmbedder(client, f"openai/{model}")
