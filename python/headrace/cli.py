@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         return int(given.run(given) or 0)
-    except (HeadraceError, ValueError) as error:
+    except (HeadraceError, ValueError, OSError) as error:
         print(f"headrace: {error}", file=sys.stderr)
         return 2
 
@@ -78,7 +79,20 @@ def _loadtest(given: argparse.Namespace) -> int:
     command += [f"--headrace-scenario={name}" for name in given.scenario]
     command += ["--headrace-live"] if given.live else []
     watch = plugin.Watch()
-    status = pytest.main([*command, "-q", "--no-header", "-p", "no:cacheprovider", "-c", "/dev/null", "-W", "ignore::pytest.PytestAssertRewriteWarning"], plugins=[watch])
+    status = pytest.main(
+        [
+            *command,
+            "-q",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            os.devnull,
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+        ],
+        plugins=[watch],
+    )
     if watch.result is None:
         return COULD_NOT_RUN
     interrupted = status == pytest.ExitCode.INTERRUPTED

@@ -4,7 +4,8 @@ A criterion is met when its figure's interval lies inside the bound, failed when
 undecided: more samples are needed. Intervals are one-sided at 95 % in the direction that matters.
 
 - rates: exact (Clopper and Pearson 1934); 20 of 20 does not show "> 90 %", 29 of 29 does;
-- quantiles: order statistics; a p95 takes 59 samples to be bounded from above at all, a p99 299;
+- quantiles: order statistics; a p95 takes 59 samples to be bounded from above at all, a p99 299; from 200 values on
+  also the moving-block bootstrap, as latencies depend on their neighbours, and the wider of the two counts;
 - means: batch means where there are enough values, for latencies depend on their neighbours; else Student's t;
 - counts, minima and maxima: as observed, nothing is inferred.
 """
@@ -14,6 +15,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from headrace import loadgen
 from headrace.loadtest.expression import Threshold
@@ -25,6 +29,9 @@ Outcome = Literal["met", "failed", "undecided"]
 _TWO_SIDED = 0.90
 _ONE_SIDED = 0.95
 _BATCHES = 20
+# Below this there are too few blocks to draw from.
+_LEAST_FOR_BLOCKS = 200
+_RESAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -124,11 +131,16 @@ def _of_trend(threshold: Threshold, metric: Trend) -> tuple[float, float, float,
             )
             return interval.value, interval.low, interval.high, False
         case _:
-            q = threshold.quantile
-            return (
-                loadgen.quantile_interval(values, q, _TWO_SIDED).value,
-                loadgen.quantile_lower_bound(values, q, _ONE_SIDED),
-                loadgen.quantile_upper_bound(values, q, _ONE_SIDED),
-                False,
-            )
+            return _of_quantile(values, threshold.quantile)
     return figure, figure, figure, True
+
+
+def _of_quantile(values: npt.NDArray[np.float64], q: float) -> tuple[float, float, float, bool]:
+    value = loadgen.quantile_interval(values, q, _TWO_SIDED).value
+    low = loadgen.quantile_lower_bound(values, q, _ONE_SIDED)
+    high = loadgen.quantile_upper_bound(values, q, _ONE_SIDED)
+    # Order statistics take values for independent. In a queue a slow one is followed by slow ones.
+    if len(values) >= _LEAST_FOR_BLOCKS:
+        blocks = loadgen.block_bootstrap(values, q, resamples=_RESAMPLES, confidence=_TWO_SIDED)
+        low, high = min(low, blocks.low), max(high, blocks.high)
+    return value, low, high, False

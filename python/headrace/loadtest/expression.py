@@ -19,7 +19,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 _AGGREGATIONS = ("avg", "med", "min", "max", "count", "rate", "p(N)")
 _UNITS = {"": 1.0, "ms": 1.0, "s": 1000.0, "us": 0.001, "%": 0.01, "/s": 1.0, "MB": 1.0, "MB/h": 1.0, "USD": 1.0}
 _PATTERN = re.compile(
-    r"""\s*(?P<aggregation>p\(\s*[\d.]+\s*\)|[a-z]+)
+    r"""\s*(?P<aggregation>p\(\s*[\d.]+\s*\)|[a-z]\w*)
         \s*(?P<operator><=|>=|==|<|>)
         \s*(?P<sign>[+-])?(?P<bound>\d+(?:\.\d+)?(?:e[+-]?\d+)?)
         \s*(?P<unit>ms|us|s|%|/s|MB/h|MB|USD)?\s*""",
@@ -70,7 +70,7 @@ def parse(text: str) -> Threshold:
     >>> parse("p95 < 20")
     Traceback (most recent call last):
         ...
-    headrace.errors.ConfigError: threshold 'p95 < 20': 'p95' is no aggregation: write p(95), or one of avg, med, ...
+    headrace.errors.ConfigError: threshold 'p95 < 20': 'p95' is no aggregation: write p(95), or one of avg, med, min, max, count, rate
     """
     match = _PATTERN.fullmatch(text)
     if match is None:
@@ -88,8 +88,10 @@ def parse(text: str) -> Threshold:
         if not 0 < quantile < 1:
             raise ConfigError(f"threshold {text!r}: p() takes a number between 0 and 100")
     elif name not in _AGGREGATIONS[:-1]:
+        nearest = f"p({name[1:]})" if re.fullmatch(r"p\d+", name) else "p(95)"
         raise ConfigError(
-            f"threshold {text!r}: {name!r} is no aggregation: write p(95), or one of {', '.join(_AGGREGATIONS[:-1])}"
+            f"threshold {text!r}: {name!r} is no aggregation: write {nearest}, or one of "
+            f"{', '.join(_AGGREGATIONS[:-1])}"
         )
     unit, sign = match["unit"] or "", match["sign"]
     bound = float(match["bound"]) * _UNITS[unit] * (-1 if sign == "-" else 1)

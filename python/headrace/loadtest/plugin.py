@@ -32,7 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--headrace-time-limit", default=None, type=float, metavar="SECONDS", help="for each scenario")
     group.addoption("--headrace-seed", default=1, type=int, metavar="N", help="the seed of the workload")
     group.addoption("--headrace-state", default=None, metavar="FILE", help="resume: skip what this file has as done")
-    group.addoption("--headrace-spoil", default=None, metavar="WHAT", help="spoil the target on purpose, to see it found")
+    group.addoption(
+        "--headrace-spoil", default=None, metavar="WHAT", help="spoil the target on purpose, to see it found"
+    )
     group.addoption("--headrace-live", action="store_true", help="ask a real provider, whose key the environment holds")
     group.addoption("--headrace-budget", default=None, metavar="USD", help="the most that --headrace-live may spend")
 

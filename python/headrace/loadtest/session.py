@@ -58,7 +58,7 @@ class LoadSession:
             raise pytest.UsageError(str(error)) from None
         self._done: dict[str, Any] = json.loads(self._state.read_text()) if self._state and self._state.exists() else {}
         self._open: dict[str, Scenario] = {}
-        self._live = sys.stderr.isatty() and not os.environ.get("CI")
+        self._live = bool(sys.stderr.isatty() and not os.environ.get("CI"))
         self._started = time.monotonic()
         self.result = SuiteResult(
             self.suite, self.targets.description, started=datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -72,7 +72,7 @@ class LoadSession:
 
     def is_done(self, name: str) -> bool:
         """Whether an earlier run, which this one resumes, was through with a scenario."""
-        return self._done.get(self.suite, {}).get(name) == "ready"
+        return bool(self._done.get(self.suite, {}).get(name) == "ready")
 
     def open(self, item: pytest.Item, mark: pytest.Mark) -> Scenario:
         """Make the scenario of a test."""

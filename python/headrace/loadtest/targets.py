@@ -151,6 +151,10 @@ class Targets:
         if self.spoil == "starved_generator":
             time.sleep(0.05)
 
+    def workers(self, users: int) -> int:
+        """How many threads the generator has for so many users: spoilt, one, so that all others are sent late."""
+        return 1 if self.spoil == "starved_generator" else max(8, users)
+
     def close(self) -> None:
         """Stop the servers."""
         for server in self._servers:

@@ -76,6 +76,8 @@ class ScenarioResult:
     def problems(self) -> list[str]:
         """What keeps it from being ready, each in a line."""
         found = [f"{r.criterion.name} ({r.decision.outcome}: {r.decision.why})" for r in self.results if r.holds_up]
+        if self.void and not self.rounds:
+            found.insert(0, f"{self.name}: all {len(self.void)} rounds are void: {self.void[0]}")
         if self.error:
             found.insert(0, f"{self.name} could not finish: {self.error}")
         if not self.results and not self.error:

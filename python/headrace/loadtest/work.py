@@ -20,6 +20,10 @@ from headrace.workload import Request
 _ANSWERED = re.compile(r'^Re "(.*?)": ', re.DOTALL)
 
 
+# Threads take turns, so a little lag is usual.
+_MOST_LAG_MS = 20.0
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came of one question."""
@@ -27,6 +31,7 @@ class Answer:
     request: Request
     at: float
     ms: float
+    lag_ms: float = 0.0
     text: str = ""
     hit: bool = False
     cost: Decimal = Decimal(0)
@@ -64,18 +69,27 @@ def ask_all(
         due = time.perf_counter()
         if before:
             before()
+        lag = (time.perf_counter() - due) * 1000
         try:
             got = client.chat(
                 model, request.messages, priority=request.priority, tenant="loadtest", timeout=timeout, cache=cache
             )
         except headrace.HeadraceError as error:
             now = time.perf_counter()
-            return Answer(request, now - started, (now - due) * 1000, error=type(error).__name__)
+            return Answer(request, now - started, (now - due) * 1000, lag, error=type(error).__name__)
         now = time.perf_counter()
-        return Answer(request, now - started, (now - due) * 1000, got.text, got.cache is not None, got.cost)
+        return Answer(request, now - started, (now - due) * 1000, lag, got.text, got.cache is not None, got.cost)
 
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(ask, questions.requests))
+
+
+def late(answers: Sequence[Answer]) -> str:
+    """Why nothing may be concluded: most questions were sent late. Empty where they were not."""
+    lag = float(np.median([answer.lag_ms for answer in answers])) if answers else 0.0
+    if lag <= _MOST_LAG_MS:
+        return ""
+    return f"the generator was late by {lag:.1f} ms in the median, {_MOST_LAG_MS:.0f} ms are allowed: give it more CPU"
 
 
 def overhead_ms(answers: Sequence[Answer], own_latency_ms: float | None) -> list[float]:

@@ -75,7 +75,10 @@ def markdown(result: SuiteResult) -> str:
     verdict = "✅ **Ready for production**" if result.ready else "❌ **Not ready for production**"
     lines = [f"## {verdict}", "", f"{result.suite} suite against {result.target}, {result.seconds:.0f} s", ""]
     lines += [f"- {problem}" for problem in result.problems]
-    lines += ["", "| | criterion | measured | 95 % interval | must be | origin's target | origin measured |"]
+    lines += [
+        "",
+        "| | criterion | measured | 90 % interval (each bound 95 %) | must be | origin's target | origin measured |",
+    ]
     lines += ["|---|---|---|---|---|---|---|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows(result)]
     return "\n".join(lines) + "\n"

@@ -62,7 +62,11 @@ def plot(title: str, axes: str, points: Sequence[tuple[float, float]], bound: fl
         parts.append(f'<polyline class="line" points="{path}"/>')
     else:
         parts += [f'<circle class="dot" cx="{x_at(x):.1f}" cy="{y_at(y):.1f}" r="1.6"/>' for x, y in points]
-    parts.append(f'<text class="axis" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 6}" text-anchor="end">{html.escape(across)}</text>')
-    parts.append(f'<text class="axis" x="4" y="{_TOP + 4}" transform="rotate(-90 12 {_TOP + 60})">{html.escape(up)}</text>')
+    parts.append(
+        f'<text class="axis" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 6}" text-anchor="end">{html.escape(across)}</text>'
+    )
+    parts.append(
+        f'<text class="axis" x="12" y="{_TOP + inner_height / 2:.0f}" text-anchor="middle" transform="rotate(-90 12 {_TOP + inner_height / 2:.0f})">{html.escape(up)}</text>'
+    )
     parts.append("</svg>")
-    return f'<figure><figcaption>{html.escape(title)}</figcaption>{"".join(parts)}</figure>'
+    return f"<figure><figcaption>{html.escape(title)}</figcaption>{''.join(parts)}</figure>"

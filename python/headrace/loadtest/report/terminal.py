@@ -7,7 +7,15 @@ from collections.abc import Callable
 from headrace.loadtest.verdict import Result, SuiteResult, figure
 
 _SIGNS = {"met": "✓", "failed": "✗", "undecided": "?"}
-_COLUMNS = ("", "criterion", "measured", "95 % interval", "must be", "origin's target", "origin measured")
+_COLUMNS = (
+    "",
+    "criterion",
+    "measured",
+    "90 % interval (each bound 95 %)",
+    "must be",
+    "origin's target",
+    "origin measured",
+)
 
 
 def rows(result: SuiteResult) -> list[tuple[str, ...]]:
@@ -41,9 +49,9 @@ def terminal(result: SuiteResult, write_line: Callable[..., object]) -> None:
         write_line("NOT READY for production:", red=True, bold=True)
         for problem in result.problems:
             write_line(f"  - {problem}", red=True)
-    void = [f"{s.name}: {because}" for s in result.scenarios for because in s.void]
-    for because in void:
-        write_line(f"  void round of {because}", yellow=True)
+    for scenario in result.scenarios:
+        if scenario.void:
+            write_line(f"  {len(scenario.void)} void rounds of {scenario.name}: {scenario.void[0]}", yellow=True)
     table = [_COLUMNS, *rows(result)]
     widths = [max(len(row[n]) for row in table) for n in range(len(_COLUMNS))]
     write_line("")

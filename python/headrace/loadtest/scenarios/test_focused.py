@@ -9,8 +9,9 @@ from decimal import Decimal
 import pytest
 
 import headrace
+from headrace.loadtest.published import random_call
 from headrace.loadtest.scenario import Scenario
-from headrace.loadtest.work import AskedQuestions, ask_all, overhead_ms, resilience_checks
+from headrace.loadtest.work import AskedQuestions, ask_all, late, overhead_ms, resilience_checks
 from headrace.workload import ESG
 
 PRIORITIES = ("critical", "high", "normal", "low")
@@ -23,14 +24,16 @@ def test_queue_performance(scenario: Scenario) -> None:
         rng = random.Random(f"{scenario.seed}-{round.index}")  # noqa: S311
         questions = ESG(seed=scenario.seed + round.index).take(50)
         queue = scenario.config.queue(max_size=1000)
-        started, put, took = time.perf_counter(), [], []
+        put: list[tuple[int, str]] = []
+        took: list[float] = []
+        started = time.perf_counter()
         for request in questions:
             priority = rng.choice(PRIORITIES)
             before = time.perf_counter()
             id = queue.put({"prompt": request.prompt}, priority=priority)
             took.append((time.perf_counter() - before) * 1000)
             put.append((PRIORITIES.index(priority), id))
-        got = []
+        got: list[str] = []
         try:
             while len(got) < len(put):
                 job = queue.get(timeout=0.2)
@@ -52,10 +55,14 @@ def test_queue_performance(scenario: Scenario) -> None:
 def test_cache_efficiency(scenario: Scenario) -> None:
     """ESG questions with paraphrases and near misses: how many the cache answers, how fast, and none of them wrongly."""
     for round in scenario.rounds(least=2):
-        workload = ESG(seed=scenario.seed + round.index, questions=80, zipf=1.1, paraphrase_share=0.5, near_miss_share=0.4)
+        workload = ESG(
+            seed=scenario.seed + round.index, questions=80, zipf=1.1, paraphrase_share=0.5, near_miss_share=0.4
+        )
         requests = AskedQuestions(workload.take(200))
         client = scenario.config.client(cache=scenario.config.cache())
         answers = ask_all(client, scenario.config.model, requests, workers=8, before=scenario.config.starve)
+        if late(answers):
+            round.void(late(answers))
         hits = [answer for answer in answers if answer.hit]
         wrong = [answer for answer in hits if not requests.is_right(answer)]
         round.rate("hit_rate", len(hits), len(answers))
@@ -68,16 +75,6 @@ def test_cache_efficiency(scenario: Scenario) -> None:
         round.series("hit rate", list(enumerate(so_far)) if round.index == 0 else [], "question, percent")
 
 
-# Published prices, USD for a million tokens: input, cached input, output. Each from its provider's own price page;
-# the expected costs below are worked out here, apart from headrace's own table.
-PUBLISHED = {
-    "openai/gpt-4": ("30", None, "60"),
-    "openai/gpt-4o": ("2.50", "1.25", "10"),
-    "openai/gpt-4o-mini": ("0.15", "0.075", "0.60"),
-    "anthropic/claude-haiku-4-5": ("1", "0.10", "5"),
-    "openai/text-embedding-3-small": ("0.02", None, "0"),
-}
-MILLION = Decimal(1_000_000)
 # The calls of the origin's ledger: model, input, output; what it charged, and what the published price says.
 ORIGIN_CALLS = (
     ("deepseek/deepseek-chat", 200, 100, "0.000056", "0.000056"),
@@ -94,13 +91,7 @@ def test_cost_accuracy(scenario: Scenario) -> None:
         rng = random.Random(scenario.seed + round.index)  # noqa: S311
         costs, spent = headrace.CostTracker(), Decimal(0)
         for n in range(200):
-            model, (price, cached_price, output_price) = rng.choice(list(PUBLISHED.items()))
-            tokens, output = rng.randrange(1, 5000), 0 if output_price == "0" else rng.randrange(1, 2000)
-            cached = rng.randrange(tokens) if cached_price else 0
-            usage = headrace.Usage(input_tokens=tokens, output_tokens=output, cached_input_tokens=cached)
-            expected = (
-                Decimal(price) * (tokens - cached) + Decimal(cached_price or 0) * cached + Decimal(output_price) * output
-            ) / MILLION
+            model, usage, expected = random_call(rng)
             started = time.perf_counter()
             record = costs.record(model, usage, tenant=f"tenant-{n % 3}")
             spent += expected
@@ -137,6 +128,8 @@ def test_concurrent_handling(scenario: Scenario) -> None:
         client = scenario.config.client(time_to_first_token=0.05, tokens_per_second=0)
         before = scenario.config.starve
         answers = ask_all(client, scenario.config.model, requests, workers=20, before=before, cache=False)
+        if late(answers):
+            round.void(late(answers))
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))
         added = overhead_ms(answers, own_latency_ms=None if scenario.config.live or scenario.config.url else 50.0)
         round.trend("overhead_ms", added)
