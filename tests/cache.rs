@@ -1,5 +1,7 @@
 //! The semantic cache from outside: partitions never meet, and bounds hold under any sequence of calls.
 
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 use headrace::cache::{CacheConfig, InsertRequest, LookupRequest, Selection, SemanticCache};
 use headrace::clock::ManualClock;
 use headrace::{Payload, Result};

@@ -1,5 +1,7 @@
 //! Coordinated omission: a target that stands still for 1 s every 10 s, on a simulated clock, beside exact arithmetic.
 
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 use headrace::load::arrival::{Arrivals, Process};
 use headrace::load::generator::{Closed, Open, Pacing, Run, Think, closed, open, watched};
 use headrace::load::request::Request;

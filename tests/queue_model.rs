@@ -1,6 +1,8 @@
 //! Random histories of a queue beside a model of it, by a clock that the history moves: order, ageing, leases,
 //! idempotency, deadlines, dead letters; on a file with crashes between the steps.
 
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 use headrace::clock::ManualClock;
 use headrace::queue::{Lease, Priority, PutOptions, QueueConfig, RequestId, RequestQueue, Status};
 use headrace::{Error, Payload};

@@ -165,7 +165,7 @@ impl Response {
 
     #[getter]
     fn usage(&self) -> Usage {
-        Usage { core: self.reply.usage.clone() }
+        Usage { core: self.reply.usage }
     }
 
     #[getter]

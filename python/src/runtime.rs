@@ -74,12 +74,16 @@ where
                             // A daemon thread at exit: the process ends under it, and nothing may wake Python.
                             std::future::pending::<()>().await;
                         }
-                        Python::attach(|py| py.check_signals())?;
+                        Python::attach(look_for_signals)?;
                     }
                 }
             }
         })
     })
+}
+
+fn look_for_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
 }
 
 /// An awaitable of the running event loop; cancelling it drops the future.

@@ -182,7 +182,7 @@ impl Client {
             let started = Instant::now();
             match provider.chat(&call.request(bare)).await {
                 Ok((response, attempts)) => {
-                    let usage = response.usage.clone().unwrap_or_else(|| estimated(call, &response.text));
+                    let usage = response.usage.unwrap_or_else(|| estimated(call, &response.text));
                     let outcome = Booking {
                         cache: CacheUse::Miss,
                         latency_s: Some(started.elapsed().as_secs_f64()),

@@ -82,11 +82,8 @@ impl Client {
             return Err(Error::Config("providers is empty: give at least one".into()));
         }
         names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::Config(format!(
-                "two providers are named {:?}: give one of them another name=",
-                pair[0]
-            )));
+        if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
+            return Err(Error::Config(format!("two providers are named {name:?}: give one of them another name=")));
         }
         let resilient = |provider| Arc::new(Resilient::new(provider, config.retry, config.breaker));
         let inner = Inner {

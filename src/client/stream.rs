@@ -134,7 +134,7 @@ impl ChatStream {
 
     async fn finish(&mut self) -> Result<()> {
         let Some(live) = self.live.take() else { return Ok(()) };
-        let usage = live.usage.clone().unwrap_or_else(|| estimated(&self.call, &live.text));
+        let usage = live.usage.unwrap_or_else(|| estimated(&self.call, &live.text));
         let record = live.reservation.settle(&usage, live.booking()).finish().await?;
         let reason = live.finish_reason.clone();
         let raw = json!({
@@ -145,13 +145,8 @@ impl ChatStream {
             "choices": [{"index": 0, "message": {"role": "assistant", "content": live.text}, "finish_reason": reason}],
             "usage": live.last.get("usage"),
         });
-        let response = ChatResponse {
-            text: live.text,
-            finish_reason: reason,
-            has_tool_calls: false,
-            usage: Some(usage.clone()),
-            raw,
-        };
+        let response =
+            ChatResponse { text: live.text, finish_reason: reason, has_tool_calls: false, usage: Some(usage), raw };
         let total = usage.total_tokens();
         let reply =
             fresh(&live.provider, &self.call.model, response, usage, live.attempts, live.waited).booked(&record);
@@ -167,7 +162,7 @@ impl ChatStream {
     /// Books what was sent: the provider bills it.
     fn break_off(&mut self) {
         if let Some(live) = self.live.take() {
-            let usage = live.usage.clone().unwrap_or_else(|| estimated(&self.call, &live.text));
+            let usage = live.usage.unwrap_or_else(|| estimated(&self.call, &live.text));
             drop(live.reservation.settle(&usage, live.booking()));
         }
     }

@@ -276,7 +276,7 @@ impl State {
         for row in snapshot.rows(&filter, &self.entries, self.attributions.values()) {
             if !row.cache.is_hit() {
                 let sum = spent.entry(budget.bucket(row.time)).or_default();
-                *sum = *sum + row.amount;
+                *sum += row.amount;
             }
         }
         self.book.set(budget, spent);

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a reservation lasts that is neither settled nor released.
-pub const DEFAULT_LEASE: Duration = Duration::from_secs(600);
+pub const DEFAULT_LEASE: Duration = Duration::from_mins(10);
 
 /// Prices calls, keeps budgets, writes the ledger. A clone is the same tracker.
 #[derive(Clone)]

@@ -28,7 +28,7 @@ pub struct ChatRequest {
     pub model: String,
     /// Messages with `role` and `content`, as in OpenAI's API.
     pub messages: Vec<Value>,
-    /// Everything else of the request body: temperature, tools, response_format, ...
+    /// Everything else of the request body: temperature, tools, `response_format`, ...
     pub parameters: Map<String, Value>,
 }
 

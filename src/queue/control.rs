@@ -162,9 +162,13 @@ impl Core {
     /// Takes in a row of the store; the id where this finished a request that was open here.
     pub(super) fn merge(&mut self, row: Row, now: Duration, wall: Duration) -> Option<u64> {
         let id = row.id;
-        let moment = |at: Duration| if at >= wall { now + (at - wall) } else { now.saturating_sub(wall - at) };
+        let moment = |at: Duration| now.saturating_add(at.saturating_sub(wall)).saturating_sub(wall.saturating_sub(at));
         let known = self.known(id);
         match known {
+            // A lease that was read from the store and was then given back there.
+            Some((attempt, _)) if row.attempt < attempt && row.status.is_open() && self.is_leased_elsewhere(id) => {
+                self.forget(id, now);
+            }
             // What is here is newer: the row was read while a change of ours was under way.
             Some((attempt, status)) if row.attempt < attempt || (row.attempt == attempt && status == row.status) => {
                 return None;

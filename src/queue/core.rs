@@ -260,10 +260,15 @@ impl Core {
         self.entries.get(&id).map(|entry| (entry.attempt, entry.state.status()))
     }
 
+    /// Whether an entry is leased to somebody elsewhere.
+    pub(super) fn is_leased_elsewhere(&self, id: u64) -> bool {
+        self.entries.get(&id).is_some_and(|entry| matches!(entry.state, State::Leased { here: false, .. }))
+    }
+
     /// Takes in an entry that a worker of another process, or of an earlier one, holds.
     pub(super) fn adopt_leased(&mut self, id: u64, mut entry: Entry, expires: Duration, now: Duration) {
         let (attempt, deadline) = (entry.attempt, entry.deadline);
-        entry.state = State::Leased { expires, since: now };
+        entry.state = State::Leased { expires, since: now, here: false };
         if let Some(key) = &entry.key {
             self.keys.insert(key.clone(), id);
         }
@@ -365,7 +370,7 @@ impl Core {
         let entry = self.entries.get_mut(&ready.id)?;
         entry.attempt += 1;
         let expires = now.saturating_add(lease);
-        entry.state = State::Leased { expires, since: now };
+        entry.state = State::Leased { expires, since: now, here: true };
         let waited = now.saturating_sub(entry.ready_at);
         let handed = HandedOut {
             id: ready.id,
@@ -502,7 +507,7 @@ impl Core {
     /// The next thing whose time came, as a transition to store and apply. Call until it gives None.
     pub(super) fn next_due(&mut self, now: Duration, wall_ms: u64) -> Option<Transition> {
         let entries = &self.entries;
-        while let Some((_, id)) = self.scheduled.pop_due(now, |at, id| is_scheduled(entries, at, id)) {
+        if let Some((_, id)) = self.scheduled.pop_due(now, |at, id| is_scheduled(entries, at, id)) {
             return Some(self.plan(id, Status::Waiting, None, now, wall_ms));
         }
         if let Some((_, id)) = self.deadlines.pop_due(now, |at, id| is_bounded(entries, at, id)) {

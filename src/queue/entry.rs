@@ -80,9 +80,18 @@ pub struct Failure {
 #[derive(Debug, Clone)]
 pub(super) enum State {
     Waiting(Ready),
-    Scheduled { at: Duration },
-    Leased { expires: Duration, since: Duration },
-    Done { result: Option<Payload> },
+    Scheduled {
+        at: Duration,
+    },
+    /// `here` tells a lease of this process from one that was read from a store.
+    Leased {
+        expires: Duration,
+        since: Duration,
+        here: bool,
+    },
+    Done {
+        result: Option<Payload>,
+    },
     Dead,
     Cancelled,
 }

@@ -397,7 +397,7 @@ impl Inner {
     /// The wall time of a moment on the monotonic clock.
     fn to_wall(&self, moment: Duration) -> Duration {
         let (now, wall) = (self.clock.monotonic(), self.wall());
-        if moment >= now { wall.saturating_add(moment - now) } else { wall.saturating_sub(now - moment) }
+        wall.saturating_add(moment.saturating_sub(now)).saturating_sub(now.saturating_sub(moment))
     }
 
     /// Settles whatever is due: scheduled work, deadlines, leases.

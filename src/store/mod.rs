@@ -23,7 +23,7 @@ pub enum Location {
 }
 
 impl Location {
-    /// Reads a URL. `sqlite:///a.db` is relative, `sqlite:////a.db` absolute, as in SQLAlchemy.
+    /// Reads a URL. `sqlite:///a.db` is relative, `sqlite:////a.db` absolute, as in `SQLAlchemy`.
     ///
     /// # Errors
     /// `Config` where the scheme is unknown or the path is empty.

@@ -332,7 +332,7 @@ impl SemanticCache {
         )
     }
 
-    fn _repr_html_<'py>(&self, py: Python<'py>) -> PyResult<String> {
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
         let mut rows = String::new();
         for (name, value) in self.stats(py)? {
             let name: String = name.extract()?;

@@ -24,5 +24,5 @@ pub(crate) fn from_py(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Money> {
             "{name} is of type {kind}{hint}: give a Decimal, an integer or a string such as \"0.05\""
         )));
     }
-    Ok(value.str()?.to_str()?.parse::<Money>().map_err(|error| crate::error::to_py(&error))?)
+    value.str()?.to_str()?.parse::<Money>().map_err(|error| crate::error::to_py(&error))
 }

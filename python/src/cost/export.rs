@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use std::path::PathBuf;
 
-/// Records for any reader of the Arrow PyCapsule interface: `pyarrow.table(it)`, `polars.DataFrame(it)`.
+/// Records for any reader of the Arrow `PyCapsule` interface: `pyarrow.table(it)`, `polars.DataFrame(it)`.
 #[pyclass(frozen, module = "headrace._core.cost")]
 pub(crate) struct ArrowRecords {
     tracker: core::CostTracker,
@@ -34,7 +34,6 @@ impl ArrowRecords {
 
 #[pyfunction]
 #[pyo3(signature = (tracker, *, since=None, until=None, tenant=None, provider=None, model=None, tag=None))]
-#[expect(clippy::too_many_arguments, reason = "keywords of one function")]
 pub(crate) fn to_arrow(
     tracker: &CostTracker,
     since: Option<&Bound<'_, PyAny>>,

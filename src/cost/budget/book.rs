@@ -83,7 +83,7 @@ impl Book {
             if line.budget.scope.covers(asked.provider, asked.model, asked.who) {
                 let start = line.budget.bucket(asked.time);
                 let part = line.taken.entry(start).or_default();
-                part.reserved = part.reserved + asked.amount;
+                part.reserved += asked.amount;
                 parts.push((place, start));
             }
         }
@@ -138,7 +138,7 @@ impl Book {
             }
             let before = line.taken(now).spent;
             let part = line.taken.entry(line.budget.bucket(asked.time)).or_default();
-            part.spent = part.spent + asked.amount;
+            part.spent += asked.amount;
             let after = line.taken(now).spent;
             line.forget(now);
             steps.push(Step { budget: line.budget.clone(), before, after });

@@ -104,7 +104,7 @@ pub(crate) fn set(connection: &Connection, budget: &Budget, now: i64) -> Result<
     let filter = Filter { since: Some(budget.lower(now)), until: None, scope: scope.clone() };
     each_record(connection, &filter, false, |record| {
         let sum = spent.entry(budget.bucket(record.time)).or_default();
-        *sum = *sum + record.cost();
+        *sum += record.cost();
         Ok(true)
     })?;
     for (start, amount) in spent {

@@ -150,6 +150,6 @@ mod tests {
 
     #[test]
     fn gpus_double() {
-        assert_eq!([1.0, 30.0, 34.0, 70.0, 671.0].map(gpus), [1.0, 1.0, 2.0, 4.0, 32.0]);
+        assert_eq!([1.0, 30.0, 34.0, 70.0, 671.0].map(|size| gpus(size) as u64), [1, 1, 2, 4, 32]);
     }
 }

@@ -1,4 +1,4 @@
-//! The ledger in the FinOps Open Cost and Usage Specification (FOCUS 1.2), a row for each kind of usage of a call.
+//! The ledger in the `FinOps` Open Cost and Usage Specification (FOCUS 1.2), a row for each kind of usage of a call.
 //!
 //! Columns and their rules: <https://focus.finops.org/focus-specification/v1-2/>. Ours begin with `x_`, as the specification
 //! asks: energy and carbon of a call stand on its first row only, so that sums are right. What a company buys from a provider

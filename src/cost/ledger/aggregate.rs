@@ -108,13 +108,13 @@ impl Aggregate {
         let (energy_wh, co2e_g) = impact.unwrap_or_default();
         if hit {
             self.cache_hits += 1;
-            self.saved = self.saved + amount;
+            self.saved += amount;
             self.avoided_co2e_g += co2e_g;
         } else {
             self.input_tokens += tokens.0;
             self.cached_input_tokens += tokens.1;
             self.output_tokens += tokens.2;
-            self.cost = self.cost + amount;
+            self.cost += amount;
             self.energy_wh += energy_wh;
             self.co2e_g += co2e_g;
         }
