@@ -3,14 +3,19 @@
 import json
 import subprocess
 import sys
+from importlib import resources
+from importlib.util import find_spec
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from headrace.errors import ConfigError
+from headrace.loadgen import quantile_interval, quantile_upper_bound
 from headrace.loadtest import criteria
 from headrace.loadtest.decide import decide
 from headrace.loadtest.expression import parse
 from headrace.loadtest.metric import Count, Rate, Trend
+from headrace.loadtest.scenario import Scenario
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,14 +94,33 @@ def test_one_value_bounds_no_mean():
     assert decide(parse("avg < 20"), trend([1.0])).outcome == "undecided"
 
 
-@pytest.mark.parametrize("suite", ["focused"])
+def test_dependent_latencies_widen_the_interval():
+    rng = np.random.default_rng(1)
+    # A queue that fills and empties: neighbours are nearly equal, so there are far fewer than 600 independent values.
+    waits = np.repeat(rng.exponential(10.0, 12), 50) + rng.random(600)
+    told = decide(parse("p(95) < 20"), trend(waits))
+    assert told.high >= quantile_upper_bound(waits, 0.95, 0.95)
+    assert told.high - told.low > quantile_interval(waits, 0.95, 0.90).high - quantile_interval(waits, 0.95, 0.90).low
+
+
+def test_rounds_that_are_void_show_nothing():
+    made = Scenario("own", "Own", [criteria.from_fields("own", "ms", "avg < 20")])
+    for round in made.rounds(most=3):
+        round.trend("ms", [1.0, 1.0, 1.0])
+        round.void("the generator was late")
+    result = made.result()
+    assert result.rounds == 0
+    assert result.problems[0] == "own: all 3 rounds are void: the generator was late"
+
+
+@pytest.mark.parametrize("suite", ["focused", "comprehensive"])
 def test_the_criteria_that_come_along_can_be_read(suite):
     names = [criterion.name for criterion in criteria.load(suite)]
     assert len(set(names)) == len(names) > 10
 
 
-def loadtest(*arguments):
-    command = [sys.executable, "-m", "headrace", "loadtest", "focused", *arguments]
+def loadtest(*arguments, suite="focused"):
+    command = [sys.executable, "-m", "headrace", "loadtest", suite, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
 
@@ -105,6 +129,14 @@ def test_a_suite_ends_ready_with_its_reports(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads((tmp_path / "report.json").read_text())
     assert told["ready"]
+    schema = json.loads((resources.files("headrace.loadtest.report") / "report.schema.json").read_text())
+    assert set(told) == set(schema["required"])
+    assert {key for row in told["scenarios"] for key in row} == set(schema["$defs"]["scenario"]["required"])
+    if find_spec("jsonschema"):
+        import jsonschema
+
+        jsonschema.Draft202012Validator.check_schema(schema)
+        jsonschema.validate(told, schema)
     assert {row["outcome"] for scenario in told["scenarios"] for row in scenario["results"]} == {"met"}
     assert not ElementTree.parse(tmp_path / "junit.xml").findall(".//failure")
     page = (tmp_path / "report.html").read_text()
@@ -127,6 +159,55 @@ def test_a_spoilt_target_is_not_ready_and_the_criterion_is_named(spoil, scenario
     assert done.returncode == 99, done.stdout + done.stderr
     assert "NOT READY" in done.stdout
     assert any(criterion in problem for problem in json.loads((tmp_path / "report.json").read_text())["problems"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "scenario", "found"),
+    [
+        ("leak", "memory_usage", "memory_usage.kib_per_request: avg < 32"),
+        ("starved_generator", "load_light", "load_light: all"),
+        ("slow_queue", "queue_load", "queue_load.enqueue_ms: avg < 20ms"),
+        ("wrong_price", "cost_volume", "cost_volume.exact: rate == 1"),
+        ("guards_off", "cache_load", "cache_load.wrong_hits: count == 0"),
+    ],
+)
+def test_the_comprehensive_suite_finds_what_is_spoilt(spoil, scenario, found, tmp_path):
+    arguments = ["--spoil", spoil, "--scenario", scenario, "--time-limit", "1", "--report", str(tmp_path)]
+    done = loadtest(*arguments, suite="comprehensive")
+    assert done.returncode == 99, done.stdout + done.stderr
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert any(found in problem for problem in told["problems"]), told["problems"]
+    if spoil == "starved_generator":
+        (row,) = told["scenarios"]
+        assert row["rounds"] == 0
+        assert {result["outcome"] for result in row["results"]} == {"undecided"}
+
+
+def test_a_run_that_was_ready_is_resumed_as_ready(tmp_path):
+    state = tmp_path / "state.json"
+    chosen = ["--scenario", "budget_exhaustion", "--scenario", "cache_load", "--resume", str(state)]
+    first = loadtest(*chosen, "--spoil", "guards_off", "--time-limit", "1", suite="comprehensive")
+    assert first.returncode == 99, first.stdout + first.stderr
+    assert json.loads(state.read_text())["comprehensive"] == {"budget_exhaustion": "ready", "cache_load": "not ready"}
+    again = loadtest(*chosen, suite="comprehensive")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "shown by an earlier run: budget_exhaustion" in again.stdout
+    state.write_text("[1]")
+    assert loadtest(*chosen, suite="comprehensive").returncode == 2
+
+
+def test_pytest_alone_fails_where_the_verdict_is_not_ready(tmp_path):
+    (tmp_path / "test_own.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.scenario('own', criteria={'ms': 'avg < 20'}, seconds=1)\n"
+        "def test_own(scenario):\n"
+        "    for round in scenario.rounds(most=2):\n"
+        "        round.trend('ms', [30.0, 31.0, 32.0])\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert "NOT READY" in done.stdout
 
 
 def test_what_cannot_run_is_not_not_ready():

@@ -74,7 +74,7 @@ def _is_wanted(item: pytest.Item, session: LoadSession) -> bool:
     suite = mark.kwargs.get("suite")
     name = mark.args[0]
     if session.only:
-        return name in session.only and (suite is None or suite == session.suite)
+        return name in session.only and (suite is None or suite == session.suite) and not session.is_done(name)
     return (suite is None or suite == session.suite) and not session.is_done(name)
 
 
@@ -94,6 +94,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     error = ""
     try:
         outcome = yield
+    except pytest.skip.Exception:
+        if _KEY in item.config.stash:
+            item.config.stash[_KEY].drop(item)
+        raise
     except Exception as failure:
         error = f"{type(failure).__name__}: {failure}"
         raise
@@ -104,6 +108,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     if problems:
         pytest.fail("not ready:\n  " + "\n  ".join(problems), pytrace=False)
     return outcome
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run where the verdict is not ready, even if every test that ran has passed."""
+    if _KEY in session.config.stash and session.exitstatus == pytest.ExitCode.OK:
+        load = session.config.stash[_KEY]
+        if load.has_run and not load.result.ready:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 class Watch:

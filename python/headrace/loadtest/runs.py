@@ -14,7 +14,7 @@ from headrace.workload import Request
 
 # Python threads take turns, so a target in Python is sent to later than one in Rust. Latency counts from when a
 # request was due: what lag there is makes a figure worse, never better.
-PYTHON_LAG = 0.25
+PYTHON_LAG = 0.15
 
 
 def latencies_ms(run: loadgen.Run) -> npt.NDArray[np.float64]:

@@ -54,9 +54,9 @@ class LoadSession:
                 budget=option("--headrace-budget"),
             )
             self._baseline = _baseline(option("--headrace-baseline"))
+            self._done: dict[str, Any] = _state(self._state)
         except ConfigError as error:
             raise pytest.UsageError(str(error)) from None
-        self._done: dict[str, Any] = json.loads(self._state.read_text()) if self._state and self._state.exists() else {}
         self._open: dict[str, Scenario] = {}
         self._live = bool(sys.stderr.isatty() and not os.environ.get("CI"))
         self._started = time.monotonic()
@@ -68,11 +68,15 @@ class LoadSession:
     @property
     def has_run(self) -> bool:
         """Whether there is something to report."""
-        return bool(self.result.scenarios)
+        return bool(self.result.scenarios or self.result.resumed)
 
     def is_done(self, name: str) -> bool:
         """Whether an earlier run, which this one resumes, was through with a scenario."""
-        return bool(self._done.get(self.suite, {}).get(name) == "ready")
+        if self._done.get(self.suite, {}).get(name) != "ready":
+            return False
+        if name not in self.result.resumed:
+            self.result.resumed.append(name)
+        return True
 
     def open(self, item: pytest.Item, mark: pytest.Mark) -> Scenario:
         """Make the scenario of a test."""
@@ -94,6 +98,10 @@ class LoadSession:
             sys.stderr.write(f"\r\x1b[K{made.title} ...")
             sys.stderr.flush()
         return made
+
+    def drop(self, item: pytest.Item) -> None:
+        """Forget a test's scenario, which was skipped: nothing is said of it."""
+        self._open.pop(item.nodeid, None)
 
     def close(self, item: pytest.Item, error: str) -> list[str]:
         """Take the result of a test's scenario; what keeps it from being ready."""
@@ -128,6 +136,18 @@ def _environment(before: dict[str, float], after: dict[str, float]) -> dict[str,
         "noise_before": before,
         "noise_after": after,
     }
+
+
+def _state(path: Path | None) -> dict[str, Any]:
+    if path is None or not path.exists():
+        return {}
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(scenarios, dict) for scenarios in kept.values()):
+            raise ValueError("it has no scenarios by suite")
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{path} cannot be resumed: {error}; give the file of an earlier run, or a new one") from None
+    return dict(kept)
 
 
 def _baseline(path: str | None) -> dict[str, float]:

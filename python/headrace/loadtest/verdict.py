@@ -95,6 +95,7 @@ class SuiteResult:
     environment: dict[str, Any] = field(default_factory=dict)
     started: str = ""
     seconds: float = 0.0
+    resumed: list[str] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str]:
@@ -104,12 +105,12 @@ class SuiteResult:
     @property
     def ready(self) -> bool:
         """Whether everything that must hold was shown to hold. A suite that ran nothing shows nothing."""
-        return bool(self.scenarios) and not self.problems
+        return bool(self.scenarios or self.resumed) and not self.problems
 
     @property
     def exit_code(self) -> int:
         """0 ready, 99 not ready, 2 could not run."""
-        if not self.scenarios:
+        if not self.scenarios and not self.resumed:
             return COULD_NOT_RUN
         return READY if self.ready else NOT_READY
 

@@ -21,6 +21,7 @@ def json_text(result: SuiteResult) -> str:
             "ready": result.ready,
             "exit_code": result.exit_code,
             "problems": result.problems,
+            "resumed": result.resumed,
             "started": result.started,
             "seconds": round(result.seconds, 3),
             "environment": result.environment,

@@ -24,6 +24,7 @@ h1 { margin: 0; font-size: 30px; line-height: 1.2; } h2 { margin: 40px 0 8px; fo
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; color: var(--dim); font-weight: 500; font-size: 13px; }
 th, td { padding: 6px 10px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+tr.group th { padding-top: 18px; color: var(--ink); font-weight: 600; font-size: 14px; }
 td.number { white-space: nowrap; } .met { color: var(--good); } .failed { color: var(--bad); }
 .undecided { color: var(--open); } .note { color: var(--dim); font-size: 13px; } code { font-size: 13px; }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: 16px; margin-top: 12px; }
@@ -80,7 +81,12 @@ def _verdict(result: SuiteResult, word: str) -> str:
 def _table(result: SuiteResult) -> str:
     head = "".join(f"<th>{name}</th>" for name in _HEADS)
     body = []
+    titles = {scenario.name: scenario.title for scenario in result.scenarios}
+    last = ""
     for row, cells in zip(result.results, rows(result), strict=True):
+        if row.criterion.scenario != last:
+            last = row.criterion.scenario
+            body.append(f'<tr class="group"><th colspan="{len(_HEADS)}">{html.escape(titles[last])}</th></tr>')
         outcome = row.decision.outcome
         extra = [f"<br><span class=note>{html.escape(row.criterion.note)}</span>" if row.criterion.note else ""]
         if row.warned:

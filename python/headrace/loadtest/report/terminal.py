@@ -57,6 +57,8 @@ def terminal(result: SuiteResult, write_line: Callable[..., object]) -> None:
     write_line("")
     for row in table:
         write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if result.resumed:
+        write_line(f"  shown by an earlier run: {', '.join(result.resumed)}")
     noise = result.environment.get("noise_after", {}).get("lost_share", 0.0)
     write_line("")
     write_line(
