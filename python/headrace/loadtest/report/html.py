@@ -106,7 +106,7 @@ def _scenario(scenario: ScenarioResult) -> str:
         if r.criterion.metric.endswith("_ms")
     }
     plots = "".join(_plot(name, series, bounds.get(name)) for name, series in scenario.series.items())
-    told = f"{scenario.rounds} rounds in {scenario.seconds:.1f} s"
+    told = f"{scenario.rounds} round{'s' * (scenario.rounds != 1)} in {scenario.seconds:.1f} s"
     if scenario.void:
         told += f"; {len(scenario.void)} rounds void: {html.escape(scenario.void[0])}"
     if not plots and not scenario.error:
@@ -119,7 +119,8 @@ def _plot(name: str, series: dict[str, Any], bound: float | None) -> str:
     points = series["points"]
     # A bound far above everything that was measured would press the plot flat.
     near = bound if bound is not None and points and bound <= 4 * max(y for _, y in points) else None
-    return plot(name.replace("_ms by", " by").replace("_", " "), series["axes"], points, near)
+    title = name.replace("_ms by", " by").replace("_", " ")
+    return plot(title[:1].upper() + title[1:], series["axes"], points, near)
 
 
 def _method(result: SuiteResult) -> str:
