@@ -15,7 +15,7 @@ use std::time::Duration;
 
 const MODEL: &str = "deepseek/deepseek-chat";
 /// 2026-11-23T10:00:00Z.
-const START: Duration = Duration::from_hours(498730);
+const START: Duration = Duration::from_hours(498_730);
 
 fn usage(tokens: u64) -> Usage {
     Usage { input_tokens: tokens, ..Usage::default() }

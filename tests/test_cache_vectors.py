@@ -1,8 +1,7 @@
 """Vectors that the caller brings."""
 
-import numpy as np
-
 import headrace
+import numpy as np
 
 
 def test_the_same_vector_serves_whatever_the_wording_but_not_another_year():

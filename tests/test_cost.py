@@ -22,9 +22,7 @@ def url(request, tmp_path):
     return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'costs.db'}"
 
 
-@pytest.mark.parametrize(
-    ("gpt4", "expected"), [(("10", "30"), "0.011084"), (("30", "60"), "0.027084")]
-)
+@pytest.mark.parametrize(("gpt4", "expected"), [(("10", "30"), "0.011084"), (("30", "60"), "0.027084")])
 def test_a_ledger_kept_by_floats_is_replayed_exactly(url, gpt4, expected):
     prices = PriceTable.builtin()
     prices.set("deepseek/deepseek-chat", input="0.14", output="0.28")

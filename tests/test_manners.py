@@ -90,7 +90,9 @@ assert not any(secret in text for text in out), out
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_manners(case):
-    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", case], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", case], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert "panicked" not in done.stderr
     assert "rror" not in done.stderr, done.stderr

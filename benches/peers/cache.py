@@ -17,9 +17,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import faiss
-import numpy as np
-
 import headrace
+import numpy as np
 
 SMALL = [(1_000, 384, 0.5, 0.9, 0.85), (10_000, 384, 0.5, 0.9, 0.85), (10_000, 1536, 0.5, 0.9, 0.85)]
 LARGE = [

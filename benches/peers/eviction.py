@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import numpy as np
-
 import headrace
+import numpy as np
 
 QUESTIONS, REQUESTS = 20_000, 100_000
 OVERHEAD = 400

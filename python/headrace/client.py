@@ -130,7 +130,7 @@ class Client(_Client):
         priority: str | int = "normal",
         tenant: str = "default",
         tags: Sequence[str] = (),
-        timeout: Seconds | None = None,  # noqa: ASYNC109
+        timeout: Seconds | None = None,
         cache: bool = True,
         **params: Any,
     ) -> Response:
@@ -164,7 +164,7 @@ class Client(_Client):
         priority: str | int = "normal",
         tenant: str = "default",
         tags: Sequence[str] = (),
-        timeout: Seconds | None = None,  # noqa: ASYNC109
+        timeout: Seconds | None = None,
         cache: bool = True,
         **params: Any,
     ) -> AsyncIterator[Chunk]:
@@ -191,7 +191,7 @@ class Client(_Client):
         *,
         tenant: str = "default",
         tags: Sequence[str] = (),
-        timeout: Seconds | None = None,  # noqa: ASYNC109
+        timeout: Seconds | None = None,
     ) -> npt.NDArray[np.float32]:
         """As `embed`."""
         return await self._aembed(list(texts), _call(model, (), "normal", tenant, tags, timeout, False, {}))
@@ -253,7 +253,9 @@ class Client(_Client):
         self.close()
 
     def __repr__(self) -> str:
-        simulated = " (nothing is real: the simulated provider answers)" if self._provider_names == ["simulated"] else ""
+        simulated = (
+            " (nothing is real: the simulated provider answers)" if self._provider_names == ["simulated"] else ""
+        )
         return f"<Client of {', '.join(self._provider_names)}{simulated}>"
 
 

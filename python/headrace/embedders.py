@@ -145,6 +145,7 @@ class ProviderEmbedder:
         self._client, self.name, self._tenant = client, model, tenant
 
     def __call__(self, texts: list[str]) -> npt.NDArray[np.float32]:
+        """Ask for the vectors, a row a text."""
         return self._client.embed(self.name, texts, tenant=self._tenant, tags=["embedding"])
 
     def __repr__(self) -> str:

@@ -81,7 +81,7 @@ class EmbeddingError(HeadraceError, ValueError):
     """An embedding is not a finite, non-zero vector of the expected dimension."""
 
 
-class Timeout(HeadraceError, TimeoutError):  # noqa: A001
+class Timeout(HeadraceError, TimeoutError):
     """The time that the caller allowed is over."""
 
 

@@ -198,9 +198,10 @@ class RequestQueue(_RequestQueue):
             lease._accept()
         return leases
 
-    async def aresult(self, id: str, timeout: Seconds | None = None) -> Json | bytes:  # noqa: A002
+    async def aresult(self, id: str, timeout: Seconds | None = None) -> Json | bytes:
         """As `result`."""
-        return await self._result_future(id, timeout)
+        result: Json | bytes = await self._result_future(id, timeout)
+        return result
 
     async def adrain(self, timeout: Seconds | None = None) -> None:
         """As `drain`."""

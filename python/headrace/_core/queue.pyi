@@ -3,10 +3,11 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from typing_extensions import Self, final
+from typing_extensions import Self, disjoint_base, final
 
-Seconds: TypeAlias = float | timedelta
+_Seconds: TypeAlias = float | timedelta
 
+@disjoint_base
 class RequestQueue:
     def __new__(
         cls,
@@ -15,11 +16,11 @@ class RequestQueue:
         name: str = "default",
         max_size: int | None = None,
         max_bytes: int | None = None,
-        lease_seconds: Seconds | None = None,
+        lease_seconds: _Seconds | None = None,
         max_attempts: int = 5,
-        ageing_seconds: Seconds | None = None,
-        keep_results_seconds: Seconds | None = None,
-        keep_keys_seconds: Seconds | None = None,
+        ageing_seconds: _Seconds | None = None,
+        keep_results_seconds: _Seconds | None = None,
+        keep_keys_seconds: _Seconds | None = None,
         limits: Sequence[dict[str, object]] | None = None,
         weights: Sequence[tuple[str, int]] | None = None,
         seed: int | None = None,
@@ -36,11 +37,11 @@ class RequestQueue:
         *,
         priority: str | int | None = None,
         tenant: str | None = None,
-        delay: Seconds | None = None,
-        deadline: Seconds | datetime | None = None,
+        delay: _Seconds | None = None,
+        deadline: _Seconds | datetime | None = None,
         key: str | None = None,
         max_attempts: int | None = None,
-        timeout: Seconds | None = None,
+        timeout: _Seconds | None = None,
     ) -> str:
         """Put a request and give its id; a durable queue has it on disk then.
 
@@ -66,23 +67,23 @@ class RequestQueue:
         *,
         priority: str | int | None = None,
         tenant: str | None = None,
-        delay: Seconds | None = None,
-        deadline: Seconds | datetime | None = None,
+        delay: _Seconds | None = None,
+        deadline: _Seconds | datetime | None = None,
         key: str | None = None,
         max_attempts: int | None = None,
-        timeout: Seconds | None = None,
+        timeout: _Seconds | None = None,
     ) -> list[str]:
         """Put requests, all or none; see `put`."""
-    def get(self, timeout: Seconds | None = None) -> Lease:
+    def get(self, timeout: _Seconds | None = None) -> Lease:
         """The next request, waiting for one.
 
         Raises:
             Timeout: none came in time.
             QueueClosed: the queue is closed.
         """
-    def get_many(self, n: int, timeout: Seconds | None = None) -> list[Lease]:
+    def get_many(self, n: int, timeout: _Seconds | None = None) -> list[Lease]:
         """Up to `n` requests, as many as there are, waiting for the first."""
-    def result(self, id: str, timeout: Seconds | None = None) -> Any:
+    def result(self, id: str, timeout: _Seconds | None = None) -> Any:
         """What the ack was given, waiting until the request is finished.
 
         Raises:
@@ -103,7 +104,7 @@ class RequestQueue:
         """Stop handing out; what is leased goes on."""
     def resume(self) -> None:
         """Hand out again."""
-    def drain(self, timeout: Seconds | None = None) -> None:
+    def drain(self, timeout: _Seconds | None = None) -> None:
         """Wait until nothing is open; Timeout where it takes longer."""
     def close(self) -> None:
         """End the queue for everyone who shares this object; a durable one keeps its requests."""
@@ -116,27 +117,27 @@ class RequestQueue:
         payload: Any,
         priority: str | int | None,
         tenant: str | None,
-        delay: Seconds | None,
-        deadline: Seconds | datetime | None,
+        delay: _Seconds | None,
+        deadline: _Seconds | datetime | None,
         key: str | None,
         max_attempts: int | None,
-        timeout: Seconds | None,
+        timeout: _Seconds | None,
     ) -> str | None: ...
     def _put_many_future(
         self,
         payloads: Iterable[Any],
         priority: str | int | None,
         tenant: str | None,
-        delay: Seconds | None,
-        deadline: Seconds | datetime | None,
+        delay: _Seconds | None,
+        deadline: _Seconds | datetime | None,
         key: str | None,
         max_attempts: int | None,
-        timeout: Seconds | None,
+        timeout: _Seconds | None,
     ) -> Awaitable[list[str]]: ...
-    def _try_get(self, timeout: Seconds | None) -> Lease | None: ...
-    def _get_many_future(self, n: int, timeout: Seconds | None) -> Awaitable[list[Lease]]: ...
-    def _result_future(self, id: str, timeout: Seconds | None) -> Awaitable[Any]: ...
-    def _drain_future(self, timeout: Seconds | None) -> Awaitable[None]: ...
+    def _try_get(self, timeout: _Seconds | None) -> Lease | None: ...
+    def _get_many_future(self, n: int, timeout: _Seconds | None) -> Awaitable[list[Lease]]: ...
+    def _result_future(self, id: str, timeout: _Seconds | None) -> Awaitable[Any]: ...
+    def _drain_future(self, timeout: _Seconds | None) -> Awaitable[None]: ...
 
 @final
 class Lease:
@@ -169,9 +170,9 @@ class Lease:
         Raises:
             LeaseLost: the lease's time is over.
         """
-    def nack(self, error: object = None, *, delay: Seconds | None = None, retry: bool = True) -> None:
+    def nack(self, error: object = None, *, delay: _Seconds | None = None, retry: bool = True) -> None:
         """The work failed: again after `delay`, or by exponential backoff with full jitter; dead without retry."""
-    def extend(self, seconds: Seconds) -> None:
+    def extend(self, seconds: _Seconds) -> None:
         """Make the lease last that long from now."""
     def _accept(self) -> None: ...
     def __enter__(self) -> Self: ...

@@ -33,9 +33,9 @@ class Api:
         headers = {"content-type": "application/json"}
         if key or self.key:
             headers["authorization"] = f"Bearer {key or self.key}"
-        request = urllib.request.Request(self.url + path, data=sent, headers=headers)  # noqa: S310
+        request = urllib.request.Request(self.url + path, data=sent, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=20) as reply:
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

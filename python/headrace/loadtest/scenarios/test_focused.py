@@ -21,7 +21,7 @@ PRIORITIES = ("critical", "high", "normal", "low")
 def test_queue_performance(scenario: Scenario) -> None:
     """50 requests of mixed priorities a round: how long a put takes, how many a second, in which order."""
     for round in scenario.rounds(least=5):
-        rng = random.Random(f"{scenario.seed}-{round.index}")  # noqa: S311
+        rng = random.Random(f"{scenario.seed}-{round.index}")
         questions = ESG(seed=scenario.seed + round.index).take(50)
         queue = scenario.config.queue(max_size=1000)
         put: list[tuple[int, str]] = []
@@ -88,7 +88,7 @@ ORIGIN_PRICES = {"deepseek/deepseek-chat": ("0.14", "0.28"), "openai/gpt-4": ("1
 def test_cost_accuracy(scenario: Scenario) -> None:
     """Calls to several providers and models, cached tokens too: each in the ledger, exact, visible at once."""
     for round in scenario.rounds():
-        rng = random.Random(scenario.seed + round.index)  # noqa: S311
+        rng = random.Random(scenario.seed + round.index)
         costs, spent = headrace.CostTracker(), Decimal(0)
         for n in range(200):
             model, usage, expected = random_call(rng)
