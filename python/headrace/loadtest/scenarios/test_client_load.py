@@ -33,7 +33,7 @@ PATTERNS = {"light": (10, 5), "medium": (50, 10), "heavy": (100, 15), "burst": (
 def test_load_pattern(scenario: Scenario, users: int, per_user: int) -> None:
     """Users who ask, wait for the answer, and ask again."""
     targets = scenario.config
-    own = 0.0 if targets.live or targets.url else OWN_MS
+    own = None if targets.live or targets.url else OWN_MS
     for round in scenario.rounds(least=2):
         client = targets.client(time_to_first_token=OWN_MS / 1000, tokens_per_second=0)
         requests = ESG(seed=scenario.seed + round.index).take(users * per_user)
