@@ -74,6 +74,13 @@ impl Simulated {
     }
 }
 
+/// A pause of nothing costs nothing; the timer would make it a millisecond.
+async fn pause(length: Duration) {
+    if !length.is_zero() {
+        tokio::time::sleep(length).await;
+    }
+}
+
 #[async_trait]
 impl Provider for Simulated {
     fn name(&self) -> &'static str {
@@ -89,7 +96,7 @@ impl Provider for Simulated {
         if let Some(fault) = turn.fault {
             self.fail(fault).await?;
         }
-        tokio::time::sleep(self.engine.duration(&turn)).await;
+        pause(self.engine.duration(&turn)).await;
         let raw = self.engine.completion(&turn);
         ChatResponse::from_openai(raw).ok_or_else(|| malformed(self.name(), "no choice"))
     }
@@ -109,7 +116,7 @@ impl Provider for Simulated {
         let stream = futures_util::stream::iter(chunks.into_iter().map(Ok).chain(cut).enumerate());
         Ok(stream
             .then(move |(index, chunk)| async move {
-                tokio::time::sleep(if index == 0 { first } else { gap }).await;
+                pause(if index == 0 { first } else { gap }).await;
                 chunk
             })
             .boxed())
@@ -117,7 +124,7 @@ impl Provider for Simulated {
 
     async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedResponse> {
         let (vectors, tokens) = self.engine.embed(model, texts)?;
-        tokio::time::sleep(self.engine.pace().0).await;
+        pause(self.engine.pace().0).await;
         Ok(EmbedResponse { vectors, usage: Some(Usage { input_tokens: tokens, ..Usage::default() }) })
     }
 }

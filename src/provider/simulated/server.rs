@@ -6,6 +6,7 @@
 use super::MODELS;
 use super::engine::{Engine, SimulatedConfig};
 use super::fault::{Fault, FaultPlan};
+use super::pause;
 use crate::provider::ChatRequest;
 use crate::{Error, Result};
 use axum::body::{Body, Bytes};
@@ -159,7 +160,7 @@ async fn chat(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Bytes
         Some(Fault::Truncate) | None => {}
     }
     if !stream {
-        tokio::time::sleep(engine.duration(&turn)).await;
+        pause(engine.duration(&turn)).await;
         return Json(engine.completion(&turn)).into_response();
     }
     let (first, gap) = engine.pace();
@@ -170,7 +171,7 @@ async fn chat(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Bytes
         chunks.push("data: [DONE]\n\n".into());
     }
     let paced = futures_util::stream::iter(chunks.into_iter().enumerate()).then(move |(index, chunk)| async move {
-        tokio::time::sleep(if index == 0 { first } else { gap }).await;
+        pause(if index == 0 { first } else { gap }).await;
         Ok::<_, Infallible>(chunk)
     });
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(paced)).into_response()
