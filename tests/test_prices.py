@@ -62,8 +62,62 @@ def test_a_past_call_has_the_price_of_its_day() -> None:
     past = table.get("deepseek/deepseek-v4-flash", at=datetime(2026, 8, 20, 12, tzinfo=timezone.utc))
     assert past is not None
     assert past["input"] == Decimal("0.22")
-    assert past["since"] == datetime(2026, 8, 17, tzinfo=timezone.utc)
-    assert past["until"] == datetime(2026, 9, 10, tzinfo=timezone.utc)
+    # Midnight in Beijing, as DeepSeek announced it.
+    assert past["since"] == datetime(2026, 8, 16, 16, tzinfo=timezone.utc)
+    assert past["until"] == datetime(2026, 9, 10, 4, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("model", "at", "read"),
+    [
+        # OpenAI's cut of August 2026, and of GPT-4o before it.
+        ("openai/gpt-5.6", "2026-08-20T12:00:00Z", "5"),
+        ("openai/gpt-5.6", "2026-09-01T12:00:00Z", "4"),
+        # DeepSeek's discount from 16:30 to 00:30 UTC, which ended on 2025-09-05.
+        ("deepseek/deepseek-chat", "2025-03-03T12:00:00Z", "0.27"),
+        ("deepseek/deepseek-chat", "2025-03-03T16:30:00Z", "0.135"),
+        ("deepseek/deepseek-chat", "2025-03-04T00:29:59Z", "0.135"),
+        ("deepseek/deepseek-reasoner", "2025-03-03T20:00:00Z", "0.1375"),
+        ("deepseek/deepseek-chat", "2025-09-06T20:00:00Z", "0.57"),
+        # Its peak hours since August 2026, on weekdays that are no holiday in China (1 to 7 October 2026 there).
+        ("deepseek/deepseek-v4-flash", "2026-09-28T02:00:00Z", "0.3"),
+        ("deepseek/deepseek-v4-flash", "2026-10-01T02:00:00Z", "0.15"),
+        ("deepseek/deepseek-v4-flash", "2026-10-08T02:00:00Z", "0.3"),
+    ],
+)
+def test_prices_that_are_dated(model: str, at: str, read: str) -> None:
+    when = datetime.fromisoformat(at.replace("Z", "+00:00"))
+    assert CostTracker().quote(model, Usage(input_tokens=100_000), at=when).cost == Decimal(read) / 10
+
+
+def test_long_inputs_cost_more_for_the_whole_call() -> None:
+    costs = CostTracker()
+    short, long = (
+        costs.quote("gemini/gemini-2.5-pro", Usage(tokens, 1000), at=DAY).cost for tokens in (200_000, 200_001)
+    )
+    assert (short, long) == (Decimal("0.26"), Decimal("0.5150025"))
+
+
+def test_regions_have_their_own_rows() -> None:
+    table, model = PriceTable.builtin(), "anthropic.claude-sonnet-4-5-20250929-v1:0"
+    found = {region: table.get(f"bedrock/{region}.{model}", at=DAY) for region in ("us", "eu", "jp", "au", "global")}
+    assert {region: row["input"] for region, row in found.items() if row} == {
+        "us": Decimal("3.3"),
+        "eu": Decimal("3.3"),
+        "jp": Decimal("3.3"),
+        "au": Decimal("3.3"),
+        "global": Decimal("3"),
+    }
+
+
+def test_a_row_names_its_lists_and_their_day() -> None:
+    row = PriceTable.builtin().info("openai/gpt-4o")
+    assert "litellm" in row["source"]
+    assert "models.dev" in row["source"]
+    assert row["version"].startswith("2026-")
+    # models.dev alone knows this reseller, and a bare name goes to who is in the other lists.
+    assert PriceTable.builtin().info("poe/anthropic/claude-haiku-3")["source"].startswith("models.dev")
+    assert PriceTable.builtin().info("gpt-4o")["provider"] == "openai"
 
 
 @given(

@@ -13,9 +13,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(TEXT));
 pub(super) struct Table {
     rows: HashMap<(&'static str, &'static str), &'static str>,
     other_names: HashMap<&'static str, (&'static str, &'static str)>,
-    /// Who has a model of that name.
-    providers: HashMap<&'static str, Vec<&'static str>>,
-    version: &'static str,
+    /// Who has a model of that name; whether only models.dev says so.
+    providers: HashMap<&'static str, Vec<(&'static str, bool)>>,
+    /// The day on which the table was written.
+    day: &'static str,
+    /// The lists by their letter.
+    lists: Vec<(char, &'static str)>,
 }
 
 /// The table, indexed at its first use.
@@ -28,19 +31,20 @@ const OTHER_NAMES: usize = 5;
 
 impl Table {
     fn read(text: &'static str) -> Self {
-        let version = text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        let mut heads = text.lines().map_while(|line| line.strip_prefix("# "));
         let count = text.len() / 128;
         let mut table = Self {
             rows: HashMap::with_capacity(count),
             other_names: HashMap::with_capacity(count),
             providers: HashMap::with_capacity(count),
-            version,
+            day: heads.next().unwrap_or_default(),
+            lists: heads.filter_map(list).collect(),
         };
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let mut cells = line.splitn(3, '\t');
             if let (Some(provider), Some(model), Some(rest)) = (cells.next(), cells.next(), cells.next()) {
                 table.rows.insert((provider, model), rest);
-                table.providers.entry(model).or_default().push(provider);
+                table.providers.entry(model).or_default().push((provider, rest.starts_with("m\t")));
                 let names = rest.split('\t').nth(OTHER_NAMES).unwrap_or_default();
                 table
                     .other_names
@@ -63,8 +67,8 @@ impl Table {
             context: context.parse().ok(),
             max_output: max_output.parse().ok(),
             abilities: abilities.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-            source: source_name(source).into(),
-            version: format!("{} ({})", self.version.split(' ').next().unwrap_or_default(), source_name(source)).into(),
+            version: format!("{} ({})", self.day, self.sources(source)).into(),
+            source: self.sources(source).into(),
             // A row that cannot be read would be a fault of the build: a test reads them all.
             periods: cells.filter_map(|text| Period::parse(text).ok()).collect(),
         }))
@@ -75,12 +79,22 @@ impl Table {
         self.other_names.get(name).and_then(|(provider, model)| self.get(provider, model))
     }
 
-    /// The model of a name that only one provider has.
+    /// The model of a name that only one provider has. Resellers that models.dev alone knows do not count where
+    /// another list has the name.
     pub(super) fn bare(&self, model: &str) -> Option<Arc<ModelPrice>> {
-        match self.providers.get(model)?.as_slice() {
-            [provider] => self.get(provider, model),
+        let all = self.providers.get(model)?;
+        let listed: Vec<_> = all.iter().filter(|(_, is_weak)| !is_weak).collect();
+        match (listed.as_slice(), all.as_slice()) {
+            ([(provider, _)], _) | ([], [(provider, _)]) => self.get(provider, model),
             _ => None,
         }
+    }
+
+    /// The lists that a row comes from.
+    fn sources(&self, letters: &str) -> String {
+        let names: Vec<_> =
+            self.lists.iter().filter(|(letter, _)| letters.contains(*letter)).map(|(_, name)| *name).collect();
+        names.join(", ")
     }
 
     /// Every `provider/model`.
@@ -89,20 +103,19 @@ impl Table {
     }
 }
 
-fn source_name(cell: &str) -> &'static str {
-    match cell {
-        "l" => "litellm",
-        "g" => "genai-prices",
-        "lg" => "litellm, genai-prices",
-        _ => "headrace",
-    }
+/// A list's letter and name, from a line of the head.
+fn list(line: &'static str) -> Option<(char, &'static str)> {
+    let (letter, name) = line.split_once(' ')?;
+    Some((letter.parse().ok()?, name))
 }
 
 /// The table's name for a provider, where it goes by several: LiteLLM's, genai-prices' and those in use.
 pub(super) fn provider(name: &str) -> &str {
     match name {
+        "alibaba" | "alibaba-cloud" => "dashscope",
         "aws" | "bedrock_converse" | "amazon-bedrock" | "amazon_bedrock" => "bedrock",
         "azure_openai" | "azure-openai" => "azure",
+        "cloudflare-workers-ai" => "cloudflare",
         "cohere_chat" => "cohere",
         "fireworks_ai" | "fireworks-ai" => "fireworks",
         "github-copilot" => "github_copilot",
@@ -110,9 +123,11 @@ pub(super) fn provider(name: &str) -> &str {
         "meta" => "meta_llama",
         "mistralai" => "mistral",
         "moonshotai" => "moonshot",
+        "novita-ai" => "novita",
         "text-completion-openai" => "openai",
         "together" | "togetherai" | "together-ai" => "together_ai",
-        "vertex" | "vertexai" | "google-vertex" | "vertex-ai" => "vertex_ai",
+        "vercel" => "vercel_ai_gateway",
+        "vertex" | "vertexai" | "google-vertex" | "google-vertex-anthropic" | "vertex-ai" => "vertex_ai",
         "voyageai" => "voyage",
         "x-ai" | "x_ai" => "xai",
         "z-ai" | "z_ai" => "zai",
