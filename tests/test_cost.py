@@ -1,4 +1,3 @@
-import csv
 import os
 import signal
 import subprocess
@@ -7,7 +6,6 @@ from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-import headrace
 import pytest
 from headrace import CostTracker, PriceTable, Usage
 from hypothesis import HealthCheck, given, settings
@@ -88,7 +86,7 @@ def test_records_are_read_back_as_they_were_written(url):
         assert getattr(got, name) == getattr(put, name), name
     for name in ["energy_wh", "co2e_g", "water_l"]:
         written, read = getattr(put, name), getattr(got, name)
-        assert (read.min, read.max) == pytest.approx((written.min, written.max), rel=1e-12)
+        assert (read.min, read.max) == (written.min, written.max)
     assert got.tags == ["a", "b"]
     assert got.time == START
 
@@ -171,44 +169,6 @@ def test_other_processes_see_records_at_once(tmp_path):
     one, other = CostTracker(url=url), CostTracker(url=url)
     one.record("openai/gpt-4", Usage(10, 10))
     assert other.total == one.total > 0
-
-
-def test_frames_hold_the_same_money(url):
-    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
-    costs = CostTracker(url=url)
-    assert costs.to_polars().height == 0
-    for model in MODELS:
-        costs.record(model, Usage(1237, 311), tenant="t")
-    frame = costs.to_polars()
-    assert frame.schema["cost"] == polars.Decimal(38, 18)
-    assert sum(frame["cost"].to_list()) == costs.total
-    assert sum(costs.to_pandas()["cost"]) == costs.total
-    assert isinstance(costs.to_pandas(tenant="nobody"), pandas.DataFrame)
-
-
-def test_exports_add_up(url, tmp_path):
-    costs = CostTracker(url=url)
-    for model in MODELS:
-        costs.record(model, Usage(1000, 500, cached_input_tokens=100), tenant='a "b", c', tags=["project=x", "urgent"])
-    costs.record(MODELS[0], Usage(1000, 500), cache="exact")
-    assert costs.to_csv(tmp_path / "all.csv") == 5
-    with (tmp_path / "all.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert sum(Decimal(row["cost_usd"]) for row in rows) == costs.total
-    assert rows[0]["tenant"] == 'a "b", c'
-    count = costs.export_focus(tmp_path / "focus.csv")
-    with (tmp_path / "focus.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == count
-    assert sum(Decimal(row["BilledCost"]) for row in rows) == costs.total
-    assert {row["x_GhgProtocol"] for row in rows} == {"Scope 3 Category 1: Purchased goods and services"}
-    for row in rows:
-        assert Decimal(row["ListUnitPrice"]) * Decimal(row["PricingQuantity"]) == Decimal(row["ListCost"])
-        assert row["BillingPeriodStart"] <= row["ChargePeriodStart"] < row["ChargePeriodEnd"]
-    energy = sum(float(row["x_EnergyWhMax"] or 0) for row in rows)
-    assert energy == pytest.approx(sum(row["energy_wh"].max for row in costs.summary()))
-    with pytest.raises(headrace.StoreError):
-        costs.to_csv(tmp_path / "no" / "such" / "folder.csv")
 
 
 def test_cheapest_is_the_least_quote():

@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Records of a file that are read at once.
+const PAGE: usize = 1 << 14;
+
 /// Where the ledger and its budgets live.
 pub(crate) enum Backend {
     Memory(Memory),
@@ -40,6 +43,40 @@ struct State {
 
 /// A record's id, and what it did to budgets.
 pub(crate) type Recorded = (u64, Vec<Step>);
+
+/// Records a page at a time, the oldest first.
+pub(crate) struct Pages {
+    filter: Filter,
+    place: Place,
+}
+
+enum Place {
+    Memory { blocks: std::vec::IntoIter<Snapshot>, entries: Vec<Arc<Entry>>, attributions: Vec<Arc<Attribution>> },
+    Sqlite { database: Arc<Database>, after: u64, until: u64 },
+}
+
+impl Iterator for Pages {
+    type Item = Result<Vec<CostRecord>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.place {
+            Place::Memory { blocks, entries, attributions } => blocks.find_map(|block| {
+                let rows = block.rows(&self.filter, entries, attributions);
+                let page: Vec<_> = rows.map(|row| read(row, entries, attributions)).collect();
+                (!page.is_empty()).then_some(Ok(page))
+            }),
+            Place::Sqlite { database, after, until } => {
+                let span = (*after, *until);
+                let page = database.read(|connection| sqlite::page(connection, &self.filter, span, PAGE));
+                let page = page.map(|(page, last)| {
+                    *after = last;
+                    page
+                });
+                page.map(|page| (!page.is_empty()).then_some(page)).transpose()
+            }
+        }
+    }
+}
 
 /// Sums by cell, with the names behind the numbers.
 pub(crate) struct Sums {
@@ -179,6 +216,21 @@ impl Backend {
                 database.read(|connection| sqlite::each_record(connection, filter, newest_first, see))
             }
         }
+    }
+
+    /// The records that pass now, some at a time: pages are read when they are asked for.
+    pub(crate) fn pages(&self, filter: Filter) -> Result<Pages> {
+        let place = match self {
+            Self::Memory(memory) => {
+                let (snapshot, entries, attributions) = memory.snapshot();
+                Place::Memory { blocks: snapshot.into_blocks(), entries, attributions }
+            }
+            Self::Sqlite(database) => {
+                let until = database.read(sqlite::last_id)?;
+                Place::Sqlite { database: Arc::clone(database), after: 0, until }
+            }
+        };
+        Ok(Pages { filter, place })
     }
 
     pub(crate) fn purge(&self, time: i64) -> Result<usize> {

@@ -27,7 +27,7 @@ impl ArrowRecords {
     ) -> Result<Bound<'py, PyCapsule>> {
         // The interface lets the producer ignore the wish for another schema.
         let _ = requested_schema;
-        let stream = py.detach(|| self.tracker.arrow_stream(&self.filter))?;
+        let stream = py.detach(|| self.tracker.arrow_stream(self.filter.clone()))?;
         Ok(PyCapsule::new_with_value(py, stream, c"arrow_array_stream")?)
     }
 }

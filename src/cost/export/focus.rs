@@ -1,62 +1,92 @@
 //! The ledger in the `FinOps` Open Cost and Usage Specification (FOCUS 1.2), a row for each kind of usage of a call.
 //!
 //! Columns and their rules: <https://focus.finops.org/focus-specification/v1-2/>. Ours begin with `x_`, as the specification
-//! asks: energy and carbon of a call stand on its first row only, so that sums are right. What a company buys from a provider
-//! is Scope 3, category 1 (purchased goods and services) of the GHG Protocol's Corporate Value Chain Standard.
+//! asks: energy, carbon and water of a call stand on its first row only, so that sums are right. What a company buys from a
+//! provider is Scope 3, category 1 (purchased goods and services) of the GHG Protocol's Corporate Value Chain Standard.
 
-use super::{line, time, whole_file};
+use super::{line, whole_file};
+use crate::Result;
 use crate::cost::budget::Period;
-use crate::cost::carbon::Range;
-use crate::cost::price::CostLine;
+use crate::cost::carbon::{Impact, Range};
+use crate::cost::money::Money;
+use crate::cost::price::{CostLine, Kind};
 use crate::cost::{CostRecord, CostTracker, Filter};
-use crate::{Error, Result};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
 use std::path::Path;
+use std::sync::Arc;
 
-const COLUMNS: [&str; 41] = [
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargeFrequency",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "ContractedCost",
-    "ContractedUnitPrice",
-    "EffectiveCost",
-    "InvoiceIssuerName",
-    "ListCost",
-    "ListUnitPrice",
-    "PricingCategory",
-    "PricingCurrency",
-    "PricingQuantity",
-    "PricingUnit",
-    "ProviderName",
-    "PublisherName",
-    "ResourceId",
-    "ResourceName",
-    "ServiceCategory",
-    "ServiceName",
-    "ServiceSubcategory",
-    "SkuId",
-    "SkuPriceId",
-    "SubAccountId",
-    "SubAccountName",
-    "Tags",
-    "x_EnergyWhMin",
-    "x_EnergyWhMax",
-    "x_Co2eGramsMin",
-    "x_Co2eGramsMax",
-    "x_GhgProtocol",
-];
+const SECOND: i64 = 1_000_000;
 const GHG: &str = "Scope 3 Category 1: Purchased goods and services";
+
+/// What one row tells: a kind of usage of a call.
+struct Charge {
+    record: Arc<CostRecord>,
+    part: CostLine,
+    /// On a call's first row.
+    impact: Option<Impact>,
+}
+
+type Cell = fn(&Charge) -> String;
+
+/// Every column and what stands in it, in the order of the specification, then ours.
+const COLUMNS: &[(&str, Cell)] = &[
+    ("BilledCost", |charge| charge.part.amount.to_string()),
+    ("BillingAccountId", Charge::provider),
+    ("BillingAccountName", Charge::provider),
+    ("BillingCurrency", |_| "USD".into()),
+    ("BillingPeriodEnd", |charge| time(Period::Month.end(charge.record.time, &TimeZone::UTC).unwrap_or_default())),
+    ("BillingPeriodStart", |charge| time(Period::Month.bucket(charge.record.time, &TimeZone::UTC))),
+    ("ChargeCategory", |_| "Usage".into()),
+    ("ChargeClass", |_| String::new()),
+    ("ChargeDescription", Charge::description),
+    ("ChargeFrequency", |_| "Usage-Based".into()),
+    ("ChargePeriodEnd", |charge| time(charge.end())),
+    ("ChargePeriodStart", |charge| time(charge.start())),
+    ("ConsumedQuantity", |charge| charge.part.quantity.to_string()),
+    ("ConsumedUnit", Charge::unit),
+    ("ContractedCost", |charge| charge.part.amount.to_string()),
+    ("ContractedUnitPrice", |charge| charge.part.unit_price.to_string()),
+    ("EffectiveCost", |charge| charge.part.amount.to_string()),
+    ("InvoiceId", |_| String::new()),
+    ("InvoiceIssuerName", Charge::provider),
+    ("ListCost", |charge| charge.part.amount.to_string()),
+    ("ListUnitPrice", |charge| charge.part.unit_price.to_string()),
+    ("PricingCategory", |_| "Standard".into()),
+    ("PricingCurrency", |_| "USD".into()),
+    ("PricingCurrencyContractedUnitPrice", |charge| charge.part.unit_price.to_string()),
+    ("PricingCurrencyEffectiveCost", |charge| charge.part.amount.to_string()),
+    ("PricingCurrencyListUnitPrice", |charge| charge.part.unit_price.to_string()),
+    ("PricingQuantity", |charge| charge.part.quantity.to_string()),
+    ("PricingUnit", Charge::unit),
+    ("ProviderName", Charge::provider),
+    ("PublisherName", Charge::provider),
+    ("ResourceId", Charge::sku),
+    ("ResourceName", |charge| charge.record.entry.model.clone()),
+    ("ResourceType", |_| "Model".into()),
+    ("ServiceCategory", |_| "AI and Machine Learning".into()),
+    ("ServiceName", Charge::provider),
+    ("ServiceSubcategory", |_| "Generative AI".into()),
+    ("SkuId", |charge| format!("{}#{}", charge.sku(), charge.part.kind.as_str())),
+    ("SkuMeter", |charge| charge.part.kind.as_str().replace('_', " ")),
+    ("SkuPriceDetails", Charge::details),
+    ("SkuPriceId", Charge::price_id),
+    ("SubAccountId", |charge| charge.record.attribution.tenant().into()),
+    ("SubAccountName", |charge| charge.record.attribution.tenant().into()),
+    ("Tags", |charge| Value::Object(tags(&charge.record)).to_string()),
+    ("x_CallId", |charge| charge.record.id.to_string()),
+    ("x_PriceVersion", |charge| charge.record.entry.version.clone()),
+    ("x_PriceEstimated", |charge| charge.record.entry.estimated.to_string()),
+    ("x_EnergyWhMin", |charge| charge.figure(|impact| impact.energy_wh, |range| range.min)),
+    ("x_EnergyWhMax", |charge| charge.figure(|impact| impact.energy_wh, |range| range.max)),
+    ("x_Co2eGramsMin", |charge| charge.figure(|impact| impact.co2e_g, |range| range.min)),
+    ("x_Co2eGramsMax", |charge| charge.figure(|impact| impact.co2e_g, |range| range.max)),
+    ("x_WaterLitresMin", |charge| charge.figure(|impact| impact.water_l, |range| range.min)),
+    ("x_WaterLitresMax", |charge| charge.figure(|impact| impact.water_l, |range| range.max)),
+    ("x_ElectricityZone", |charge| charge.record.entry.zone.clone()),
+    ("x_GhgProtocol", |_| GHG.into()),
+];
 
 impl CostTracker {
     /// Writes the paid calls that pass in the FOCUS format; how many rows there were.
@@ -66,14 +96,16 @@ impl CostTracker {
     pub fn export_focus(&self, path: &Path, filter: &Filter) -> Result<usize> {
         let mut count = 0;
         whole_file(path, |file| {
-            line(file, &COLUMNS.map(str::to_owned))?;
+            line(file, COLUMNS.iter().map(|(name, _)| (*name).to_owned()))?;
             self.each_record(filter, false, |record| {
                 if record.cache.is_hit() {
                     return Ok(true);
                 }
-                for (place, part) in record.lines().iter().enumerate() {
+                let (mut impact, record) = (record.impact(), Arc::new(record));
+                for part in parts(&record) {
+                    let charge = Charge { record: Arc::clone(&record), part, impact: impact.take() };
                     count += 1;
-                    line(file, &row(&record, part, place == 0)?)?;
+                    line(file, COLUMNS.iter().map(|(_, cell)| cell(&charge)))?;
                 }
                 Ok(true)
             })
@@ -82,80 +114,79 @@ impl CostTracker {
     }
 }
 
-fn row(record: &CostRecord, part: &CostLine, first: bool) -> Result<Vec<String>> {
-    let (entry, kind) = (&record.entry, part.kind.as_str());
-    let start = Period::Month.bucket(record.time, &TimeZone::UTC);
-    let end = Period::Month.end(record.time, &TimeZone::UTC).unwrap_or(record.time);
-    let until = record.time + record.latency_s.map_or(0, |seconds| (seconds * 1e6) as i64).max(1_000_000);
-    let (amount, price) = (part.amount.to_string(), part.unit_price.to_string());
-    let (sku, unit) = (format!("{}/{}", entry.provider, entry.model), unit(kind).to_owned());
-    let impact = record.impact().filter(|_| first);
-    let figure = |pick: fn(crate::cost::carbon::Impact) -> Range, high: bool| {
-        let range = impact.map(pick);
-        range.map_or_else(String::new, |range| if high { range.max } else { range.min }.to_string())
-    };
-    let tenant = record.attribution.tenant().to_owned();
-    let sku_price = format!("{sku}#{kind}@{}", entry.version);
-    Ok(vec![
-        amount.clone(),
-        entry.provider.clone(),
-        entry.provider.clone(),
-        "USD".into(),
-        time(end),
-        time(start),
-        "Usage".into(),
-        String::new(),
-        format!("{kind} of {sku}{}", if entry.estimated { " (price estimated)" } else { "" }),
-        "Usage-Based".into(),
-        time(until),
-        time(record.time),
-        part.quantity.to_string(),
-        unit.clone(),
-        amount.clone(),
-        price.clone(),
-        amount.clone(),
-        entry.provider.clone(),
-        amount,
-        price,
-        "Standard".into(),
-        "USD".into(),
-        part.quantity.to_string(),
-        unit,
-        entry.provider.clone(),
-        entry.provider.clone(),
-        sku.clone(),
-        entry.model.clone(),
-        "AI and Machine Learning".into(),
-        entry.provider.clone(),
-        "Generative AI".into(),
-        format!("{sku}#{kind}"),
-        sku_price,
-        tenant.clone(),
-        tenant,
-        tags(record)?,
-        figure(|impact| impact.energy_wh, false),
-        figure(|impact| impact.energy_wh, true),
-        figure(|impact| impact.co2e_g, false),
-        figure(|impact| impact.co2e_g, true),
-        GHG.into(),
-    ])
+/// The kinds of usage that were charged for; of a call that cost nothing the request, so that no call is left out.
+fn parts(record: &CostRecord) -> Vec<CostLine> {
+    let lines = record.lines();
+    if !lines.is_empty() {
+        return lines.to_vec();
+    }
+    let quantity = record.usage.requests;
+    vec![CostLine { kind: Kind::Request, quantity, unit_price: Money::ZERO, amount: Money::ZERO }]
 }
 
-fn unit(kind: &str) -> &'static str {
-    match kind {
-        "image" => "Images",
-        "search" => "Searches",
-        "request" => "Requests",
-        _ => "Tokens",
+impl Charge {
+    fn provider(&self) -> String {
+        self.record.entry.provider.clone()
+    }
+
+    fn sku(&self) -> String {
+        format!("{}/{}", self.record.entry.provider, self.record.entry.model)
+    }
+
+    fn description(&self) -> String {
+        let guess = if self.record.entry.estimated { " (price estimated)" } else { "" };
+        format!("{} of {}{guess}", self.part.kind.as_str(), self.sku())
+    }
+
+    fn tier(&self) -> &'static str {
+        self.record.usage.service_tier.map_or("standard", crate::cost::usage::ServiceTier::as_str)
+    }
+
+    /// Another price is another id.
+    fn price_id(&self) -> String {
+        format!("{}#{}@{}={}", self.sku(), self.part.kind.as_str(), self.tier(), self.part.unit_price)
+    }
+
+    fn details(&self) -> String {
+        json!({"ServiceTier": self.tier(), "UsageKind": self.part.kind.as_str()}).to_string()
+    }
+
+    fn unit(&self) -> String {
+        match self.part.kind {
+            Kind::Image => "Images",
+            Kind::Search => "Searches",
+            Kind::Request => "Requests",
+            _ => "Tokens",
+        }
+        .into()
+    }
+
+    /// The specification writes times to the second: a call takes all seconds that it touches.
+    fn start(&self) -> i64 {
+        self.record.time.div_euclid(SECOND) * SECOND
+    }
+
+    fn end(&self) -> i64 {
+        let took = self.record.latency_s.map_or(0, |seconds| (seconds * 1e6) as i64);
+        let end = self.record.time.saturating_add(took);
+        end.div_euclid(SECOND).saturating_mul(SECOND).saturating_add(SECOND)
+    }
+
+    fn figure(&self, pick: fn(Impact) -> Range, end: fn(Range) -> f64) -> String {
+        self.impact.map_or_else(String::new, |impact| end(pick(impact)).to_string())
     }
 }
 
-/// A JSON object: `key=value` tags as they are, others with the value `true`.
-fn tags(record: &CostRecord) -> Result<String> {
+/// To the second.
+fn time(micros: i64) -> String {
+    Timestamp::from_second(micros.div_euclid(SECOND)).unwrap_or_default().to_string()
+}
+
+/// `key=value` tags as they are, others with the value `true`.
+fn tags(record: &CostRecord) -> Map<String, Value> {
     let pair = |tag: &String| match tag.split_once('=') {
-        Some((key, value)) => (key.to_owned(), serde_json::Value::from(value)),
-        None => (tag.clone(), serde_json::Value::Bool(true)),
+        Some((key, value)) => (key.to_owned(), Value::from(value)),
+        None => (tag.clone(), Value::Bool(true)),
     };
-    let object: serde_json::Map<_, _> = record.attribution.tags().iter().map(pair).collect();
-    serde_json::to_string(&object).map_err(|error| Error::Store(format!("tags cannot be written: {error}")))
+    record.attribution.tags().iter().map(pair).collect()
 }

@@ -1,6 +1,7 @@
 //! The ledger for other programs: Arrow, CSV, FOCUS.
 
 mod arrow;
+mod columns;
 mod csv;
 mod focus;
 
@@ -28,17 +29,11 @@ fn whole_file(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()
 }
 
 /// One line of comma-separated values, quoted by RFC 4180 where it must be.
-fn line(file: &mut impl Write, cells: &[String]) -> Result<()> {
-    let quoted: Vec<String> = cells
-        .iter()
-        .map(|cell| {
-            if cell.contains([',', '"', '\n', '\r']) {
-                format!("\"{}\"", cell.replace('"', "\"\""))
-            } else {
-                cell.clone()
-            }
-        })
-        .collect();
+fn line(file: &mut impl Write, cells: impl Iterator<Item = String>) -> Result<()> {
+    let quote = |cell: String| {
+        if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+    };
+    let quoted: Vec<String> = cells.map(quote).collect();
     writeln!(file, "{}", quoted.join(",")).map_err(|error| Error::Store(format!("a line cannot be written: {error}")))
 }
 

@@ -217,6 +217,12 @@ impl Stored {
 }
 
 impl Snapshot {
+    /// One snapshot a block.
+    pub(crate) fn into_blocks(self) -> std::vec::IntoIter<Self> {
+        let blocks: Vec<_> = self.blocks.into_iter().map(|block| Self { blocks: vec![block] }).collect();
+        blocks.into_iter()
+    }
+
     /// Every record that passes, the newest last.
     pub(crate) fn rows<'a>(
         &'a self,

@@ -16,6 +16,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) const HOUR: i64 = 3_600_000_000;
+/// The columns that a record is read from.
+const RECORD: &str = "id, time, entry, attribution, usage, lines, nano, atto, cache, latency, attempts";
 const ATTO_PER_NANO: i128 = 1_000_000_000;
 
 pub(crate) const SCHEMA: Schema = Schema {
@@ -211,37 +213,70 @@ pub(crate) fn each_record(
 ) -> Result<()> {
     let names = names(connection)?;
     let order = if newest_first { "DESC" } else { "ASC" };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT id, time, entry, attribution, usage, lines, nano, atto, cache, latency, attempts
-         FROM record WHERE time >= ? AND time < ? ORDER BY id {order}"
-    ))?;
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {RECORD} FROM record WHERE time >= ? AND time < ? ORDER BY id {order}"))?;
     let ends = params![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX)];
     let mut rows = statement.query(ends)?;
     while let Some(row) = rows.next()? {
-        let (entry, attribution): (u32, u32) = (row.get(2)?, row.get(3)?);
-        if !names.covers(filter, entry, attribution) {
-            continue;
-        }
-        let (Some(entry), Some(who)) = (names.entries.get(&entry), names.attributions.get(&attribution)) else {
-            continue;
-        };
-        let record = CostRecord {
-            id: row.get::<_, i64>(0)? as u64,
-            time: row.get(1)?,
-            entry: Arc::clone(entry),
-            attribution: Arc::clone(who),
-            usage: from_json(&row.get::<_, String>(4)?)?,
-            written_lines: Some(from_json::<Vec<_>>(&row.get::<_, String>(5)?)?.into()),
-            amount: join(row.get(6)?, row.get(7)?),
-            cache: CacheUse::from_number(row.get(8)?),
-            latency_s: row.get(9)?,
-            attempts: row.get(10)?,
-        };
-        if !see(record)? {
+        if let Some(record) = read_record(row, filter, &names)?
+            && !see(record)?
+        {
             break;
         }
     }
     Ok(())
+}
+
+/// The record of a row of [`RECORD`], where the filter lets it pass.
+fn read_record(row: &Row<'_>, filter: &Filter, names: &Names) -> Result<Option<CostRecord>> {
+    let (entry, attribution): (u32, u32) = (row.get(2)?, row.get(3)?);
+    if !names.covers(filter, entry, attribution) {
+        return Ok(None);
+    }
+    let (Some(entry), Some(who)) = (names.entries.get(&entry), names.attributions.get(&attribution)) else {
+        return Ok(None);
+    };
+    Ok(Some(CostRecord {
+        id: row.get::<_, i64>(0)? as u64,
+        time: row.get(1)?,
+        entry: Arc::clone(entry),
+        attribution: Arc::clone(who),
+        usage: from_json(&row.get::<_, String>(4)?)?,
+        written_lines: Some(from_json::<Vec<_>>(&row.get::<_, String>(5)?)?.into()),
+        amount: join(row.get(6)?, row.get(7)?),
+        cache: CacheUse::from_number(row.get(8)?),
+        latency_s: row.get(9)?,
+        attempts: row.get(10)?,
+    }))
+}
+
+/// The id of the newest record; zero where there is none.
+pub(crate) fn last_id(connection: &Connection) -> Result<u64> {
+    Ok(connection.query_row("SELECT ifnull(max(id), 0) FROM record", [], |row| row.get::<_, i64>(0))? as u64)
+}
+
+/// At most `most` records that pass with ids after the first of `span` and up to the second; and where to go on.
+pub(crate) fn page(
+    connection: &Connection,
+    filter: &Filter,
+    span: (u64, u64),
+    most: usize,
+) -> Result<(Vec<CostRecord>, u64)> {
+    let names = names(connection)?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {RECORD} FROM record WHERE id > ? AND id <= ? AND time >= ? AND time < ? ORDER BY id"
+    ))?;
+    let (since, until) = (filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX));
+    let mut rows = statement.query(params![span.0 as i64, span.1 as i64, since, until])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(read_record(row, filter, &names)?);
+        if found.len() == most {
+            break;
+        }
+    }
+    let last = found.last().map_or(span.1, |record| record.id);
+    Ok((found, last))
 }
 
 /// Forgets the records before `time`, and works out the hour that it cuts anew; how many there were.
