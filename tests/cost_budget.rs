@@ -136,12 +136,12 @@ fn each_fraction_is_told_once() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&told);
         let listener = Arc::new(move |alert: &headrace::cost::budget::Alert| seen.lock().unwrap().push(alert.fraction));
-        let fractions = vec![0.5, 0.8, 1.0];
+        let fractions = ["0.5", "0.8", "1"].map(|text| text.parse().unwrap()).to_vec();
         tracker.set_budget(budget(times(one, 10), "t", Period::Day), fractions, Some(listener)).wait().unwrap();
         for _ in 0..10 {
             tracker.record(Call::new(MODEL, &usage(1000)), &who("t")).wait().unwrap();
         }
-        assert_eq!(*told.lock().unwrap(), [0.5, 0.8, 1.0]);
+        assert_eq!(told.lock().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.5", "0.8", "1"]);
     }
 }
 

@@ -180,3 +180,37 @@ def test_a_bill_is_the_sum_of_its_lines(input_tokens: int, cached: int, output_t
     call = Usage(input_tokens=input_tokens, cached_input_tokens=min(cached, input_tokens), output_tokens=output_tokens)
     quote = CostTracker().quote("openai/gpt-5.4", call)
     assert sum((line["amount"] for line in quote.lines), Decimal(0)) == quote.cost
+
+
+def test_the_fallback_is_the_users_choice() -> None:
+    new, call = "acme/of-tomorrow", Usage(1_000_000, 1_000_000)
+
+    def cost(fallback: object) -> Decimal:
+        quote = CostTracker(fallback=fallback).quote(new, call)
+        assert quote.estimated
+        return quote.cost
+
+    assert cost("estimate") == 40
+    assert cost("openai/gpt-4") == 90
+    assert cost({"input": "0.5", "output": 2, "request": Decimal("0.01")}) == Decimal("2.51")
+    costs = CostTracker(fallback="raise")
+    for ask in (costs.quote, costs.reserve, costs.record):
+        with pytest.raises(UnknownModel, match="acme/of-tomorrow"):
+            ask(new, call)
+    assert costs.records() == []
+    for wrong in ("guess", {}, {"inputs": "1"}):
+        with pytest.raises(ValueError, match=r"give|write"):
+            CostTracker(fallback=wrong)
+    with pytest.raises(UnknownModel):
+        CostTracker(fallback="acme/of-yesterday")
+    with pytest.raises(TypeError, match="float"):
+        CostTracker(fallback={"input": 0.5})
+
+
+def test_an_unknown_model_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    costs = CostTracker()
+    for _ in range(3):
+        costs.record("acme/never-heard-of", Usage(1, 1))
+    costs.record("openai/gpt-4", Usage(1, 1))
+    assert [(record.name, record.levelname) for record in caplog.records] == [("headrace", "WARNING")]
+    assert "acme/never-heard-of" in caplog.text

@@ -6,9 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from headrace import CostTracker, Usage
+from headrace import BudgetExceeded, CostTracker, Usage
 
-REPLIES = json.loads((Path(__file__).parent / "data" / "provider_replies.json").read_text())
+DATA = Path(__file__).parent / "data"
+REPLIES = json.loads((DATA / "provider_replies.json").read_text())
 FIELDS = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
@@ -91,3 +92,31 @@ def test_a_call_is_estimated_before_it_is_made() -> None:
     assert own.output_tokens == 100
     assert Usage.estimate("anthropic/claude-opus-5", messages).input_tokens > own.input_tokens
     assert Usage.estimate("openai/gpt-4o", messages[0]["content"]).input_tokens < own.input_tokens
+
+
+def test_a_text_is_quoted_and_reserved() -> None:
+    costs, text = CostTracker(), "What are the Scope 2 emissions of 2024? " * 50
+    messages = [{"role": "user", "content": text}]
+    quote = costs.quote("openai/gpt-4o", messages, max_output_tokens=200)
+    assert quote.usage == Usage.estimate("openai/gpt-4o", messages, max_output_tokens=200)
+    # Without a bound, the longest answer that the price table knows of.
+    assert costs.quote("openai/gpt-4o", text).usage.output_tokens == 16_384
+    assert costs.quote("acme/new", text).usage.output_tokens == 4096
+    costs.set_budget("0.01")
+    with costs.reserve("openai/gpt-4o-mini", text, max_output_tokens=100) as held:
+        assert held.reserved == costs.quote("openai/gpt-4o-mini", text, max_output_tokens=100).cost
+    with pytest.raises(BudgetExceeded):
+        costs.reserve("openai/gpt-4o", text)
+    with pytest.raises(ValueError, match="for a text"):
+        costs.quote("openai/gpt-4o", Usage(1, 1), max_output_tokens=5)
+
+
+@pytest.mark.parametrize("language", sorted(json.loads((DATA / "esg_languages.json").read_text())))
+def test_the_bound_is_never_more_than_bytes_and_grows_with_the_text(language: str) -> None:
+    texts = json.loads((DATA / "esg_languages.json").read_text())[language]
+    frame = Usage.estimate("anthropic/claude-opus-5", "").input_tokens
+    for text in texts:
+        own = Usage.estimate("openai/gpt-4o", text).input_tokens
+        most = Usage.estimate("anthropic/claude-opus-5", text).input_tokens
+        assert own < most <= frame + len(text.encode())
+        assert most < Usage.estimate("anthropic/claude-opus-5", text * 2).input_tokens

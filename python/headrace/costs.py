@@ -49,11 +49,14 @@ class CostTracker(_core.cost.CostTracker):
 
     Args:
         prices: A `PriceTable`; the built-in one where it is not given.
-        fallback: What a model without a price costs: `"estimate"` takes a large model's price and marks the record.
+        fallback: What a model costs that no list has. `"estimate"`: $10 and $30 a million tokens, never nothing; the
+            name of a model, as `"openai/gpt-4o"`: the same as that; a price, as `{"input": "2", "output": "8"}`: that.
+            All three mark the record as estimated. `"raise"`: the call fails with `UnknownModel`.
         url: `memory://`, or `sqlite:///FILE` for a ledger that survives and that processes share.
 
     Raises:
-        ConfigError: The address is not understood.
+        ConfigError: The address or the fallback is not understood.
+        UnknownModel: The fallback is a model that no list has.
         StoreError: The file cannot be opened.
 
     >>> import headrace
@@ -202,12 +205,14 @@ class CostTracker(_core.cost.CostTracker):
         """
         return report(self, since=since, until=until, by=by, move_to=move_to)
 
-    def areserve(self, model: str, usage: _core.cost.Usage, **keywords: Any) -> AsyncReservation:
+    def areserve(
+        self, model: str, usage: _core.cost.Usage | str | list[dict[str, Any]], **keywords: Any
+    ) -> AsyncReservation:
         """Reserve as `reserve` does, for `async with`.
 
         Args:
             model: The model, as `provider/model`.
-            usage: The worst case.
+            usage: The worst case; or the text or the messages of the call.
             **keywords: As for `reserve`.
         """
         return AsyncReservation(super().areserve, model, usage, keywords)
@@ -216,7 +221,7 @@ class CostTracker(_core.cost.CostTracker):
 class AsyncReservation:
     """What `areserve` gives: enter it with `async with`."""
 
-    def __init__(self, reserve: Any, model: str, usage: _core.cost.Usage, keywords: dict[str, Any]) -> None:
+    def __init__(self, reserve: Any, model: str, usage: Any, keywords: dict[str, Any]) -> None:
         self._start = (reserve, model, usage, keywords)
         self._held: _core.cost.Reservation | None = None
 

@@ -8,6 +8,7 @@ mod embed;
 mod error;
 mod guard;
 mod load;
+mod log;
 mod payload;
 mod provider;
 mod queue;
@@ -19,6 +20,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    log::register();
     runtime::register(module)?;
     submodule(module, "queue", queue::register)?;
     submodule(module, "cache", cache::register)?;

@@ -62,7 +62,7 @@ where
     T: Send,
     F: Future<Output = Result<T>> + Send,
 {
-    py.detach(|| {
+    let result = py.detach(|| {
         runtime().block_on(async {
             tokio::pin!(future);
             loop {
@@ -79,7 +79,9 @@ where
                 }
             }
         })
-    })
+    });
+    crate::log::flush(py);
+    result
 }
 
 fn look_for_signals(py: Python<'_>) -> PyResult<()> {

@@ -1,35 +1,51 @@
 //! The most that a call may use, before it is made: what a budget sets aside.
 
 use super::ChatCall;
+use crate::cost::price::PriceTable;
+use crate::cost::tokens::{self, Estimate};
 use crate::cost::usage::Usage;
 use serde_json::Value;
 
-/// Tokens are seldom shorter than three bytes in any language; the count errs towards too many.
-const BYTES_PER_TOKEN: u64 = 3;
-/// What a message takes beside its text.
-const TOKENS_PER_MESSAGE: u64 = 8;
-/// What an answer without `max_tokens` is expected to stay below.
-const MOST_OUTPUT_TOKENS: u64 = 4096;
+/// What an answer without `max_tokens` is taken to have where only the order of size matters, as for a limit on tokens a
+/// minute: a model's longest answer would let hardly any call through.
+const USUAL_OUTPUT_TOKENS: u64 = 4096;
 
-/// Tokens of a text at the most.
-pub(super) fn tokens(text: &str) -> u64 {
-    (text.len() as u64).div_ceil(BYTES_PER_TOKEN)
+/// The most that a call may use: its text by the model's splitter or a bound on it, and as much output as it asks for, or as
+/// the model gives at most.
+pub(super) fn worst_case(call: &ChatCall, model: &str, prices: &PriceTable) -> Usage {
+    let most = asked_output(call).unwrap_or_else(|| tokens::most_output(prices, model));
+    Usage::new(input(call, model).most, most.saturating_mul(answers(call)))
 }
 
-/// The most that a call may use.
-pub(super) fn worst_case(call: &ChatCall) -> Usage {
-    let of = |value: Option<&Value>| match value {
-        Some(Value::String(text)) => tokens(text),
-        Some(Value::Null) | None => 0,
-        Some(other) => tokens(&other.to_string()),
-    };
-    let messages: u64 = call.messages.iter().map(|message| of(message.get("content")) + TOKENS_PER_MESSAGE).sum();
-    let schemas = of(call.parameters.get("tools")) + of(call.parameters.get("response_format"));
-    let number = |name: &str| call.parameters.get(name).and_then(Value::as_u64);
-    let most = number("max_completion_tokens").or_else(|| number("max_tokens")).unwrap_or(MOST_OUTPUT_TOKENS);
-    Usage {
-        input_tokens: messages + schemas,
-        output_tokens: most.saturating_mul(number("n").unwrap_or(1)),
-        ..Usage::default()
+/// About how many tokens a call will have, for limits on tokens a minute.
+pub(super) fn rough_tokens(call: &ChatCall) -> u64 {
+    let output = asked_output(call).unwrap_or(USUAL_OUTPUT_TOKENS).saturating_mul(answers(call));
+    input(call, &call.model).tokens.saturating_add(output)
+}
+
+/// What a provider that says nothing is taken to have used for an answer.
+pub(super) fn likely(call: &ChatCall, model: &str, answer: &str) -> Usage {
+    Usage::new(input(call, model).tokens, tokens::of_text(model, answer).tokens)
+}
+
+/// The messages, and the schemas that go with them.
+fn input(call: &ChatCall, model: &str) -> Estimate {
+    let mut sum = tokens::of_list(model, &call.messages);
+    for name in ["tools", "response_format"] {
+        if let Some(schema) = call.parameters.get(name).filter(|schema| !schema.is_null()) {
+            let found = tokens::of_text(model, &schema.to_string());
+            sum.tokens = sum.tokens.saturating_add(found.tokens);
+            sum.most = sum.most.saturating_add(found.most);
+        }
     }
+    sum
+}
+
+fn asked_output(call: &ChatCall) -> Option<u64> {
+    let number = |name: &str| call.parameters.get(name).and_then(Value::as_u64);
+    number("max_completion_tokens").or_else(|| number("max_tokens"))
+}
+
+fn answers(call: &ChatCall) -> u64 {
+    call.parameters.get("n").and_then(Value::as_u64).unwrap_or(1)
 }

@@ -6,6 +6,7 @@ use super::turn::{Outcome, Turn};
 use super::{Client, estimate};
 use crate::cache::{CacheHit, EntryKey, HitKind, InsertRequest, LookupRequest, Role};
 use crate::cost::money::Money;
+use crate::cost::tokens;
 use crate::cost::usage::Usage;
 use crate::cost::{Attribution, CacheUse, Call, DEFAULT_LEASE, Outcome as Booking, Reservation};
 use crate::provider::{ChatResponse, Resilient};
@@ -152,14 +153,13 @@ impl Client {
     pub(super) async fn turn(&self, call: &ChatCall) -> Result<Outcome> {
         self.serve_queue();
         let (provider, bare) = self.route(&call.model)?;
-        let worst = estimate::worst_case(call);
         let options = PutOptions {
             priority: call.priority,
             tenant: Some(Arc::clone(&call.tenant)),
             deadline: call.timeout,
             provider: Some(Arc::from(provider.provider().name())),
             model: Some(Arc::from(bare)),
-            estimated_tokens: worst.total_tokens(),
+            estimated_tokens: estimate::rough_tokens(call),
             ..PutOptions::default()
         };
         self.inner.turns.wait(call.to_json(), options).await
@@ -182,7 +182,7 @@ impl Client {
             let started = Instant::now();
             match provider.chat(&call.request(bare)).await {
                 Ok((response, attempts)) => {
-                    let usage = response.usage.unwrap_or_else(|| estimated(call, &response.text));
+                    let usage = response.usage.unwrap_or_else(|| estimate::likely(call, model, &response.text));
                     let outcome = Booking {
                         cache: CacheUse::Miss,
                         latency_s: Some(started.elapsed().as_secs_f64()),
@@ -208,7 +208,8 @@ impl Client {
     /// Sets the worst case of a call aside.
     pub(super) async fn reserve(&self, call: &ChatCall, model: &str, who: &Arc<Attribution>) -> Result<Reservation> {
         let lease = call.timeout.map_or(DEFAULT_LEASE, |timeout| timeout.max(DEFAULT_LEASE));
-        self.inner.costs.reserve(model, &estimate::worst_case(call), who, lease).finish().await
+        let worst = estimate::worst_case(call, model, &self.inner.costs.prices());
+        self.inner.costs.reserve(model, &worst, who, lease).finish().await
     }
 
     /// Makes vectors, within the budgets.
@@ -222,7 +223,7 @@ impl Client {
         within(call.timeout, async {
             let (provider, bare) = self.route(model)?;
             let who = Arc::new(Attribution::new(&*call.tenant, call.tags.clone())?);
-            let input_tokens = texts.iter().map(|text| estimate::tokens(text)).sum();
+            let input_tokens = texts.iter().map(|text| tokens::of_text(model, text).most).sum();
             let worst = Usage { input_tokens, ..Usage::default() };
             let reservation = self.inner.costs.reserve(model, &worst, &who, DEFAULT_LEASE).finish().await?;
             let started = Instant::now();
@@ -260,11 +261,6 @@ pub(super) fn fresh(
         waited,
         raw: response.raw,
     }
-}
-
-/// What a provider that says nothing is taken to have used.
-pub(super) fn estimated(call: &ChatCall, text: &str) -> Usage {
-    Usage { output_tokens: estimate::tokens(text), ..estimate::worst_case(call) }
 }
 
 /// Whether another model may do better: not where the request itself is at fault.

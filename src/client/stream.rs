@@ -1,10 +1,10 @@
 //! An answer in chunks, booked and kept when it is whole.
 
-use super::Client;
 use super::answer::Reply;
 use super::call::ChatCall;
-use super::line::{estimated, fresh, within};
+use super::line::{fresh, within};
 use super::turn::{Outcome, Turn};
+use super::{Client, estimate};
 use crate::Result;
 use crate::cost::usage::Usage;
 use crate::cost::{Attribution, CacheUse, Outcome as Booking, Reservation};
@@ -134,7 +134,7 @@ impl ChatStream {
 
     async fn finish(&mut self) -> Result<()> {
         let Some(live) = self.live.take() else { return Ok(()) };
-        let usage = live.usage.unwrap_or_else(|| estimated(&self.call, &live.text));
+        let usage = live.usage.unwrap_or_else(|| estimate::likely(&self.call, &self.call.model, &live.text));
         let record = live.reservation.settle(&usage, live.booking()).finish().await?;
         let reason = live.finish_reason.clone();
         let raw = json!({
@@ -162,7 +162,7 @@ impl ChatStream {
     /// Books what was sent: the provider bills it.
     fn break_off(&mut self) {
         if let Some(live) = self.live.take() {
-            let usage = live.usage.unwrap_or_else(|| estimated(&self.call, &live.text));
+            let usage = live.usage.unwrap_or_else(|| estimate::likely(&self.call, &self.call.model, &live.text));
             drop(live.reservation.settle(&usage, live.booking()));
         }
     }

@@ -26,7 +26,7 @@ impl CostTracker {
         let (prices, who) = (self.prices(), Arc::new(Attribution::default()));
         let mut quotes = Vec::new();
         for name in candidates {
-            let found = prices.resolve(name);
+            let Ok(found) = prices.resolve(name) else { continue };
             let room = needs.context.unwrap_or(0).max(usage.input_tokens);
             let fits = found.price.context.is_none_or(|context| context >= room)
                 && needs.abilities.iter().all(|ability| found.price.abilities.contains(ability))

@@ -1,5 +1,7 @@
 //! Money: whole attodollars (10⁻¹⁸ USD) in 128 bits. No float can be made from it, or it from one.
 
+#![deny(clippy::disallowed_types, clippy::float_arithmetic)]
+
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -17,6 +19,12 @@ const ATTO: i128 = 1_000_000_000_000_000_000;
 /// let price: Money = "0.00000014".parse().unwrap();
 /// assert_eq!(price.times(300).to_string(), "0.000042");
 /// assert_eq!("1.4e-7".parse::<Money>().unwrap(), price);
+/// ```
+///
+/// No float becomes money:
+///
+/// ```compile_fail
+/// let price: headrace::cost::money::Money = 0.1_f64.into();
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(i128);

@@ -41,22 +41,22 @@ impl Pricing {
     }
 
     /// The model and what the usage is worth at a time, in microseconds since 1970.
-    pub(crate) fn price(&self, model: &str, usage: &Usage, time: i64) -> (Arc<Entry>, Money) {
+    pub(crate) fn price(&self, model: &str, usage: &Usage, time: i64) -> Result<(Arc<Entry>, Money)> {
         let known = {
             let held = self.held.read();
             held.known.get(model).and_then(|met| met.entries.get(met.price.period_at(time))?.get().cloned())
         };
-        let entry = known.unwrap_or_else(|| self.meet(model, time));
+        let entry = known.map_or_else(|| self.meet(model, time), Ok)?;
         let amount = entry.rates.total(usage);
-        (entry, amount)
+        Ok((entry, amount))
     }
 
-    fn meet(&self, name: &str, time: i64) -> Arc<Entry> {
+    fn meet(&self, name: &str, time: i64) -> Result<Arc<Entry>> {
         let mut held = self.held.write();
         let met = if let Some(met) = held.known.get(name) {
             Arc::clone(met)
         } else {
-            let resolved = held.prices.resolve(name);
+            let resolved = held.prices.resolve(name)?;
             if resolved.estimated {
                 tracing::warn!(model = name, "no price list has the model: its cost is an estimate");
             }
@@ -79,7 +79,7 @@ impl Pricing {
                 rates: price.periods.get(place).map(|period| period.rates.clone()).unwrap_or_default(),
             })
         };
-        met.entries.get(place).map_or_else(make, |slot| Arc::clone(slot.get_or_init(make)))
+        Ok(met.entries.get(place).map_or_else(make, |slot| Arc::clone(slot.get_or_init(make))))
     }
 
     /// Changes emission factors for the calls that follow.

@@ -1,15 +1,20 @@
 //! How many tokens a call will have, before it is made; offline.
 //!
-//! For `OpenAI`'s models the text is split as they split it (tiktoken's `o200k_base` and `cl100k_base`). Others publish no
-//! splitter that could be carried along: their text is counted with `o200k_base`, and `most` leaves room for half as many
-//! again. That margin is a convention, not a measurement; `docs/prices.md` says what it rests on.
+//! For `OpenAI`'s models the text is split as they split it (tiktoken's `o200k_base` and `cl100k_base`), and the count is
+//! that of the text. Others are counted with `o200k_base`; `most` is then an upper bound that holds for every text and every
+//! other maker's splitter that `benches/quality/tokens.py` measures (`docs/cost.md` has the table).
 
+use super::price::PriceTable;
 use super::usage::Usage;
 use serde_json::Value;
 use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
 
 /// Tokens that frame a message and open the answer, by `OpenAI`'s cookbook ("How to count tokens with tiktoken").
 const FRAME: u64 = 3;
+/// The same for makers who do not publish theirs: none of the published templates takes more.
+const OTHER_FRAME: u64 = 8;
+/// Answers of a model whose longest one no list knows.
+const MOST_OUTPUT_TOKENS: u64 = 4096;
 /// Names of models that are split with the older table.
 const CL100K: [&str; 4] = ["gpt-4-", "gpt-3.5", "text-embedding-3", "text-embedding-ada"];
 /// Names of models that are split with the newer one.
@@ -35,14 +40,31 @@ pub struct Estimate {
 pub fn of_text(model: &str, text: &str) -> Estimate {
     let (splitter, is_own) = splitter(model);
     let tokens = splitter.count_ordinary(text) as u64;
-    Estimate { tokens, most: if is_own { tokens } else { tokens.saturating_add(tokens.div_ceil(2)) } }
+    Estimate { tokens, most: if is_own { tokens } else { bound(text, tokens) } }
+}
+
+/// The most tokens that another splitter makes of a text: 8/5 as many, or 5/4 a character of a script that is not Latin,
+/// where a splitter may know few words; never more than bytes.
+fn bound(text: &str, tokens: u64) -> u64 {
+    let characters = (text.chars().count() as u64).max(1);
+    let others = text.chars().filter(|&character| character > '\u{24f}').count() as u64;
+    let latin = u128::from(tokens) * 8 * u128::from(characters - others);
+    let other = (u128::from(tokens) * 8 * u128::from(others)).max(u128::from(others) * u128::from(characters) * 25 / 4);
+    let most = (latin + other).div_ceil(5 * u128::from(characters)) + 1;
+    u64::try_from(most).unwrap_or(u64::MAX).min(text.len() as u64)
 }
 
 /// Counts messages: a text, or a list of role and content. What is no text in them (images, files) is not counted.
 #[must_use]
 pub fn of_messages(model: &str, messages: &Value) -> Estimate {
-    let list = messages.as_array().map_or(std::slice::from_ref(messages), Vec::as_slice);
-    let mut sum = Estimate { tokens: FRAME, most: FRAME };
+    of_list(model, messages.as_array().map_or(std::slice::from_ref(messages), Vec::as_slice))
+}
+
+/// The same of a list.
+#[must_use]
+pub fn of_list(model: &str, list: &[Value]) -> Estimate {
+    let frame = if splitter(model).1 { FRAME } else { OTHER_FRAME };
+    let mut sum = Estimate { tokens: FRAME, most: frame };
     for message in list {
         let mut texts = Vec::new();
         collect(message, &mut texts);
@@ -52,7 +74,7 @@ pub fn of_messages(model: &str, messages: &Value) -> Estimate {
             sum.most = sum.most.saturating_add(found.most);
         }
         sum.tokens += FRAME;
-        sum.most += FRAME;
+        sum.most += frame;
     }
     sum
 }
@@ -61,6 +83,13 @@ pub fn of_messages(model: &str, messages: &Value) -> Estimate {
 #[must_use]
 pub fn estimate_usage(model: &str, messages: &Value, max_output_tokens: u64) -> Usage {
     Usage::new(of_messages(model, messages).most, max_output_tokens)
+}
+
+/// The longest answer of a model, by the price table.
+#[must_use]
+pub fn most_output(prices: &PriceTable, model: &str) -> u64 {
+    let found = prices.resolve(model).ok().and_then(|found| found.price.max_output);
+    found.unwrap_or(MOST_OUTPUT_TOKENS)
 }
 
 /// The texts of a message, its role and its tool calls among them; data in base64 is no text.

@@ -2,7 +2,7 @@
 
 use super::attribution::Attribution;
 use super::backend::{Backend, Recorded};
-use super::budget::{AlertListener, Budget, BudgetStatus, Watch};
+use super::budget::{AlertListener, Budget, BudgetStatus, Fraction, Watch};
 use super::carbon::{EmissionFactors, Override};
 use super::ledger::filter::Filter;
 use super::money::Money;
@@ -12,9 +12,9 @@ use super::pricing::Pricing;
 use super::record::{Call, CostRecord};
 use super::reservation::Reservation;
 use super::usage::Usage;
+use crate::Result;
 use crate::clock::{Clock, SystemClock};
 use crate::store::Location;
-use crate::{Error, Result};
 use parking_lot::RwLock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,7 +98,7 @@ impl CostTracker {
     pub fn quote(&self, call: Call<'_>, who: &Arc<Attribution>) -> Result<CostRecord> {
         let micros = call.time.unwrap_or_else(|| self.now());
         call.usage.check()?;
-        let (entry, amount) = self.inner.pricing.price(call.model, call.usage, micros);
+        let (entry, amount) = self.inner.pricing.price(call.model, call.usage, micros)?;
         Ok(CostRecord {
             id: 0,
             time: micros,
@@ -159,12 +159,7 @@ impl CostTracker {
     }
 
     /// Sets a budget, or changes the limit of the one with the same scope, period and zone. What the ledger holds counts.
-    pub fn set_budget(&self, budget: Budget, fractions: Vec<f64>, listener: Option<AlertListener>) -> Pending<()> {
-        if let Some(bad) = fractions.iter().find(|fraction| !fraction.is_finite() || **fraction <= 0.0) {
-            return Pending::ready(Err(Error::invalid(format!(
-                "alert at {bad}: give a fraction of the limit above 0"
-            ))));
-        }
+    pub fn set_budget(&self, budget: Budget, fractions: Vec<Fraction>, listener: Option<AlertListener>) -> Pending<()> {
         let identity = budget.identity();
         let mut watches = self.inner.watches.write();
         let kept = watches.iter().filter(|watch| watch.identity != identity).cloned();

@@ -293,7 +293,7 @@ class CostTracker:
     """The compiled part of `headrace.CostTracker`."""
 
     def __new__(
-        cls, *, prices: PriceTable | None = None, fallback: str = "estimate", url: str = "memory://"
+        cls, *, prices: PriceTable | None = None, fallback: str | dict[str, Any] = ..., url: str = "memory://"
     ) -> CostTracker: ...
     def record(
         self,
@@ -326,19 +326,42 @@ class CostTracker:
             StoreError: The ledger cannot be written.
         """
 
-    def quote(self, model: str, usage: Usage, *, at: datetime | None = None) -> CostRecord:
-        """Give the same figures, recording nothing."""
+    def quote(
+        self,
+        model: str,
+        usage: Usage | str | list[dict[str, Any]],
+        *,
+        at: datetime | None = None,
+        max_output_tokens: int | None = None,
+    ) -> CostRecord:
+        """Give the same figures, recording nothing.
+
+        Args:
+            model: The model, as `provider/model`.
+            usage: What it uses; or the text or the messages of a call, whose most tokens are then estimated.
+            at: When; now where it is not given.
+            max_output_tokens: For a text, the most output that the call asks for; else the model's longest.
+        """
 
     def reserve(
         self,
         model: str,
-        usage: Usage,
+        usage: Usage | str | list[dict[str, Any]],
         *,
         tenant: str = "default",
         tags: Iterable[str] | None = None,
         lease_seconds: float = 600.0,
+        max_output_tokens: int | None = None,
     ) -> Reservation:
         """Set the worst case of a call aside in every budget that covers it.
+
+        Args:
+            model: The model, as `provider/model`.
+            usage: The most that it uses; or the text or the messages of the call, as for `quote`.
+            tenant: Who it is for.
+            tags: More of who it is for.
+            lease_seconds: How long the money stays aside where nobody settles or releases it.
+            max_output_tokens: As for `quote`.
 
         Raises:
             BudgetExceeded: It does not fit; nothing is set aside.
@@ -347,11 +370,12 @@ class CostTracker:
     def areserve(
         self,
         model: str,
-        usage: Usage,
+        usage: Usage | str | list[dict[str, Any]],
         *,
         tenant: str = "default",
         tags: Iterable[str] | None = None,
         lease_seconds: float = 600.0,
+        max_output_tokens: int | None = None,
     ) -> Any:
         """Reserve as `reserve` does, to be awaited."""
 

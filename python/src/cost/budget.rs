@@ -40,7 +40,7 @@ pub(crate) fn listener(callback: Py<PyAny>) -> AlertListener {
 
 fn alert_to_py<'py>(py: Python<'py>, alert: &Alert) -> PyResult<Bound<'py, PyDict>> {
     let fields = describe(py, &alert.budget)?;
-    fields.set_item("fraction", alert.fraction)?;
+    fields.set_item("fraction", alert.fraction.to_string().parse::<f64>()?)?;
     fields.set_item("spent", decimal::to_py(py, alert.spent)?)?;
     Ok(fields)
 }

@@ -108,6 +108,36 @@ impl PriceTable {
     }
 }
 
+/// What an unknown model costs, as `CostTracker(fallback=...)` takes it.
+#[derive(FromPyObject)]
+pub(crate) enum Fallback<'py> {
+    Name(String),
+    Prices(Bound<'py, PyDict>),
+}
+
+impl Fallback<'_> {
+    pub(crate) fn read(&self) -> Result<core::Fallback> {
+        match self {
+            Self::Name(name) if name == "estimate" => Ok(core::Fallback::Estimate),
+            Self::Name(name) if name == "raise" => Ok(core::Fallback::Raise),
+            Self::Name(name) if name.contains('/') => Ok(core::Fallback::Like(name.clone())),
+            Self::Name(name) => Err(Error::Config(format!(
+                "fallback {name:?} is unknown: give \"estimate\", \"raise\", the name of a model as provider/model, or a \
+                 price such as {{\"input\": \"10\", \"output\": \"30\"}}"
+            ))
+            .into()),
+            Self::Prices(prices) => {
+                let mut words = Vec::new();
+                for (key, value) in prices {
+                    let key: String = key.extract()?;
+                    words.push(format!("{key}={}", decimal::from_py(&value, &key)?));
+                }
+                Ok(core::Fallback::Rates(core::Rates::parse(&words.join(" "))?))
+            }
+        }
+    }
+}
+
 /// What is known of a model beside its prices.
 fn info<'py>(py: Python<'py>, found: &core::ModelPrice) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);

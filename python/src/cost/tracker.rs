@@ -1,13 +1,13 @@
 //! The cost tracker.
 
 use super::arguments::{self, Narrow, attribution, filter, optional_time, time_to_py};
-use super::price::PriceTable;
+use super::price::{Fallback, PriceTable};
 use super::record::{CostRecord, outcome};
 use super::reservation::Reservation;
-use super::usage::Usage;
+use super::usage::{self, Usage};
 use super::{budget, carbon, decimal};
 use crate::error::Result;
-use crate::runtime;
+use crate::{log, runtime};
 use headrace::Error;
 use headrace::cost::budget::{Period, Scope};
 use headrace::cost::carbon::{Override, Range};
@@ -28,10 +28,13 @@ pub(crate) struct CostTracker {
 
 /// The answer of a call: at once where it is there, else with the GIL released and Ctrl-C seen.
 pub(crate) fn answer<T: Send + 'static>(py: Python<'_>, pending: Pending<T>) -> Result<T> {
-    if pending.is_ready() {
-        return Ok(pending.wait()?);
-    }
-    runtime::wait(py, async move { Ok(pending.finish().await?) })
+    let answer = if pending.is_ready() {
+        pending.wait().map_err(Into::into)
+    } else {
+        runtime::wait(py, async move { Ok(pending.finish().await?) })
+    };
+    log::flush(py);
+    answer
 }
 
 impl CostTracker {
@@ -52,12 +55,10 @@ impl CostTracker {
 #[pymethods]
 impl CostTracker {
     #[new]
-    #[pyo3(signature = (*, prices=None, fallback="estimate", url="memory://"))]
-    fn new(py: Python<'_>, prices: Option<&PriceTable>, fallback: &str, url: &str) -> Result<Self> {
-        if fallback != "estimate" {
-            return Err(Error::Config(format!("fallback {fallback:?} is unknown: give \"estimate\"")).into());
-        }
-        let table = prices.map_or_else(core::price::PriceTable::builtin, |prices| prices.core.read().clone());
+    #[pyo3(signature = (*, prices=None, fallback=Fallback::Name("estimate".into()), url="memory://"))]
+    fn new(py: Python<'_>, prices: Option<&PriceTable>, fallback: Fallback<'_>, url: &str) -> Result<Self> {
+        let mut table = prices.map_or_else(core::price::PriceTable::builtin, |prices| prices.core.read().clone());
+        table.set_fallback(fallback.read()?)?;
         let core = py.detach(|| core::CostTracker::open(url, table))?;
         Ok(Self { core, tenants: Mutex::default() })
     }
@@ -82,40 +83,56 @@ impl CostTracker {
         Ok(CostRecord { core })
     }
 
-    #[pyo3(signature = (model, usage, *, at=None))]
-    fn quote(&self, model: &str, usage: &Usage, at: Option<&Bound<'_, PyAny>>) -> Result<CostRecord> {
+    #[pyo3(signature = (model, usage, *, at=None, max_output_tokens=None))]
+    fn quote(
+        &self,
+        py: Python<'_>,
+        model: &str,
+        usage: &Bound<'_, PyAny>,
+        at: Option<&Bound<'_, PyAny>>,
+        max_output_tokens: Option<u64>,
+    ) -> Result<CostRecord> {
         let who = self.who("default", None)?;
-        let call = Call { time: optional_time(at, "at")?, ..Call::new(model, &usage.core) };
-        Ok(CostRecord { core: self.core.quote(call, &who)? })
+        let usage = usage::of_call(usage, model, max_output_tokens, &self.core.prices())?;
+        let call = Call { time: optional_time(at, "at")?, ..Call::new(model, &usage) };
+        let core = self.core.quote(call, &who)?;
+        log::flush(py);
+        Ok(CostRecord { core })
     }
 
-    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=600.0))]
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=600.0, max_output_tokens=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn reserve(
         &self,
         py: Python<'_>,
         model: &str,
-        usage: &Usage,
+        usage: &Bound<'_, PyAny>,
         tenant: &str,
         tags: Option<&Bound<'_, PyAny>>,
         lease_seconds: f64,
+        max_output_tokens: Option<u64>,
     ) -> Result<Reservation> {
         let lease = arguments::seconds(lease_seconds, "lease_seconds")?;
-        let held = answer(py, self.core.reserve(model, &usage.core, &self.who(tenant, tags)?, lease))?;
+        let usage = usage::of_call(usage, model, max_output_tokens, &self.core.prices())?;
+        let held = answer(py, self.core.reserve(model, &usage, &self.who(tenant, tags)?, lease))?;
         Ok(Reservation { core: Arc::new(held) })
     }
 
-    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=600.0))]
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=600.0, max_output_tokens=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn areserve<'py>(
         &self,
         py: Python<'py>,
         model: &str,
-        usage: &Usage,
+        usage: &Bound<'_, PyAny>,
         tenant: &str,
         tags: Option<&Bound<'_, PyAny>>,
         lease_seconds: f64,
+        max_output_tokens: Option<u64>,
     ) -> Result<Bound<'py, PyAny>> {
         let lease = arguments::seconds(lease_seconds, "lease_seconds")?;
-        let pending = self.core.reserve(model, &usage.core, &self.who(tenant, tags)?, lease);
+        let usage = usage::of_call(usage, model, max_output_tokens, &self.core.prices())?;
+        let pending = self.core.reserve(model, &usage, &self.who(tenant, tags)?, lease);
         Ok(runtime::awaitable(py, async move { Ok(Reservation { core: Arc::new(pending.finish().await?) }) })?)
     }
 
@@ -138,7 +155,9 @@ impl CostTracker {
     ) -> Result<()> {
         let scope = Scope { tenant, provider, model, tag };
         let budget = budget::budget(limit, scope, period, timezone, on_exceed)?;
-        answer(py, self.core.set_budget(budget, alert_at, alerts.map(budget::listener)))
+        let fractions =
+            alert_at.iter().map(|fraction| fraction.to_string().parse()).collect::<headrace::Result<Vec<_>>>()?;
+        answer(py, self.core.set_budget(budget, fractions, alerts.map(budget::listener)))
     }
 
     fn budgets<'py>(&self, py: Python<'py>) -> Result<Vec<Bound<'py, PyDict>>> {

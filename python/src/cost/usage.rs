@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use headrace::Error;
-use headrace::cost::usage as core;
+use headrace::cost::price::PriceTable;
+use headrace::cost::{tokens, usage as core};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -67,11 +68,8 @@ impl Usage {
     #[staticmethod]
     #[pyo3(signature = (model, messages, *, max_output_tokens=0))]
     fn estimate(model: &str, messages: &Bound<'_, PyAny>, max_output_tokens: u64) -> Result<Self> {
-        let messages = match messages.cast::<PyString>() {
-            Ok(text) => serde_json::Value::String(text.to_str()?.to_owned()),
-            Err(_) => reply(messages)?,
-        };
-        Ok(Self { core: headrace::cost::tokens::estimate_usage(model, &messages, max_output_tokens) })
+        let messages = text_or_messages(messages)?;
+        Ok(Self { core: tokens::estimate_usage(model, &messages, max_output_tokens) })
     }
 
     #[getter]
@@ -168,6 +166,30 @@ impl Usage {
         parts.extend(more.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name}={count}")));
         parts.extend(self.service_tier().map(|tier| format!("service_tier='{tier}'")));
         format!("Usage({})", parts.join(", "))
+    }
+}
+
+/// A usage, or the text or messages of a call whose usage is estimated.
+pub(crate) fn of_call(
+    given: &Bound<'_, PyAny>,
+    model: &str,
+    max_output_tokens: Option<u64>,
+    prices: &PriceTable,
+) -> Result<core::Usage> {
+    if let Ok(usage) = given.cast::<Usage>() {
+        if max_output_tokens.is_some() {
+            return Err(Error::invalid("max_output_tokens is for a text: a Usage says how much output there is").into());
+        }
+        return Ok(usage.get().core);
+    }
+    let most = max_output_tokens.unwrap_or_else(|| tokens::most_output(prices, model));
+    Ok(tokens::estimate_usage(model, &text_or_messages(given)?, most))
+}
+
+fn text_or_messages(given: &Bound<'_, PyAny>) -> Result<serde_json::Value> {
+    match given.cast::<PyString>() {
+        Ok(text) => Ok(serde_json::Value::String(text.to_str()?.to_owned())),
+        Err(_) => reply(given),
     }
 }
 

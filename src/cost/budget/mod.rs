@@ -1,9 +1,13 @@
 //! Limits on what may be spent, kept exactly: a call reserves its worst case and settles what it did cost.
 
+#![deny(clippy::disallowed_types, clippy::float_arithmetic)]
+
 pub(crate) mod book;
+mod fraction;
 mod period;
 pub(crate) mod store;
 
+pub use fraction::Fraction;
 pub use period::Period;
 
 use super::attribution::Attribution;
@@ -180,7 +184,7 @@ pub struct Alert {
     /// The budget.
     pub budget: Budget,
     /// The fraction that was crossed.
-    pub fraction: f64,
+    pub fraction: Fraction,
     /// What is spent now.
     pub spent: Money,
 }
@@ -200,7 +204,7 @@ pub(crate) struct Step {
 #[derive(Clone)]
 pub(crate) struct Watch {
     pub(crate) identity: (Scope, String, String),
-    pub(crate) fractions: Vec<f64>,
+    pub(crate) fractions: Vec<Fraction>,
     pub(crate) listener: AlertListener,
 }
 
@@ -211,18 +215,10 @@ impl Watch {
             return;
         }
         for &fraction in &self.fractions {
-            let mark = mark(step.budget.limit, fraction);
+            let mark = fraction.of(step.budget.limit);
             if step.before < mark && step.after >= mark {
                 (self.listener)(&Alert { budget: step.budget.clone(), fraction, spent: step.after });
             }
         }
     }
-}
-
-/// The limit's part at which an alert is due. A fraction is read to nine digits.
-fn mark(limit: Money, fraction: f64) -> Money {
-    const BILLION: i128 = 1_000_000_000;
-    let parts = (fraction * BILLION as f64).round() as i128;
-    let atto = limit.attodollars();
-    Money::from_attodollars(atto / BILLION * parts + atto % BILLION * parts / BILLION)
 }

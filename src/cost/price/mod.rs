@@ -1,13 +1,15 @@
 //! What a unit of usage costs, by provider, model and time: a built-in table, and the user's own prices over it.
 
-#![deny(clippy::float_arithmetic, clippy::float_cmp)]
+#![deny(clippy::disallowed_types, clippy::float_arithmetic)]
 
 mod builtin;
+mod fallback;
 mod kind;
 mod period;
 mod rates;
 mod toml_file;
 
+pub use fallback::{FALLBACK, Fallback};
 pub use kind::Kind;
 pub use period::{Condition, Period};
 pub use rates::{CostLine, Rate, Rates, listed, per_unit};
@@ -81,22 +83,19 @@ pub struct Resolved {
     pub estimated: bool,
 }
 
-/// Dollars for a million tokens of a model that no list has: what GPT-4 Turbo cost (OpenAI, November 2023), above the
-/// list prices of nearly all models sold today, so that a guess is rather too high, and never nothing.
-pub const FALLBACK: &str = "input=10 output=30";
-
 /// Prices by `provider/model`. A clone is a table of its own.
 ///
 /// ```
 /// use headrace::cost::{price::PriceTable, usage::Usage};
 /// let (table, now) = (PriceTable::builtin(), jiff::Timestamp::now());
-/// assert_eq!(table.price("openai/gpt-4", &Usage::new(500, 200), now).total.to_string(), "0.027");
-/// assert!(table.price("openai/gpt-4-and-more", &Usage::new(1, 1), now).estimated);
+/// assert_eq!(table.price("openai/gpt-4", &Usage::new(500, 200), now).unwrap().total.to_string(), "0.027");
+/// assert!(table.price("openai/gpt-4-and-more", &Usage::new(1, 1), now).unwrap().estimated);
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct PriceTable {
     is_builtin: bool,
     own: HashMap<String, Arc<ModelPrice>>,
+    fallback: Fallback,
 }
 
 impl PriceTable {
@@ -210,31 +209,21 @@ impl PriceTable {
         names
     }
 
-    /// The model of that name, or a guess at the price [`FALLBACK`].
-    #[must_use]
-    pub fn resolve(&self, name: &str) -> Resolved {
-        if let Some(price) = self.find(name) {
-            return Resolved { price, estimated: false };
-        }
-        let (provider, model) = name.split_once('/').unwrap_or(("unknown", name));
-        let mut price = ModelPrice::new(builtin::provider(provider), model);
-        price.periods.extend(Period::parse(FALLBACK));
-        Resolved { price: Arc::new(price), estimated: true }
-    }
-
     /// What the usage is worth at a time.
-    #[must_use]
-    pub fn price(&self, name: &str, usage: &Usage, at: Timestamp) -> Priced {
-        let Resolved { price, estimated } = self.resolve(name);
+    ///
+    /// # Errors
+    /// As [`PriceTable::resolve`].
+    pub fn price(&self, name: &str, usage: &Usage, at: Timestamp) -> Result<Priced> {
+        let Resolved { price, estimated } = self.resolve(name)?;
         let rates = price.rates(at);
-        Priced {
+        Ok(Priced {
             provider: price.provider.clone(),
             model: price.model.clone(),
             estimated,
             version: Arc::clone(&price.version),
             lines: rates.lines(usage),
             total: rates.total(usage),
-        }
+        })
     }
 }
 

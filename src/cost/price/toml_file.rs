@@ -144,7 +144,11 @@ mod tests {
         )
         .unwrap();
         let cost = |at: &str| {
-            table.price("acme/scribe", &Usage::new(1_000_000, 1_000_000), at.parse().unwrap()).total.to_string()
+            table
+                .price("acme/scribe", &Usage::new(1_000_000, 1_000_000), at.parse().unwrap())
+                .unwrap()
+                .total
+                .to_string()
         };
         assert_eq!([cost("2026-06-01T00:00:00Z"), cost("2027-01-01T00:00:00Z")], ["2.4", "0.3"]);
         for bad in [

@@ -1,5 +1,7 @@
 //! What a call used, with one meaning whoever answered: input is all input, output is all output.
 
+#![deny(clippy::disallowed_types, clippy::float_arithmetic)]
+
 mod families;
 mod response;
 mod stream;
