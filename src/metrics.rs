@@ -52,7 +52,8 @@ pub struct DurationSummary {
 impl DurationHistogram {
     /// Counts a duration.
     pub fn record(&mut self, duration: Duration) {
-        self.tenths_of_micros.saturating_record((duration.as_nanos() / 100) as u64);
+        let whole = duration.as_secs().saturating_mul(10_000_000);
+        self.tenths_of_micros.saturating_record(whole.saturating_add(u64::from(duration.subsec_nanos() / 100)));
     }
 
     /// Mean, percentiles and maximum.

@@ -152,7 +152,7 @@ async fn run(url: &str, steps: Vec<Step>) {
                     key: key.map(|key| Arc::from(format!("k{key}"))),
                     ..PutOptions::default()
                 };
-                let body = Payload::Bytes(format!("{}", model.requests.len()).into());
+                let body = Payload::bytes(model.requests.len().to_string());
                 let id = queue.put_async(body, options, None).await.expect("a put");
                 if let Some(first) = key.and_then(|key| model.keys.get(&key)) {
                     assert_eq!(id, *first, "a known key puts nothing");
@@ -308,7 +308,7 @@ proptest! {
         for (i, weight) in weights.iter().enumerate() {
             for _ in 0..(weight + 1) * rounds * 3 {
                 let options = PutOptions { tenant: Some(name(i)), ..PutOptions::default() };
-                queue.put(Payload::Bytes("x".into()), &options).expect("a put");
+                queue.put(Payload::bytes("x"), &options).expect("a put");
             }
         }
         let mut served = vec![0i64; weights.len()];

@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 128;
 /// The payload for a Python value.
 pub(crate) fn from_py(value: &Bound<'_, PyAny>) -> PyResult<Payload> {
     if let Ok(bytes) = value.cast::<PyBytes>() {
-        return Ok(Payload::Bytes(bytes::Bytes::copy_from_slice(bytes.as_bytes())));
+        return Ok(Payload::bytes(bytes.as_bytes()));
     }
     Ok(Payload::from(&json_from_py(value, 0)?))
 }

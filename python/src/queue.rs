@@ -143,6 +143,9 @@ impl RequestQueue {
         let timeout = crate::duration::timeout(timeout)?;
         let payload = payload::from_py(payload)?;
         if !self.queue.is_durable() {
+            if !self.queue.is_bounded() {
+                return Ok(id_text(py, self.queue.put(payload, &options)?));
+            }
             match self.queue.put(payload.clone(), &options) {
                 Err(Error::QueueFull(_)) if timeout.is_none_or(|timeout| !timeout.is_zero()) => {}
                 other => return Ok(id_text(py, other?)),
@@ -220,9 +223,12 @@ impl RequestQueue {
         let options = options(priority, tenant, delay, deadline, key, max_attempts)?;
         let timeout = crate::duration::timeout(timeout)?;
         let payloads = all_payloads(payloads)?;
+        if !self.queue.is_durable() && !self.queue.is_bounded() {
+            return id_texts(py, &self.queue.put_many(payloads, &options)?);
+        }
         let queue = self.queue.clone();
         let ids = wait(py, async move { Ok(queue.put_many_async(payloads, options, timeout).await?) })?;
-        Ok(PyList::new(py, ids.into_iter().map(|id| id_text(py, id)))?)
+        id_texts(py, &ids)
     }
 
     #[pyo3(signature = (timeout=None))]
@@ -612,6 +618,10 @@ fn id_text(py: Python<'_>, id: RequestId) -> Bound<'_, PyString> {
         }
     }
     PyString::new(py, std::str::from_utf8(&text).unwrap_or_default())
+}
+
+fn id_texts<'py>(py: Python<'py>, ids: &[RequestId]) -> Result<Bound<'py, PyList>> {
+    Ok(PyList::new(py, ids.iter().map(|id| id_text(py, *id)))?)
 }
 
 fn optional_payload<'py>(py: Python<'py>, value: Option<&Payload>) -> Result<Bound<'py, PyAny>> {

@@ -1,11 +1,11 @@
 //! One request and the states it goes through.
 
+use super::flow::FlowId;
+use super::moment::Moment;
 use super::options::Priority;
-use super::schedule::Ready;
 use crate::Payload;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Names a request inside its queue. Written as 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,6 +45,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// All six, in the order in which they are declared.
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Scheduled, Self::Leased, Self::Done, Self::Dead, Self::Cancelled];
+
     /// The name in lower case.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -76,58 +80,79 @@ pub struct Failure {
     pub at_ms: u64,
 }
 
-/// The state of an entry, with what only that state needs.
-#[derive(Debug, Clone)]
+/// The state of an open or a dead request, with what only that state needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    Waiting(Ready),
-    Scheduled {
-        at: Duration,
-    },
+    Waiting,
+    /// Until its `ready_at`.
+    Scheduled,
     /// `here` tells a lease of this process from one that was read from a store.
     Leased {
-        expires: Duration,
-        since: Duration,
+        expires: Moment,
+        since: Moment,
         here: bool,
     },
-    Done {
-        result: Option<Payload>,
-    },
     Dead,
-    Cancelled,
 }
 
 impl State {
-    pub(super) fn status(&self) -> Status {
+    pub(super) fn status(self) -> Status {
         match self {
-            Self::Waiting(_) => Status::Waiting,
-            Self::Scheduled { .. } => Status::Scheduled,
+            Self::Waiting => Status::Waiting,
+            Self::Scheduled => Status::Scheduled,
             Self::Leased { .. } => Status::Leased,
-            Self::Done { .. } => Status::Done,
             Self::Dead => Status::Dead,
-            Self::Cancelled => Status::Cancelled,
         }
     }
 }
 
-/// One request.
+/// A request that is open or dead; what is through is in `Finished`.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// None once it is finished, and while a durable store keeps it.
+    /// None where a durable store keeps it.
     pub(super) payload: Option<Payload>,
     pub(super) size: usize,
-    pub(super) priority: Priority,
-    pub(super) tenant: usize,
-    pub(super) flow: usize,
-    pub(super) tokens: u64,
-    pub(super) key: Option<Arc<str>>,
+    pub(super) enqueued: Moment,
+    pub(super) ready_at: Moment,
+    /// Its place in time, from when it was first ready; 0 before.
     pub(super) order: u64,
-    pub(super) enqueued: Duration,
-    pub(super) ready_at: Duration,
-    pub(super) deadline: Option<Duration>,
+    pub(super) tokens: u64,
+    pub(super) flow: FlowId,
+    pub(super) priority: Priority,
     pub(super) attempt: u32,
     pub(super) max_attempts: u32,
-    pub(super) history: Vec<Failure>,
     pub(super) state: State,
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What most requests have not.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rare {
+    pub(super) key: Option<Arc<str>>,
+    pub(super) deadline: Option<Moment>,
+    pub(super) history: Vec<Failure>,
+}
+
+impl Rare {
+    /// Boxed where there is something to keep.
+    pub(super) fn boxed(key: Option<Arc<str>>, deadline: Option<Moment>, history: Vec<Failure>) -> Option<Box<Self>> {
+        let any = key.is_some() || deadline.is_some() || !history.is_empty();
+        any.then(|| Box::new(Self { key, deadline, history }))
+    }
+}
+
+impl Entry {
+    pub(super) fn key(&self) -> Option<&Arc<str>> {
+        self.rare.as_ref()?.key.as_ref()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.rare.as_ref()?.deadline
+    }
+
+    pub(super) fn history(&self) -> &[Failure] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.history)
+    }
 }
 
 /// A request that was given up.

@@ -1,12 +1,12 @@
 //! The right to work on a request for a time.
 
-use super::Inner;
+use super::inner::Inner;
 use super::core::{HandedOut, Transition};
 use super::entry::{RequestId, Status};
 use super::journal::{self, Move};
 use super::options::Priority;
 use crate::{Error, Payload, Result};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Lease {
     /// What was put.
     #[must_use]
     pub fn payload(&self) -> &Payload {
-        static EMPTY: Payload = Payload::Bytes(bytes::Bytes::new());
+        static EMPTY: LazyLock<Payload> = LazyLock::new(|| Payload::bytes([]));
         self.handed.payload.as_ref().unwrap_or(&EMPTY)
     }
 
@@ -117,7 +117,7 @@ impl Lease {
     fn finish(&self, result: Option<Payload>, tokens: Option<u64>) -> Result<()> {
         let inner = &self.inner;
         let mut core = inner.core.lock();
-        let now = inner.clock.monotonic();
+        let now = inner.now();
         core.ack(self.handed.id, self.handed.attempt, result, tokens, now)?;
         let idle = core.open_count() == 0;
         drop(core);
@@ -133,7 +133,7 @@ impl Lease {
     pub async fn ack_async(&self, result: Option<Payload>, tokens: Option<u64>) -> Result<()> {
         let inner = &self.inner;
         let Some(journal) = &inner.journal else { return self.finish(result, tokens) };
-        inner.core.lock().check_lease(self.handed.id, self.handed.attempt, inner.clock.monotonic())?;
+        inner.core.lock().check_lease(self.handed.id, self.handed.attempt, inner.now())?;
         let done = Move { result, ..self.change(Status::Done) };
         self.hold(journal::answer(journal.transition(done)).await?)?;
         // A lease that ended while the disk worked was acked all the same: the disk has the last word.
@@ -198,13 +198,13 @@ impl Lease {
 
     fn plan_nack(&self, error: &str, delay: Option<Duration>, retry: bool) -> Result<Transition> {
         let inner = &self.inner;
-        let (now, wall_ms) = (inner.clock.monotonic(), inner.wall_ms());
+        let (now, wall_ms) = (inner.now(), inner.wall_ms());
         inner.core.lock().plan_nack(self.handed.id, self.handed.attempt, error, delay, retry, now, wall_ms)
     }
 
     fn apply(&self, transition: Transition) {
         let mut core = self.inner.core.lock();
-        core.apply(transition, self.inner.clock.monotonic());
+        core.apply(transition, self.inner.now());
         let idle = core.open_count() == 0;
         drop(core);
         self.set_settled();
@@ -217,12 +217,12 @@ impl Lease {
     /// `LeaseLost`, `Store`.
     pub async fn extend_async(&self, by: Duration) -> Result<()> {
         let inner = &self.inner;
-        inner.core.lock().check_lease(self.handed.id, self.handed.attempt, inner.clock.monotonic())?;
+        inner.core.lock().check_lease(self.handed.id, self.handed.attempt, inner.now())?;
         if let Some(journal) = &inner.journal {
             let longer = Move { lease_until: Some(inner.wall().saturating_add(by)), ..self.change(Status::Leased) };
             self.hold(journal::answer(journal.transition(longer)).await?)?;
         }
-        inner.core.lock().extend(self.handed.id, self.handed.attempt, by, inner.clock.monotonic())?;
+        inner.core.lock().extend(self.handed.id, self.handed.attempt, by, inner.now())?;
         Ok(())
     }
 }
@@ -237,7 +237,7 @@ impl Drop for Lease {
             let attempt_after = self.handed.attempt.saturating_sub(1);
             drop(journal.transition(Move { attempt_after, ..self.change(Status::Waiting) }));
         }
-        inner.core.lock().give_back(self.handed.id, self.handed.attempt, inner.clock.monotonic());
-        inner.wake_getter();
+        inner.core.lock().give_back(self.handed.id, self.handed.attempt, inner.now());
+        inner.ready.wake(1);
     }
 }

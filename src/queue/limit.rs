@@ -3,6 +3,7 @@
 //! Rates are counted over a sliding window, so that no 60 seconds hold more than the limit; a token bucket would let
 //! twice as much through around a boundary. Tokens are reserved as estimated and corrected when the lease is settled.
 
+use super::moment::Moment;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,14 +57,14 @@ struct Gauge {
 
 #[derive(Debug)]
 struct Grant {
-    at: Duration,
+    at: Moment,
     request: u64,
     tokens: u64,
 }
 
 impl Gauge {
-    fn forget_before(&mut self, now: Duration) {
-        while self.grants.front().is_some_and(|grant| grant.at + WINDOW <= now) {
+    fn forget_before(&mut self, now: Moment) {
+        while self.grants.front().is_some_and(|grant| grant.at.plus(WINDOW) <= now) {
             if let Some(grant) = self.grants.pop_front() {
                 self.tokens -= grant.tokens;
             }
@@ -112,7 +113,7 @@ impl Limiter {
     }
 
     /// Whether a request with that many tokens may leave now.
-    pub(super) fn admits(&mut self, gauges: &[usize], tokens: u64, now: Duration) -> bool {
+    pub(super) fn admits(&mut self, gauges: &[usize], tokens: u64, now: Moment) -> bool {
         gauges.iter().all(|&index| {
             self.gauges.get_mut(index).is_none_or(|gauge| {
                 gauge.forget_before(now);
@@ -122,7 +123,7 @@ impl Limiter {
     }
 
     /// Counts a request that leaves.
-    pub(super) fn take(&mut self, gauges: &[usize], request: u64, tokens: u64, now: Duration) {
+    pub(super) fn take(&mut self, gauges: &[usize], request: u64, tokens: u64, now: Moment) {
         for &index in gauges {
             if let Some(gauge) = self.gauges.get_mut(index) {
                 gauge.active += 1;
@@ -148,8 +149,8 @@ impl Limiter {
     }
 
     /// When the oldest grant leaves a window, and with it some room comes.
-    pub(super) fn next_room(&self) -> Option<Duration> {
-        self.gauges.iter().filter_map(|gauge| gauge.grants.front()).map(|grant| grant.at + WINDOW).min()
+    pub(super) fn next_room(&self) -> Option<Moment> {
+        self.gauges.iter().filter_map(|gauge| gauge.grants.front()).map(|grant| grant.at.plus(WINDOW)).min()
     }
 }
 
@@ -178,7 +179,7 @@ mod tests {
             let (mut now, mut left) = (0_u64, Vec::new());
             for (request, gap) in gaps.into_iter().enumerate() {
                 now += gap;
-                let at = Duration::from_millis(now);
+                let at = Moment::from(Duration::from_millis(now));
                 if limiter.admits(&gauges, 0, at) {
                     limiter.take(&gauges, request as u64, 0, at);
                     left.push(now);
@@ -195,10 +196,10 @@ mod tests {
     fn settling_gives_back_what_was_estimated_too_high() {
         let mut limiter = Limiter::new(&[rule(None, Some(100))]);
         let gauges = limiter.gauges_of(&Flow::default());
-        limiter.take(&gauges, 1, 90, Duration::ZERO);
-        assert!(!limiter.admits(&gauges, 20, Duration::ZERO));
+        limiter.take(&gauges, 1, 90, Moment::default());
+        assert!(!limiter.admits(&gauges, 20, Moment::default()));
         limiter.settle(&gauges, 1, Some(10));
-        assert!(limiter.admits(&gauges, 90, Duration::ZERO));
-        assert!(!limiter.admits(&gauges, 91, Duration::ZERO));
+        assert!(limiter.admits(&gauges, 90, Moment::default()));
+        assert!(!limiter.admits(&gauges, 91, Moment::default()));
     }
 }

@@ -8,7 +8,6 @@ use super::journal::{Journal, Move, NewRequest, Pending, Row, Stored};
 use super::options::{Priority, QueueConfig};
 use crate::store::sqlite::{Database, Schema};
 use crate::{Error, Payload, Result};
-use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 use std::sync::Arc;
@@ -56,9 +55,6 @@ CREATE INDEX IF NOT EXISTS requests_finished ON requests (queue, finished) WHERE
 const COLUMNS: &str = "id, status, priority, tenant, provider, model, tokens, key, attempt, max_attempts, enqueued,
     ready, deadline, lease_until, history, size, change";
 
-const STATES: [Status; 6] =
-    [Status::Waiting, Status::Scheduled, Status::Leased, Status::Done, Status::Dead, Status::Cancelled];
-
 pub(super) struct SqliteJournal {
     database: Database,
     queue: Arc<str>,
@@ -104,7 +100,7 @@ fn moment(nanos: i64) -> Duration {
 }
 
 fn payload(is_json: bool, bytes: Vec<u8>) -> Payload {
-    if is_json { Payload::Json(Bytes::from(bytes)) } else { Payload::Bytes(Bytes::from(bytes)) }
+    if is_json { Payload::Json(bytes.into()) } else { Payload::Bytes(bytes.into()) }
 }
 
 fn next_change(connection: &Connection, queue: &str) -> Result<i64> {
@@ -185,7 +181,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let history: Option<String> = row.get(14)?;
     Ok(Row {
         id: row.get::<_, i64>(0)? as u64,
-        status: STATES.get(row.get::<_, u32>(1)? as usize).copied().unwrap_or(Status::Dead),
+        status: Status::ALL.get(row.get::<_, u32>(1)? as usize).copied().unwrap_or(Status::Dead),
         priority: Priority::ALL.get(row.get::<_, u32>(2)? as usize).copied().unwrap_or_default(),
         tenant: Arc::from(row.get::<_, String>(3)?),
         provider: text(4)?,

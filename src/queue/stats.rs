@@ -45,12 +45,10 @@ impl RequestQueue {
     pub fn stats(&self) -> Result<QueueStats> {
         self.inner.sync()?;
         let mut core = self.inner.core.lock();
-        self.inner.settle_due(&mut core, self.inner.clock.monotonic());
-        let states =
-            [Status::Waiting, Status::Scheduled, Status::Leased, Status::Done, Status::Dead, Status::Cancelled];
+        self.inner.settle_due(&mut core, self.inner.now());
         let (by_priority, by_tenant) = core.breakdown();
         Ok(QueueStats {
-            by_status: states.map(|status| (status, core.count(status))),
+            by_status: Status::ALL.map(|status| (status, core.count(status))),
             by_priority,
             by_tenant,
             bytes: core.bytes(),

@@ -6,7 +6,6 @@ use crate::load::outcome::Outcome;
 use crate::load::request::Request;
 use crate::queue::{PutOptions, RequestQueue};
 use async_trait::async_trait;
-use bytes::Bytes;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -46,7 +45,7 @@ impl QueueTarget {
             estimated_tokens: request.input_tokens + request.output_tokens,
             ..PutOptions::default()
         };
-        let payload = Payload::Bytes(Bytes::copy_from_slice(request.prompt.as_bytes()));
+        let payload = Payload::bytes(&request.prompt);
         let begun = Instant::now();
         let id = self.queue.put_async(payload, options, None).await?;
         outcome.extra.push(("enqueue_ms".into(), begun.elapsed().as_secs_f64() * 1e3));
@@ -67,7 +66,7 @@ async fn work(queue: RequestQueue, service: Duration) {
             tokio::time::sleep(service).await;
         }
         // A lease that was lost is with another worker now.
-        let _ = lease.ack_async(Some(Payload::Bytes(Bytes::copy_from_slice(&waited.to_le_bytes()))), None).await;
+        let _ = lease.ack_async(Some(Payload::bytes(waited.to_le_bytes())), None).await;
     }
 }
 

@@ -1,0 +1,112 @@
+//! The queue as a state machine: no threads, no clock, no disk. Every call is told what time it is.
+
+mod arrive;
+mod due;
+mod leave;
+mod look;
+mod merge;
+
+pub(super) use leave::lost;
+pub(super) use look::unknown;
+
+use super::entry::{Entry, Failure, Status};
+use super::finished::Finished;
+use super::flow::Flows;
+use super::id_map::IdMap;
+use super::limit::Limiter;
+use super::moment::Moment;
+use super::options::{Priority, QueueConfig};
+use super::schedule::Schedule;
+use super::timers::Timers;
+use crate::Payload;
+use crate::metrics::DurationHistogram;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a worker is given.
+#[derive(Debug, Clone)]
+pub(super) struct HandedOut {
+    pub(super) id: u64,
+    pub(super) attempt: u32,
+    pub(super) payload: Option<Payload>,
+    pub(super) priority: Priority,
+    pub(super) tenant: Arc<str>,
+    pub(super) enqueued: Moment,
+    pub(super) waited: Duration,
+}
+
+/// What became of a nack, an expiry or a requeue, for the store.
+#[derive(Debug, Clone)]
+pub(super) struct Transition {
+    pub(super) id: u64,
+    pub(super) attempt: u32,
+    pub(super) status: Status,
+    pub(super) ready_at: Moment,
+    pub(super) history: Vec<Failure>,
+    pub(super) result: Option<Payload>,
+}
+
+#[derive(Debug, Default, Clone)]
+pub(super) struct Meters {
+    pub(super) enqueue: DurationHistogram,
+    pub(super) wait: DurationHistogram,
+    pub(super) run: DurationHistogram,
+    pub(super) put: u64,
+    pub(super) acked: u64,
+    pub(super) retried: u64,
+    pub(super) expired: u64,
+}
+
+pub(super) struct Core {
+    config: QueueConfig,
+    entries: IdMap<Entry>,
+    finished: Finished,
+    keys: HashMap<Arc<str>, u64>,
+    schedule: Schedule,
+    limiter: Limiter,
+    flows: Flows,
+    scheduled: Timers<u64>,
+    leases: Timers<(u64, u32)>,
+    deadlines: Timers<u64>,
+    /// Open and dead requests, by status.
+    counts: [usize; Status::ALL.len()],
+    bytes: usize,
+    next_id: u64,
+    next_order: u64,
+    jitter: SmallRng,
+    pub(super) meters: Meters,
+    pub(super) paused: bool,
+    pub(super) closed: bool,
+}
+
+impl Core {
+    pub(super) fn new(config: QueueConfig) -> Self {
+        Self {
+            entries: IdMap::default(),
+            finished: Finished::new(config.keep_results, config.keep_keys),
+            keys: HashMap::new(),
+            schedule: Schedule::new(config.ageing),
+            limiter: Limiter::new(&config.limits),
+            flows: Flows::new(&config.weights),
+            scheduled: Timers::default(),
+            leases: Timers::default(),
+            deadlines: Timers::default(),
+            counts: [0; Status::ALL.len()],
+            bytes: 0,
+            next_id: 1,
+            next_order: 1,
+            jitter: config.seed.map_or_else(SmallRng::from_os_rng, SmallRng::seed_from_u64),
+            meters: Meters::default(),
+            paused: false,
+            closed: false,
+            config,
+        }
+    }
+
+    pub(super) fn config(&self) -> &QueueConfig {
+        &self.config
+    }
+}

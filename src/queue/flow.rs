@@ -1,0 +1,102 @@
+//! Who sends what where: the tenants of a queue, and the limits that apply to each kind of request.
+
+use super::limit::{Flow, Gauges, Limiter};
+use super::options::PutOptions;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+const DEFAULT_TENANT: &str = "default";
+/// The step of a tenant with weight 1; a heavier one takes shorter steps and so comes round more often
+/// (stride scheduling, Waldspurger and Weihl 1995).
+const STRIDE: u64 = 1 << 20;
+
+/// The places of a flow and of its tenant in `Flows`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FlowId {
+    pub(super) flow: u32,
+    pub(super) tenant: u32,
+}
+
+#[derive(Debug)]
+struct Tenant {
+    name: Arc<str>,
+    stride: u64,
+}
+
+/// All flows that were seen, by their place.
+#[derive(Debug)]
+pub(super) struct Flows {
+    weights: HashMap<Arc<str>, u32>,
+    ids: HashMap<Flow, FlowId>,
+    /// The flow of the put before: most puts are like the one before them.
+    last: Option<(Flow, FlowId)>,
+    gauges: Vec<Gauges>,
+    tenants: Vec<Tenant>,
+    tenant_index: HashMap<Arc<str>, u32>,
+}
+
+impl Flows {
+    pub(super) fn new(weights: &[(Arc<str>, u32)]) -> Self {
+        Self {
+            weights: weights.iter().cloned().collect(),
+            ids: HashMap::new(),
+            last: None,
+            gauges: Vec::new(),
+            tenants: Vec::new(),
+            tenant_index: HashMap::new(),
+        }
+    }
+
+    /// The flow of a request.
+    pub(super) fn id_of(&mut self, options: &PutOptions, limiter: &Limiter) -> FlowId {
+        let tenant = options.tenant.as_deref().unwrap_or(DEFAULT_TENANT);
+        if let Some((flow, id)) = &self.last
+            && &*flow.tenant == tenant
+            && flow.provider == options.provider
+            && flow.model == options.model
+        {
+            return *id;
+        }
+        let flow = Flow { tenant: Arc::from(tenant), provider: options.provider.clone(), model: options.model.clone() };
+        let id = self.ids.get(&flow).copied().unwrap_or_else(|| self.add(&flow, limiter));
+        self.last = Some((flow, id));
+        id
+    }
+
+    fn add(&mut self, flow: &Flow, limiter: &Limiter) -> FlowId {
+        let tenant = self.tenant_index.get(&flow.tenant).copied().unwrap_or_else(|| {
+            let weight = self.weights.get(&flow.tenant).map_or(1, |weight| (*weight).max(1));
+            let index = place(self.tenants.len());
+            self.tenants.push(Tenant { name: flow.tenant.clone(), stride: (STRIDE / u64::from(weight)).max(1) });
+            self.tenant_index.insert(flow.tenant.clone(), index);
+            index
+        });
+        let id = FlowId { flow: place(self.gauges.len()), tenant };
+        self.gauges.push(limiter.gauges_of(flow));
+        self.ids.insert(flow.clone(), id);
+        id
+    }
+
+    /// The limits that a flow counts against.
+    pub(super) fn gauges(&self, id: FlowId) -> &[usize] {
+        &self.gauges[id.flow as usize]
+    }
+
+    pub(super) fn stride(&self, tenant: u32) -> u64 {
+        self.tenants[tenant as usize].stride
+    }
+
+    pub(super) fn tenant(&self, id: FlowId) -> &Arc<str> {
+        &self.tenants[id.tenant as usize].name
+    }
+
+    /// All tenants, by their place.
+    pub(super) fn tenants(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.tenants.iter().map(|tenant| &tenant.name)
+    }
+}
+
+/// Memory ends long before four billion flows do.
+fn place(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
