@@ -19,8 +19,6 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 Seconds: TypeAlias = "float | timedelta"
 Limits: TypeAlias = "Mapping[str, int | Mapping[str, Mapping[str, int]]]"
 
-# A coroutine that never has to wait would keep the event loop from everything else: so often, it lets others run.
-_AT_ONCE = 64
 _RATES = ("concurrency", "requests_per_minute", "tokens_per_minute")
 
 
@@ -108,8 +106,6 @@ class RequestQueue(_RequestQueue):
     'done'
     """
 
-    _at_once = 0
-
     def __new__(
         cls,
         url: str = "memory://",
@@ -156,13 +152,13 @@ class RequestQueue(_RequestQueue):
         timeout: Seconds | None = None,
     ) -> str:
         """As `put`; costs no turn of the event loop where there is room in memory."""
-        self._at_once += 1
-        if not self._at_once % _AT_ONCE:
-            await sleep(0)
         request = self._try_put(payload, priority, tenant, delay, deadline, key, max_attempts, timeout)
         if request is None:
-            ids = await self._put_many_future([payload], priority, tenant, delay, deadline, key, max_attempts, timeout)
-            request = ids[0]
+            await sleep(0)
+            options = (priority, tenant, delay, deadline, key, max_attempts, timeout)
+            request = self._try_put(payload, *options)
+            if request is None:
+                (request,) = await self._put_many_future([payload], *options)
         return request
 
     async def aput_many(
@@ -182,13 +178,13 @@ class RequestQueue(_RequestQueue):
 
     async def aget(self, timeout: Seconds | None = None) -> Lease:
         """As `get`; a request that is there costs no turn of the event loop, a cancelled wait swallows none."""
-        self._at_once += 1
-        if not self._at_once % _AT_ONCE:
-            await sleep(0)
         lease = self._try_get(timeout)
         if lease is None:
-            (lease,) = await self._get_many_future(1, timeout)
-            lease._accept()
+            await sleep(0)
+            lease = self._try_get(timeout)
+            if lease is None:
+                (lease,) = await self._get_many_future(1, timeout)
+                lease._accept()
         return lease
 
     async def aget_many(self, n: int, timeout: Seconds | None = None) -> list[Lease]:

@@ -2,12 +2,15 @@
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDateTime, PyDelta, PyDeltaAccess};
+use pyo3::types::{PyBool, PyDateTime, PyDelta, PyDeltaAccess, PyFloat};
 use std::time::Duration;
 
 /// A finite duration of zero or more, from seconds or a timedelta.
 pub(crate) fn duration(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    let seconds = if let Ok(delta) = value.cast::<PyDelta>() {
+    let seconds = if let Ok(seconds) = value.cast_exact::<PyFloat>() {
+        // The usual case before those that cost more to tell.
+        seconds.value()
+    } else if let Ok(delta) = value.cast::<PyDelta>() {
         f64::from(delta.get_days()) * 86_400.0
             + f64::from(delta.get_seconds())
             + f64::from(delta.get_microseconds()) / 1e6

@@ -11,7 +11,7 @@ impl Client {
     /// Asks for the answer, books and keeps it, and leaves it as the request's result.
     pub(super) async fn adopt(&self, turn: Turn, request: &Value) {
         let lease = turn.lease();
-        let read = ChatCall::from_json(request, lease.tenant(), lease.priority())
+        let read = ChatCall::from_json(request, &lease.tenant(), lease.priority())
             .and_then(|call| Ok((Arc::new(Attribution::new(&*call.tenant, call.tags.clone())?), call)));
         let (who, call) = match read {
             Ok(read) => read,

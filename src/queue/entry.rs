@@ -46,8 +46,7 @@ pub enum Status {
 
 impl Status {
     /// All six, in the order in which they are declared.
-    pub const ALL: [Self; 6] =
-        [Self::Waiting, Self::Scheduled, Self::Leased, Self::Done, Self::Dead, Self::Cancelled];
+    pub const ALL: [Self; 6] = [Self::Waiting, Self::Scheduled, Self::Leased, Self::Done, Self::Dead, Self::Cancelled];
 
     /// The name in lower case.
     #[must_use]

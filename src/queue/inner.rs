@@ -94,7 +94,7 @@ impl Inner {
     /// Settles whatever is due: scheduled work, deadlines, leases.
     pub(super) fn settle_due(&self, core: &mut Core, now: Moment) {
         core.forget_finished(now);
-        if core.next_event().is_none_or(|event| event > now) {
+        if !core.is_something_due(now) {
             return;
         }
         while let Some(transition) = core.next_due(now, self.wall_ms()) {

@@ -1,13 +1,13 @@
 //! The right to work on a request for a time.
 
-use super::inner::Inner;
 use super::core::{HandedOut, Transition};
 use super::entry::{RequestId, Status};
+use super::inner::Inner;
 use super::journal::{self, Move};
 use super::options::Priority;
 use crate::{Error, Payload, Result};
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// A request that was handed out. Dropped before it was accepted or settled, it goes back as if it had not left.
@@ -75,8 +75,8 @@ impl Lease {
 
     /// Whose it is.
     #[must_use]
-    pub fn tenant(&self) -> &Arc<str> {
-        &self.handed.tenant
+    pub fn tenant(&self) -> Arc<str> {
+        self.inner.core.lock().tenant(self.handed.flow)
     }
 
     /// Which attempt this is, from 1.

@@ -46,9 +46,9 @@ pub use limit::{LimitRule, LimitScope};
 pub use options::{Priority, PutOptions, QueueConfig};
 pub use stats::QueueStats;
 
+use crate::Result;
 use crate::clock::{Clock, SystemClock};
 use crate::store::Location;
-use crate::Result;
 use inner::Inner;
 use journal::Journal;
 use std::sync::Arc;

@@ -56,7 +56,8 @@ impl Outcomes {
     }
 
     pub(super) fn wake_all(&self) {
-        for finished in self.change(|awaited| awaited.values().map(|one| Arc::clone(&one.finished)).collect::<Vec<_>>()) {
+        for finished in self.change(|awaited| awaited.values().map(|one| Arc::clone(&one.finished)).collect::<Vec<_>>())
+        {
             finished.notify_waiters();
         }
     }

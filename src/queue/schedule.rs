@@ -167,15 +167,21 @@ impl Schedule {
             target.lanes_rising.push(due, (flow.flow, flow.tenant, lane), usize::MAX, |_, _| true);
         } else if class > 0 && !lane.is_regular() {
             let Class { tenants, rising, waiting, .. } = target;
-            rising.push(due, (ready.order, flow.flow, flow.tenant, lane), *waiting, |_, (order, flow, tenant, lane)| {
-                find(tenants, FlowId { flow, tenant }, lane, order).is_some()
-            });
+            rising.push(
+                due,
+                (ready.order, flow.flow, flow.tenant, lane),
+                *waiting,
+                |_, (order, flow, tenant, lane)| find(tenants, FlowId { flow, tenant }, lane, order).is_some(),
+            );
         }
     }
 
     /// Moves up what has waited long enough; the lowest class first, so that one can rise several at once.
     fn rise(&mut self, now: Moment) {
         for class in (1..CLASSES).rev() {
+            if !self.classes[class].lanes_rising.is_due(now) && !self.classes[class].rising.is_due(now) {
+                continue;
+            }
             while let Some((_, (flow, tenant, lane))) = self.classes[class].lanes_rising.pop_due(now, |_, _| true) {
                 self.rise_lane(class, FlowId { flow, tenant }, lane, now);
             }

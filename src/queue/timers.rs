@@ -55,6 +55,12 @@ impl<T: Ord + Copy> Timers<T> {
         None
     }
 
+    /// Whether `pop_due` has to be asked: settled items count here.
+    pub(super) fn is_due(&self, now: Moment) -> bool {
+        self.in_line.front().is_some_and(|(due, _)| *due <= now)
+            || self.heap.peek().is_some_and(|Reverse((due, _))| *due <= now)
+    }
+
     /// When the next item, live or settled, is due. Settled ones cost their owner one look too many, no more.
     pub(super) fn next_due(&self) -> Option<Moment> {
         self.peek().map(|(due, _)| due)

@@ -56,6 +56,11 @@ impl Core {
         }
     }
 
+    /// Whether `next_due` may have something now.
+    pub(in crate::queue) fn is_something_due(&self, now: Moment) -> bool {
+        self.leases.is_due(now) || self.scheduled.is_due(now) || self.deadlines.is_due(now)
+    }
+
     /// When `next_due` or `pop` may have something that they have not now.
     pub(in crate::queue) fn next_event(&self) -> Option<Moment> {
         let room = if self.schedule.len() > 0 { self.limiter.next_room() } else { None };

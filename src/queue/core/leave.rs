@@ -30,7 +30,7 @@ impl Core {
             attempt: entry.attempt,
             payload: entry.payload.clone(),
             priority: entry.priority,
-            tenant: self.flows.tenant(flow).clone(),
+            flow,
             enqueued: entry.enqueued,
             waited,
         };
@@ -90,14 +90,7 @@ impl Core {
     }
 
     /// Ends an open entry that no index knows any more.
-    pub(super) fn finish(
-        &mut self,
-        id: u64,
-        mut entry: Entry,
-        status: Status,
-        result: Option<Payload>,
-        now: Moment,
-    ) {
+    pub(super) fn finish(&mut self, id: u64, mut entry: Entry, status: Status, result: Option<Payload>, now: Moment) {
         self.bytes -= entry.size;
         if status == Status::Dead {
             entry.state = State::Dead;

@@ -1,6 +1,7 @@
 //! What the state says of itself.
 
 use super::super::entry::{DeadLetter, RequestId, State, Status};
+use super::super::flow::FlowId;
 use super::Core;
 use crate::{Error, Payload, Result};
 use std::sync::Arc;
@@ -83,6 +84,10 @@ impl Core {
             .collect();
         letters.sort_by_key(|letter| letter.id);
         letters
+    }
+
+    pub(in crate::queue) fn tenant(&self, flow: FlowId) -> Arc<str> {
+        self.flows.tenant(flow).clone()
     }
 
     /// Open requests by priority and by tenant.

@@ -11,7 +11,7 @@ pub(super) use look::unknown;
 
 use super::entry::{Entry, Failure, Status};
 use super::finished::Finished;
-use super::flow::Flows;
+use super::flow::{FlowId, Flows};
 use super::id_map::IdMap;
 use super::limit::Limiter;
 use super::moment::Moment;
@@ -33,7 +33,7 @@ pub(super) struct HandedOut {
     pub(super) attempt: u32,
     pub(super) payload: Option<Payload>,
     pub(super) priority: Priority,
-    pub(super) tenant: Arc<str>,
+    pub(super) flow: FlowId,
     pub(super) enqueued: Moment,
     pub(super) waited: Duration,
 }

@@ -1,0 +1,375 @@
+//! The request queue for Python.
+
+mod lease;
+mod options;
+mod text;
+
+pub(crate) use options::priority;
+
+use crate::duration::duration;
+use crate::error::Result;
+use crate::payload;
+use crate::runtime::{awaitable, wait};
+use headrace::queue::{self as core, PutOptions, QueueConfig, RequestId};
+use headrace::{Error, Payload};
+use lease::Lease;
+use options::{Limit, all_payloads, attempts, bound, options, positive};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use text::{dead_letter, id_text, id_texts, optional_payload};
+
+/// How many asyncio calls are served before one must let the event loop turn: about a tenth of a millisecond of them.
+const WORK_A_TURN: usize = 128;
+/// How many bytes take as long as a call.
+const BYTES_A_CALL: usize = 1024;
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<RequestQueue>()?;
+    module.add_class::<Lease>()
+}
+
+/// The queue; `headrace.RequestQueue` adds the asyncio twins.
+#[pyclass(frozen, subclass, module = "headrace._core.queue")]
+pub(crate) struct RequestQueue {
+    pub(crate) queue: core::RequestQueue,
+    /// The work done for asyncio callers since their event loop turned.
+    turn: AtomicUsize,
+}
+
+impl RequestQueue {
+    /// Puts into a queue in memory that has room; gives the payload back where that has to be waited for.
+    fn put_now(&self, payload: Payload, options: &PutOptions) -> Result<std::result::Result<RequestId, Payload>> {
+        if self.queue.is_durable() {
+            return Ok(Err(payload));
+        }
+        if !self.queue.is_bounded() {
+            return Ok(Ok(self.queue.put(payload, options)?));
+        }
+        match self.queue.put(payload.clone(), options) {
+            Err(Error::QueueFull(_)) => Ok(Err(payload)),
+            other => Ok(Ok(other?)),
+        }
+    }
+
+    /// A coroutine that never has to wait would keep its event loop from everything else: so often, it has to.
+    fn is_turn_over(&self) -> bool {
+        let over = self.turn.load(Ordering::Relaxed) >= WORK_A_TURN;
+        if over {
+            self.turn.store(0, Ordering::Relaxed);
+        }
+        over
+    }
+
+    fn count_work(&self, bytes: usize) {
+        self.turn.fetch_add(1 + bytes / BYTES_A_CALL, Ordering::Relaxed);
+    }
+
+    /// A request that is there now, in memory.
+    fn try_get(&self) -> Result<Option<Lease>> {
+        if self.queue.is_durable() {
+            return Ok(None);
+        }
+        Ok(self.queue.try_get()?.map(Lease::accepted))
+    }
+}
+
+#[pymethods]
+impl RequestQueue {
+    #[new]
+    #[pyo3(signature = (url="memory://", *, name="default", max_size=None, max_bytes=None, lease_seconds=None, max_attempts=5,
+        ageing_seconds=None, keep_results_seconds=None, keep_keys_seconds=None, limits=None, weights=None, seed=None))]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        url: &str,
+        name: &str,
+        max_size: Option<i64>,
+        max_bytes: Option<i64>,
+        lease_seconds: Option<&Bound<'_, PyAny>>,
+        max_attempts: i64,
+        ageing_seconds: Option<&Bound<'_, PyAny>>,
+        keep_results_seconds: Option<&Bound<'_, PyAny>>,
+        keep_keys_seconds: Option<&Bound<'_, PyAny>>,
+        limits: Option<Vec<Limit<'_>>>,
+        weights: Option<Vec<(String, u32)>>,
+        seed: Option<u64>,
+    ) -> Result<Self> {
+        let mut config = QueueConfig { name: name.to_owned(), seed, ..QueueConfig::default() };
+        config.max_size = max_size.map(|size| bound("max_size", size)).transpose()?;
+        config.max_bytes = max_bytes.map(|size| bound("max_bytes", size)).transpose()?;
+        config.max_attempts = attempts(max_attempts)?;
+        let durations = [
+            ("lease_seconds", lease_seconds, &mut config.lease),
+            ("ageing_seconds", ageing_seconds, &mut config.ageing),
+            ("keep_results_seconds", keep_results_seconds, &mut config.keep_results),
+            ("keep_keys_seconds", keep_keys_seconds, &mut config.keep_keys),
+        ];
+        for (name, given, slot) in durations {
+            if let Some(given) = given {
+                *slot = duration(name, given)?;
+            }
+        }
+        config.limits = limits.unwrap_or_default().iter().map(Limit::rule).collect::<PyResult<_>>()?;
+        config.weights =
+            weights.unwrap_or_default().into_iter().map(|(tenant, weight)| (Arc::from(tenant), weight)).collect();
+        let url = url.to_owned();
+        let queue = py.detach(move || core::RequestQueue::open(&url, config))?;
+        Ok(Self { queue, turn: AtomicUsize::new(0) })
+    }
+
+    #[pyo3(signature = (payload, *, priority=None, tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None))]
+    #[allow(clippy::too_many_arguments)]
+    fn put<'py>(
+        &self,
+        py: Python<'py>,
+        payload: &Bound<'py, PyAny>,
+        priority: Option<&Bound<'py, PyAny>>,
+        tenant: Option<&str>,
+        delay: Option<&Bound<'py, PyAny>>,
+        deadline: Option<&Bound<'py, PyAny>>,
+        key: Option<&str>,
+        max_attempts: Option<i64>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyString>> {
+        let options = options(priority, tenant, delay, deadline, key, max_attempts)?;
+        let timeout = crate::duration::timeout(timeout)?;
+        match self.put_now(payload::from_py(payload)?, &options)? {
+            Ok(id) => Ok(id_text(py, id)),
+            Err(payload) => {
+                let queue = self.queue.clone();
+                let id = wait(py, async move { Ok(queue.put_async(payload, options, timeout).await?) })?;
+                Ok(id_text(py, id))
+            }
+        }
+    }
+
+    /// The id, or None where an asyncio caller has to wait, for room or for its turn.
+    #[pyo3(signature = (payload, priority, tenant, delay, deadline, key, max_attempts, timeout))]
+    #[allow(clippy::too_many_arguments)]
+    fn _try_put<'py>(
+        &self,
+        py: Python<'py>,
+        payload: &Bound<'py, PyAny>,
+        priority: Option<&Bound<'py, PyAny>>,
+        tenant: Option<&str>,
+        delay: Option<&Bound<'py, PyAny>>,
+        deadline: Option<&Bound<'py, PyAny>>,
+        key: Option<&str>,
+        max_attempts: Option<i64>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> Result<Option<Bound<'py, PyString>>> {
+        let options = options(priority, tenant, delay, deadline, key, max_attempts)?;
+        crate::duration::timeout(timeout)?;
+        if self.is_turn_over() {
+            return Ok(None);
+        }
+        let payload = payload::from_py(payload)?;
+        self.count_work(payload.len());
+        Ok(self.put_now(payload, &options)?.ok().map(|id| id_text(py, id)))
+    }
+
+    #[pyo3(signature = (payloads, priority, tenant, delay, deadline, key, max_attempts, timeout))]
+    #[allow(clippy::too_many_arguments)]
+    fn _put_many_future<'py>(
+        &self,
+        py: Python<'py>,
+        payloads: &Bound<'py, PyAny>,
+        priority: Option<&Bound<'py, PyAny>>,
+        tenant: Option<&str>,
+        delay: Option<&Bound<'py, PyAny>>,
+        deadline: Option<&Bound<'py, PyAny>>,
+        key: Option<&str>,
+        max_attempts: Option<i64>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let options = options(priority, tenant, delay, deadline, key, max_attempts)?;
+        let timeout = crate::duration::timeout(timeout)?;
+        let payloads = all_payloads(payloads)?;
+        let queue = self.queue.clone();
+        Ok(awaitable(py, async move {
+            let ids = queue.put_many_async(payloads, options, timeout).await?;
+            Ok(ids.iter().map(ToString::to_string).collect::<Vec<_>>())
+        })?)
+    }
+
+    #[pyo3(signature = (payloads, *, priority=None, tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None))]
+    #[allow(clippy::too_many_arguments)]
+    fn put_many<'py>(
+        &self,
+        py: Python<'py>,
+        payloads: &Bound<'py, PyAny>,
+        priority: Option<&Bound<'py, PyAny>>,
+        tenant: Option<&str>,
+        delay: Option<&Bound<'py, PyAny>>,
+        deadline: Option<&Bound<'py, PyAny>>,
+        key: Option<&str>,
+        max_attempts: Option<i64>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyList>> {
+        let options = options(priority, tenant, delay, deadline, key, max_attempts)?;
+        let timeout = crate::duration::timeout(timeout)?;
+        let payloads = all_payloads(payloads)?;
+        if !self.queue.is_durable() && !self.queue.is_bounded() {
+            return id_texts(py, &self.queue.put_many(payloads, &options)?);
+        }
+        let queue = self.queue.clone();
+        let ids = wait(py, async move { Ok(queue.put_many_async(payloads, options, timeout).await?) })?;
+        id_texts(py, &ids)
+    }
+
+    #[pyo3(signature = (timeout=None))]
+    fn get(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> Result<Lease> {
+        let timeout = crate::duration::timeout(timeout)?;
+        if let Some(lease) = self.try_get()? {
+            return Ok(lease);
+        }
+        let queue = self.queue.clone();
+        let lease = wait(py, async move { Ok(queue.get_async(timeout).await?) })?;
+        Ok(Lease::accepted(lease))
+    }
+
+    /// A request that is there now, in memory; None where an asyncio caller has to wait, for one or for its turn.
+    #[pyo3(signature = (timeout))]
+    fn _try_get(&self, timeout: Option<&Bound<'_, PyAny>>) -> Result<Option<Lease>> {
+        crate::duration::timeout(timeout)?;
+        if self.is_turn_over() {
+            return Ok(None);
+        }
+        self.count_work(0);
+        self.try_get()
+    }
+
+    #[pyo3(signature = (n, timeout=None))]
+    fn get_many(&self, py: Python<'_>, n: i64, timeout: Option<&Bound<'_, PyAny>>) -> Result<Vec<Lease>> {
+        let (most, timeout) = (positive("n", n)?, crate::duration::timeout(timeout)?);
+        if !self.queue.is_durable() {
+            let leases = self.queue.try_get_many(most)?;
+            if !leases.is_empty() {
+                return Ok(leases.into_iter().map(Lease::accepted).collect());
+            }
+        }
+        let queue = self.queue.clone();
+        let leases = wait(py, async move { Ok(queue.get_many_async(most, timeout).await?) })?;
+        Ok(leases.into_iter().map(Lease::accepted).collect())
+    }
+
+    /// Leases that are not accepted yet: a caller that is cancelled before it has them gives them back.
+    #[pyo3(signature = (n, timeout))]
+    fn _get_many_future<'py>(
+        &self,
+        py: Python<'py>,
+        n: i64,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let (most, timeout) = (positive("n", n)?, crate::duration::timeout(timeout)?);
+        let queue = self.queue.clone();
+        Ok(awaitable(py, async move {
+            let leases = queue.get_many_async(most, timeout).await?;
+            Ok(leases.into_iter().map(Lease::offered).collect::<Vec<_>>())
+        })?)
+    }
+
+    #[pyo3(signature = (id, timeout=None))]
+    fn result<'py>(&self, py: Python<'py>, id: &str, timeout: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
+        let (id, timeout) = (id.parse::<RequestId>()?, crate::duration::timeout(timeout)?);
+        let queue = self.queue.clone();
+        let result = wait(py, async move { Ok(queue.result_async(id, timeout).await?) })?;
+        optional_payload(py, result.as_ref())
+    }
+
+    #[pyo3(signature = (id, timeout))]
+    fn _result_future<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let (id, timeout) = (id.parse::<RequestId>()?, crate::duration::timeout(timeout)?);
+        let queue = self.queue.clone();
+        Ok(awaitable(py, async move {
+            let result = queue.result_async(id, timeout).await?;
+            Python::attach(|py| Ok(optional_payload(py, result.as_ref())?.unbind()))
+        })?)
+    }
+
+    fn status(&self, py: Python<'_>, id: &str) -> Result<&'static str> {
+        let id = id.parse::<RequestId>()?;
+        Ok(py.detach(|| self.queue.status(id))?.name())
+    }
+
+    fn cancel(&self, py: Python<'_>, id: &str) -> Result<bool> {
+        let id = id.parse::<RequestId>()?;
+        let queue = self.queue.clone();
+        wait(py, async move { Ok(queue.cancel_async(id).await?) })
+    }
+
+    fn requeue(&self, py: Python<'_>, id: &str) -> Result<()> {
+        let id = id.parse::<RequestId>()?;
+        let queue = self.queue.clone();
+        wait(py, async move { Ok(queue.requeue_async(id).await?) })
+    }
+
+    fn dead<'py>(&self, py: Python<'py>) -> Result<Vec<Bound<'py, PyDict>>> {
+        let letters = py.detach(|| self.queue.dead())?;
+        letters.iter().map(|letter| dead_letter(py, letter)).collect()
+    }
+
+    fn pause(&self) {
+        self.queue.pause();
+    }
+
+    fn resume(&self) {
+        self.queue.resume();
+    }
+
+    #[pyo3(signature = (timeout=None))]
+    fn drain(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> Result<()> {
+        let timeout = crate::duration::timeout(timeout)?;
+        let queue = self.queue.clone();
+        wait(py, async move { Ok(queue.drain_async(timeout).await?) })
+    }
+
+    #[pyo3(signature = (timeout))]
+    fn _drain_future<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
+        let timeout = crate::duration::timeout(timeout)?;
+        let queue = self.queue.clone();
+        Ok(awaitable(py, async move { Ok(queue.drain_async(timeout).await?) })?)
+    }
+
+    fn close(&self) {
+        self.queue.close();
+    }
+
+    fn __len__(&self, py: Python<'_>) -> Result<usize> {
+        Ok(py.detach(|| self.queue.len())?)
+    }
+
+    // A queue is not false for being empty.
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    #[getter]
+    fn url(&self) -> &str {
+        self.queue.url()
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        self.queue.name()
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
+        let stats = py.detach(|| self.queue.stats())?;
+        Ok(text::stats(py, &stats)?)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let (url, name) = (self.queue.url(), self.queue.name());
+        let state =
+            py.detach(|| self.queue.stats()).map_or_else(|error| error.to_string(), |stats| text::glance(&stats));
+        format!("<RequestQueue {name:?} at {url}: {state}>")
+    }
+}
