@@ -24,8 +24,8 @@ pub struct DurationHistogram {
 
 impl Default for DurationHistogram {
     fn default() -> Self {
-        // The bounds are constants that the constructor accepts; the fallback keeps this free of a panic.
-        let built = Hdr::new_with_bounds(1, MAX_MICROS * 10, 3).or_else(|_| Hdr::new(3));
+        // It grows with the longest duration: most never see a second, and need a hundredth of what a day would.
+        let built = Hdr::new(3);
         Self { tenths_of_micros: built.unwrap_or_else(|_| unreachable!("three significant digits are allowed")) }
     }
 }
@@ -53,7 +53,9 @@ impl DurationHistogram {
     /// Counts a duration.
     pub fn record(&mut self, duration: Duration) {
         let whole = duration.as_secs().saturating_mul(10_000_000);
-        self.tenths_of_micros.saturating_record(whole.saturating_add(u64::from(duration.subsec_nanos() / 100)));
+        let tenths = whole.saturating_add(u64::from(duration.subsec_nanos() / 100)).min(MAX_MICROS * 10);
+        // No duration up to a day is refused by a histogram that may grow.
+        let _ = self.tenths_of_micros.record(tenths);
     }
 
     /// Mean, percentiles and maximum.

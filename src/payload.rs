@@ -1,14 +1,14 @@
 //! A value on its way through: JSON or bytes, given back as it came in.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
-/// A JSON document or raw bytes. Cloning shares the memory.
+/// A JSON document or raw bytes. Cloning shares the memory, which may be somebody else's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
     /// JSON text in UTF-8.
-    Json(Arc<[u8]>),
+    Json(Bytes),
     /// Bytes that headrace does not look into.
-    Bytes(Arc<[u8]>),
+    Bytes(Bytes),
 }
 
 impl Payload {
@@ -19,7 +19,7 @@ impl Payload {
     /// ```
     #[must_use]
     pub fn bytes(content: impl AsRef<[u8]>) -> Self {
-        Self::Bytes(content.as_ref().into())
+        Self::Bytes(Bytes::copy_from_slice(content.as_ref()))
     }
 
     /// The size in bytes.
@@ -45,6 +45,6 @@ impl Payload {
 
 impl From<&serde_json::Value> for Payload {
     fn from(value: &serde_json::Value) -> Self {
-        Self::Json(value.to_string().into_bytes().into())
+        Self::Json(value.to_string().into())
     }
 }

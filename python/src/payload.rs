@@ -1,8 +1,10 @@
 //! Python values as payloads and back: bytes stay bytes, everything else is JSON.
 
+use bytes::Bytes;
 use headrace::Payload;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde_json::{Map, Number, Value};
 
@@ -11,6 +13,10 @@ const MAX_DEPTH: usize = 128;
 
 /// The payload for a Python value.
 pub(crate) fn from_py(value: &Bound<'_, PyAny>) -> PyResult<Payload> {
+    if let Ok(bytes) = value.cast_exact::<PyBytes>() {
+        // Not copied: the object stays alive as long as the payload. A subclass could run code when it is freed.
+        return Ok(Payload::Bytes(Bytes::from_owner(PyBackedBytes::from(bytes.clone()))));
+    }
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(Payload::bytes(bytes.as_bytes()));
     }

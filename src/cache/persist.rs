@@ -171,7 +171,7 @@ fn insert_one(insert: &mut rusqlite::Statement<'_>, entry: &Entry, vector: Optio
         &*entry.tenant,
         entry.scope.as_deref(),
         &*entry.prompt,
-        &entry.response.as_bytes()[..],
+        entry.response.as_bytes(),
         matches!(entry.response, Payload::Json(_)),
         bytes,
         tags,

@@ -40,7 +40,7 @@ impl Lane {
     }
 
     pub(super) fn is_regular(self) -> bool {
-        self.0 % 2 == 0
+        self.0.is_multiple_of(2)
     }
 
     /// The class that its requests were put with.

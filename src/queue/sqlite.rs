@@ -130,7 +130,7 @@ fn insert(connection: &Connection, queue: &str, change: i64, request: &NewReques
         request.deadline.map(nanos),
         matches!(request.payload, Payload::Json(_)),
         bytes.len() as i64,
-        &bytes[..],
+        bytes,
     ])?;
     if added == 1 {
         return Ok(Stored { id: connection.last_insert_rowid() as u64, fresh: true });

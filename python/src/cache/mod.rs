@@ -405,7 +405,7 @@ fn scope_of<'py>(
     };
     let parameters = parameters.map_or(Ok(serde_json::Value::Null), |given| payload::json_from_py(given, 0))?;
     let (prompt, scope) = cache::scope::of_messages(&list, model, &parameters)?;
-    let scope = payload::to_py(py, &Payload::Json(scope.into_bytes().into()))?;
+    let scope = payload::to_py(py, &Payload::Json(scope.into()))?;
     Ok((prompt, scope))
 }
 
