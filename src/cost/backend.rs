@@ -136,11 +136,20 @@ impl Backend {
         }
     }
 
-    pub(crate) fn extend(&self, hold: u64, expires: i64) -> Pending<bool> {
+    pub(crate) fn extend(&self, hold: u64, expires: i64, now: i64) -> Pending<bool> {
         match self {
-            Self::Memory(memory) => Pending::ready(Ok(memory.state.lock().book.extend(hold, expires))),
+            Self::Memory(memory) => Pending::ready(Ok(memory.state.lock().book.extend(hold, expires, now))),
             Self::Sqlite(database) => {
-                Pending::waiting(database.write(move |connection| budget_store::extend(connection, hold, expires)))
+                Pending::waiting(database.write(move |connection| budget_store::extend(connection, hold, expires, now)))
+            }
+        }
+    }
+
+    pub(crate) fn remove_budget(&self, budget: Budget) -> Pending<bool> {
+        match self {
+            Self::Memory(memory) => Pending::ready(Ok(memory.state.lock().book.remove(&budget))),
+            Self::Sqlite(database) => {
+                Pending::waiting(database.write(move |connection| budget_store::remove(connection, &budget)))
             }
         }
     }
@@ -242,8 +251,7 @@ impl Backend {
 }
 
 fn asked(record: &CostRecord, amount: Money) -> Asked<'_> {
-    let (provider, model) = (&*record.entry.provider, &*record.entry.model);
-    Asked { provider, model, who: &record.attribution, amount, time: record.time }
+    Asked { entry: &record.entry, who: &record.attribution, amount, time: record.time }
 }
 
 fn number_of(names: &Names, who: &Arc<Attribution>) -> Result<u32> {

@@ -90,8 +90,9 @@ impl Reservation {
     /// # Errors
     /// `LeaseLost` where it has ended.
     pub fn extend(&self, lease: Duration) -> Result<()> {
-        let expires = self.tracker.now() + lease.as_micros() as i64;
-        if !self.is_over() && self.tracker.inner.backend.extend(self.hold, expires).wait()? {
+        let now = self.tracker.now();
+        let expires = now.saturating_add(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX));
+        if !self.is_over() && self.tracker.inner.backend.extend(self.hold, expires, now).wait()? {
             return Ok(());
         }
         Err(Error::LeaseLost("the reservation is over or its lease has ended: reserve anew".into()))

@@ -169,6 +169,15 @@ impl CostTracker {
         self.inner.backend.set_budget(budget, self.now())
     }
 
+    /// Removes the budget with this scope, period and zone; whether there was one.
+    pub fn remove_budget(&self, budget: Budget) -> Pending<bool> {
+        let identity = budget.identity();
+        let mut watches = self.inner.watches.write();
+        *watches = watches.iter().filter(|watch| watch.identity != identity).cloned().collect();
+        drop(watches);
+        self.inner.backend.remove_budget(budget)
+    }
+
     /// Every budget and how much of it is gone.
     ///
     /// # Errors

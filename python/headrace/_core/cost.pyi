@@ -414,6 +414,18 @@ class CostTracker:
             TypeError: The limit is a float.
         """
 
+    def remove_budget(
+        self,
+        *,
+        tenant: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        period: str = "month",
+        timezone: str = "UTC",
+    ) -> bool:
+        """Remove the budget with this scope, period and zone; whether there was one."""
+
     def budgets(self) -> list[dict[str, Any]]:
         """Give every budget, and what of it is `spent`, `reserved` and `remaining`."""
 

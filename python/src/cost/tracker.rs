@@ -9,8 +9,9 @@ use super::{budget, carbon, decimal};
 use crate::error::Result;
 use crate::{log, runtime};
 use headrace::Error;
-use headrace::cost::budget::{Period, Scope};
+use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::carbon::{Override, Range};
+use headrace::cost::money::Money;
 use headrace::cost::{self as core, Aggregate, Attribution, Call, Dimension, Filter, Pending};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -158,6 +159,23 @@ impl CostTracker {
         let fractions =
             alert_at.iter().map(|fraction| fraction.to_string().parse()).collect::<headrace::Result<Vec<_>>>()?;
         answer(py, self.core.set_budget(budget, fractions, alerts.map(budget::listener)))
+    }
+
+    #[pyo3(signature = (*, tenant=None, provider=None, model=None, tag=None, period="month", timezone="UTC"))]
+    fn remove_budget(
+        &self,
+        py: Python<'_>,
+        tenant: Option<String>,
+        provider: Option<String>,
+        model: Option<String>,
+        tag: Option<String>,
+        period: &str,
+        timezone: &str,
+    ) -> Result<bool> {
+        let (scope, period, zone) =
+            (Scope { tenant, provider, model, tag }, Period::parse(period)?, budget::zone(timezone)?);
+        let budget = Budget { scope, period, zone, ..Budget::new(Money::ZERO)? };
+        answer(py, self.core.remove_budget(budget))
     }
 
     fn budgets<'py>(&self, py: Python<'py>) -> Result<Vec<Bound<'py, PyDict>>> {

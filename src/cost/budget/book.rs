@@ -3,15 +3,18 @@
 use super::{Budget, BudgetStatus, OnExceed, Step, Taken};
 use crate::cost::attribution::Attribution;
 use crate::cost::money::Money;
+use crate::cost::record::Entry;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Every budget, its spending by period, and the reservations.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
-    lines: Vec<Line>,
+    lines: BTreeMap<u64, Line>,
     holds: HashMap<u64, Hold>,
-    next_hold: u64,
+    /// The number that the next budget or reservation gets.
+    next: u64,
 }
 
 #[derive(Debug)]
@@ -23,20 +26,29 @@ struct Line {
 
 #[derive(Debug)]
 struct Hold {
+    entry: Arc<Entry>,
+    who: Arc<Attribution>,
     amount: Money,
+    time: i64,
     expires: i64,
     /// Which budgets hold the amount, and in which period.
-    parts: Vec<(usize, i64)>,
+    parts: Vec<(u64, i64)>,
 }
 
 /// The call that a budget is asked about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub(crate) provider: &'a str,
-    pub(crate) model: &'a str,
-    pub(crate) who: &'a Attribution,
+    pub(crate) entry: &'a Arc<Entry>,
+    pub(crate) who: &'a Arc<Attribution>,
     pub(crate) amount: Money,
     pub(crate) time: i64,
+}
+
+impl Asked<'_> {
+    /// Whether a budget covers the call.
+    pub(crate) fn is_for(&self, budget: &Budget) -> bool {
+        budget.scope.covers(&self.entry.provider, &self.entry.model, self.who)
+    }
 }
 
 impl Line {
@@ -59,14 +71,30 @@ impl Book {
         self.lines.is_empty()
     }
 
-    /// Sets a budget; `spent` is what the ledger holds for it by period.
+    /// Sets a budget; `spent` is what the ledger holds for it by period. What runs counts too.
     pub(crate) fn set(&mut self, budget: Budget, spent: BTreeMap<i64, Money>) {
-        if let Some(line) = self.lines.iter_mut().find(|line| line.budget.identity() == budget.identity()) {
+        if let Some(line) = self.lines.values_mut().find(|line| line.budget.identity() == budget.identity()) {
             line.budget = budget;
             return;
         }
         let taken = spent.into_iter().map(|(start, spent)| (start, Taken { spent, reserved: Money::ZERO })).collect();
-        self.lines.push(Line { budget, taken });
+        let mut line = Line { budget, taken };
+        self.next += 1;
+        for hold in self.holds.values_mut() {
+            if line.budget.scope.covers(&hold.entry.provider, &hold.entry.model, &hold.who) {
+                let start = line.budget.bucket(hold.time);
+                line.taken.entry(start).or_default().reserved += hold.amount;
+                hold.parts.push((self.next, start));
+            }
+        }
+        self.lines.insert(self.next, line);
+    }
+
+    /// Removes the budget of that identity; whether there was one.
+    pub(crate) fn remove(&mut self, budget: &Budget) -> bool {
+        let count = self.lines.len();
+        self.lines.retain(|_, line| line.budget.identity() != budget.identity());
+        self.lines.len() < count
     }
 
     /// Reserves in all budgets that cover the call, or in none.
@@ -79,23 +107,22 @@ impl Book {
             return Err(error);
         }
         let mut parts = Vec::new();
-        for (place, line) in self.lines.iter_mut().enumerate() {
-            if line.budget.scope.covers(asked.provider, asked.model, asked.who) {
+        for (&id, line) in &mut self.lines {
+            if asked.is_for(&line.budget) {
                 let start = line.budget.bucket(asked.time);
-                let part = line.taken.entry(start).or_default();
-                part.reserved += asked.amount;
-                parts.push((place, start));
+                line.taken.entry(start).or_default().reserved += asked.amount;
+                parts.push((id, start));
             }
         }
-        self.next_hold += 1;
-        let hold = Hold { amount: asked.amount, expires, parts };
-        self.holds.insert(self.next_hold, hold);
-        Ok(self.next_hold)
+        self.next += 1;
+        let (entry, who) = (Arc::clone(asked.entry), Arc::clone(asked.who));
+        self.holds.insert(self.next, Hold { entry, who, amount: asked.amount, time: asked.time, expires, parts });
+        Ok(self.next)
     }
 
     fn check(&self, asked: Asked<'_>) -> Option<Error> {
-        self.lines.iter().find_map(|line| {
-            if !line.budget.scope.covers(asked.provider, asked.model, asked.who) {
+        self.lines.values().find_map(|line| {
+            if !asked.is_for(&line.budget) {
                 return None;
             }
             let taken = line.taken(asked.time);
@@ -116,8 +143,8 @@ impl Book {
     /// Gives back what a reservation holds; whether there was one.
     pub(crate) fn release(&mut self, hold: u64) -> bool {
         let Some(hold) = self.holds.remove(&hold) else { return false };
-        for (place, start) in hold.parts {
-            if let Some(part) = self.lines[place].taken.get_mut(&start) {
+        for (id, start) in hold.parts {
+            if let Some(part) = self.lines.get_mut(&id).and_then(|line| line.taken.get_mut(&start)) {
                 part.reserved = part.reserved - hold.amount;
             }
         }
@@ -125,15 +152,16 @@ impl Book {
     }
 
     /// Extends the lease of a reservation; whether it still had one.
-    pub(crate) fn extend(&mut self, hold: u64, expires: i64) -> bool {
-        self.holds.get_mut(&hold).map(|hold| hold.expires = expires).is_some()
+    pub(crate) fn extend(&mut self, hold: u64, expires: i64, now: i64) -> bool {
+        let held = self.holds.get_mut(&hold).filter(|hold| hold.expires > now);
+        held.map(|hold| hold.expires = expires).is_some()
     }
 
     /// Books what a call did cost.
     pub(crate) fn spend(&mut self, asked: Asked<'_>, now: i64) -> Vec<Step> {
         let mut steps = Vec::new();
-        for line in &mut self.lines {
-            if !line.budget.scope.covers(asked.provider, asked.model, asked.who) {
+        for line in self.lines.values_mut() {
+            if !asked.is_for(&line.budget) {
                 continue;
             }
             let before = line.taken(now).spent;
@@ -159,6 +187,6 @@ impl Book {
     pub(crate) fn status(&mut self, now: i64) -> Vec<BudgetStatus> {
         self.lapse(now);
         let status = |line: &Line| BudgetStatus { budget: line.budget.clone(), taken: line.taken(now) };
-        self.lines.iter().map(status).collect()
+        self.lines.values().map(status).collect()
     }
 }

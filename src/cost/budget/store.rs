@@ -2,8 +2,9 @@
 
 use super::book::Asked;
 use super::{Budget, BudgetStatus, OnExceed, Period, Scope, Step, Taken};
+use crate::cost::attribution::Attribution;
 use crate::cost::ledger::filter::Filter;
-use crate::cost::ledger::sqlite::{each_record, join, split};
+use crate::cost::ledger::sqlite::{each_record, from_json, join, split, to_json};
 use crate::cost::money::Money;
 use crate::{Error, Result};
 use jiff::tz::TimeZone;
@@ -110,16 +111,15 @@ pub(crate) fn set(connection: &Connection, budget: &Budget, now: i64) -> Result<
     for (start, amount) in spent {
         add_spend(connection, id, start, amount)?;
     }
-    Ok(())
+    lapse(connection, now)?;
+    hold_what_runs(connection, id, budget)
 }
 
 /// Reserves in all budgets that cover the call, or in none.
 pub(crate) fn reserve(connection: &Connection, asked: Asked<'_>, expires: i64) -> Result<u64> {
     lapse(connection, asked.time)?;
-    let covering: Vec<(i64, Budget)> = budgets(connection)?
-        .into_iter()
-        .filter(|(_, budget)| budget.scope.covers(asked.provider, asked.model, asked.who))
-        .collect();
+    let covering: Vec<(i64, Budget)> =
+        budgets(connection)?.into_iter().filter(|(_, budget)| asked.is_for(budget)).collect();
     for (id, budget) in &covering {
         let taken = taken(connection, *id, budget, asked.time)?;
         if taken.total() + asked.amount > budget.limit {
@@ -130,21 +130,61 @@ pub(crate) fn reserve(connection: &Connection, asked: Asked<'_>, expires: i64) -
             }
         }
     }
-    connection
-        .prepare_cached("INSERT INTO reservation (time, expires) VALUES (?, ?)")?
-        .execute(params![asked.time, expires])?;
-    let hold = connection.last_insert_rowid();
     let (nano, atto) = split(asked.amount)?;
-    for (id, budget) in &covering {
-        connection.prepare_cached("INSERT INTO hold VALUES (?, ?, ?, ?, ?)")?.execute(params![
-            id,
-            budget.bucket(asked.time),
-            hold,
+    connection
+        .prepare_cached(
+            "INSERT INTO reservation (time, expires, provider, model, tenant, tags, nano, atto)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            asked.time,
+            expires,
+            asked.entry.provider,
+            asked.entry.model,
+            asked.who.tenant(),
+            to_json(asked.who.tags())?,
             nano,
             atto
         ])?;
+    let hold = connection.last_insert_rowid();
+    for (id, budget) in &covering {
+        add_hold(connection, *id, budget.bucket(asked.time), hold, (nano, atto))?;
     }
     Ok(hold as u64)
+}
+
+fn add_hold(connection: &Connection, budget: i64, start: i64, hold: i64, (nano, atto): (i64, i64)) -> Result<()> {
+    let mut insert = connection.prepare_cached("INSERT INTO hold VALUES (?, ?, ?, ?, ?)")?;
+    insert.execute(params![budget, start, hold, nano, atto])?;
+    Ok(())
+}
+
+/// What runs when a budget is set counts in it.
+fn hold_what_runs(connection: &Connection, id: i64, budget: &Budget) -> Result<()> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, time, provider, model, tenant, tags, nano, atto FROM reservation")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let who = Attribution::new(row.get::<_, String>(4)?, from_json::<Vec<String>>(&row.get::<_, String>(5)?)?)?;
+        let (provider, model): (String, String) = (row.get(2)?, row.get(3)?);
+        if budget.scope.covers(&provider, &model, &who) {
+            add_hold(connection, id, budget.bucket(row.get(1)?), row.get(0)?, (row.get(6)?, row.get(7)?))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the budget of that identity; whether there was one.
+pub(crate) fn remove(connection: &Connection, budget: &Budget) -> Result<bool> {
+    let Some((id, _)) = budgets(connection)?.into_iter().find(|(_, known)| known.identity() == budget.identity())
+    else {
+        return Ok(false);
+    };
+    for table in ["hold", "spend"] {
+        connection.execute(&format!("DELETE FROM {table} WHERE budget = ?"), [id])?;
+    }
+    connection.execute("DELETE FROM budget WHERE id = ?", [id])?;
+    Ok(true)
 }
 
 /// Gives back what a reservation holds; whether there was one.
@@ -154,9 +194,9 @@ pub(crate) fn release(connection: &Connection, hold: u64) -> Result<bool> {
 }
 
 /// Extends the lease of a reservation; whether it still had one.
-pub(crate) fn extend(connection: &Connection, hold: u64, expires: i64) -> Result<bool> {
-    let mut update = connection.prepare_cached("UPDATE reservation SET expires = ? WHERE id = ?")?;
-    Ok(update.execute(params![expires, hold as i64])? > 0)
+pub(crate) fn extend(connection: &Connection, hold: u64, expires: i64, now: i64) -> Result<bool> {
+    let mut update = connection.prepare_cached("UPDATE reservation SET expires = ? WHERE id = ? AND expires > ?")?;
+    Ok(update.execute(params![expires, hold as i64, now])? > 0)
 }
 
 /// Releases the reservations whose lease is over: their process died, or forgot them.
@@ -171,7 +211,7 @@ fn lapse(connection: &Connection, now: i64) -> Result<()> {
 pub(crate) fn spend(connection: &Connection, asked: Asked<'_>, now: i64) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     for (id, budget) in budgets(connection)? {
-        if !budget.scope.covers(asked.provider, asked.model, asked.who) {
+        if !asked.is_for(&budget) {
             continue;
         }
         let before = taken(connection, id, &budget, now)?.spent;

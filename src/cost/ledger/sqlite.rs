@@ -22,7 +22,7 @@ const ATTO_PER_NANO: i128 = 1_000_000_000;
 
 pub(crate) const SCHEMA: Schema = Schema {
     application_id: 0x6872_6c64, // "hrld"
-    version: 1,
+    version: 2,
     tables: include_str!("schema.sql"),
 };
 
@@ -83,11 +83,11 @@ pub(crate) fn names(connection: &Connection) -> Result<Names> {
     Ok(names)
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| Error::Store(format!("the ledger holds {text:?}: {error}")))
 }
 
-fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
+pub(crate) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::Store(format!("a record cannot be written: {error}")))
 }
 
