@@ -1,10 +1,10 @@
 """Writes ESG question pairs from templates: paraphrases, and near misses that differ in one slot.
 
 Every intent has several wordings and slots with values. A group is an intent with its values; its questions are the
-wordings. Five sets of intents, written one after the other: each was measured unseen first, then learned from, so that
-the last one's first figure says most about questions that nobody has seen (docs/cache-quality.md has all of them).
+wordings. Seven sets of intents, written one after the other: each was measured unseen first, then learned from, but the
+last, so that its figure says most about questions that nobody has seen (docs/cache-quality.md has all of them).
 
-Usage: esg_pairs.py first|second|third|fourth|fifth OUT.csv [--seed 0]
+Usage: esg_pairs.py first|…|seventh OUT.csv [--seed 0]
 """
 
 from __future__ import annotations

@@ -86,6 +86,11 @@ impl PyGuards {
         PyVerdict { passed: verdict.is_pass(), agreement, reason: verdict.reason().map(Into::into) }
     }
 
+    /// What the weighing of two wordings looks at, for fitting it.
+    fn _evidence(&self, py: Python<'_>, asked: &str, stored: &str) -> Option<Vec<f32>> {
+        py.detach(|| self.core.evidence(&self.core.signature(asked), &self.core.signature(stored)))
+    }
+
     /// What the guards read in a question.
     fn describe(&self, py: Python<'_>, text: &str) -> Vec<String> {
         py.detach(|| self.core.signature(text).describe())

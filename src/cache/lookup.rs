@@ -244,27 +244,32 @@ impl Inner {
         self.serve(entry, HitKind::Exact, 1.0, None)
     }
 
-    /// Without a prompt there is nothing for the guards to compare: then similarity decides alone.
+    /// The best entry that may serve. Without a prompt there is nothing for the guards to compare: then similarity
+    /// decides alone.
     fn first_serving(
         &self,
         request: &LookupRequest<'_>,
         prompt: Option<&str>,
         candidates: Candidates,
     ) -> Result<Option<CacheHit>> {
-        let mut asked = None;
-        for (id, similarity) in candidates {
-            let Some(entry) = self.by_id.get(&id).map(|entry| Arc::clone(&entry)) else { continue };
-            let mut candidate = Candidate { entry: id, similarity, agreement: 1.0 };
-            if let (Some(guards), Some(prompt)) = (&self.config.guards, prompt) {
-                let asked = asked.get_or_insert_with(|| guards.signature(prompt));
-                match compare(guards, request, similarity, asked, entry.signature(guards)) {
-                    Verdict::Pass { agreement } => candidate.agreement = agreement,
-                    Verdict::Blocked { .. } => {
-                        Counters::add(&self.counters.blocked);
-                        continue;
-                    }
-                }
-            }
+        let all = candidates.filter_map(|(id, similarity)| {
+            let entry = Arc::clone(&*self.by_id.get(&id)?);
+            Some((Candidate { entry: id, similarity, agreement: 1.0 }, entry))
+        });
+        match (prompt, &self.config.guards) {
+            (Some(prompt), Some(guards)) => self.serve_of(request, Some(prompt), self.passing(guards, request, all)),
+            (prompt, _) => self.serve_of(request, prompt, all),
+        }
+    }
+
+    /// The first of these that may serve.
+    fn serve_of(
+        &self,
+        request: &LookupRequest<'_>,
+        prompt: Option<&str>,
+        candidates: impl IntoIterator<Item = (Candidate, Arc<Entry>)>,
+    ) -> Result<Option<CacheHit>> {
+        for (candidate, entry) in candidates {
             if let Some(prompt) = prompt {
                 let key = EntryKey::of(request.tenant, request.scope, prompt);
                 if !entry.is_rejected() && !self.allows(request.tenant, key, candidate, &entry.response)? {
@@ -272,11 +277,40 @@ impl Inner {
                     return Ok(None);
                 }
             }
-            if let Some(hit) = self.serve(entry, HitKind::Semantic, similarity, prompt) {
-                return Ok(Some(CacheHit { candidate: Some(candidate), ..hit }));
+            if let Some(hit) = self.serve(entry, HitKind::Semantic, candidate.similarity, prompt) {
+                return Ok(Some(CacheHit { candidate: prompt.is_some().then_some(candidate), ..hit }));
             }
         }
         Ok(None)
+    }
+
+    /// The candidates that pass the guards, the most trusted first. All that are hardly less similar than the first
+    /// that passes are looked at: of two that pass, the better wording need not be the nearer.
+    fn passing(
+        &self,
+        guards: &Guards,
+        request: &LookupRequest<'_>,
+        candidates: impl Iterator<Item = (Candidate, Arc<Entry>)>,
+    ) -> Vec<(Candidate, Arc<Entry>)> {
+        let asked = guards.signature(request.prompt);
+        let (mut passing, mut least, mut left) = (Vec::new(), f32::NEG_INFINITY, usize::MAX);
+        for (candidate, entry) in candidates {
+            if candidate.similarity < least || left == 0 {
+                break;
+            }
+            left -= 1;
+            match compare(guards, request, candidate.similarity, &asked, entry.signature(guards)) {
+                Verdict::Pass { agreement } => {
+                    if passing.is_empty() {
+                        (least, left) = (candidate.similarity - RIVAL_MARGIN, MOST_RIVALS);
+                    }
+                    passing.push((Candidate { agreement, ..candidate }, entry));
+                }
+                Verdict::Blocked { .. } => Counters::add(&self.counters.blocked),
+            }
+        }
+        passing.sort_by(|(one, _), (other, _)| other.score().total_cmp(&one.score()));
+        passing
     }
 
     /// What keeps an entry from serving, the threshold aside.
@@ -337,6 +371,11 @@ impl Inner {
         })
     }
 }
+
+/// How much less similar than the first that passes a candidate may be and still be the better one.
+const RIVAL_MARGIN: f32 = 0.15;
+/// How many more candidates are looked at for that.
+const MOST_RIVALS: usize = 64;
 
 /// From here on a vector is the same vector, but for its rounding.
 const IDENTICAL: f32 = 1.0 - 1e-6;

@@ -34,6 +34,9 @@ class Guards:
     def describe(self, text: str) -> list[str]:
         """What the guards read in a question, as in ``["scope 1", "year 2023", "name Acme"]``."""
 
+    def _evidence(self, asked: str, stored: str) -> list[float] | None:
+        """What the weighing of two wordings looks at, for fitting it; None where something else parts them."""
+
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final

@@ -1,112 +1,128 @@
-//! The words of two questions beside each other: each must find its equal or a synonym.
+//! The words of two questions beside each other: what has its equal or a synonym, and what is left alone.
 
 use super::signature::{Term, TermKind};
 
-/// From this cosine on, two common words are taken to say the same.
-const SYNONYM: f32 = 0.38;
 /// Two words that share a stem of this many letters, and at least this cosine, are forms of one word.
 const FAMILY_LETTERS: usize = 5;
 const FAMILY: f32 = 0.3;
-/// What a missing minor word costs, against 1 for a word without any counterpart.
-const MINOR: f32 = 0.15;
+/// How alike two forms of one word are, and a word and a slip of the pen of it.
+const SAME_WORD: f32 = 0.9;
+const MISSPELT: f32 = 0.95;
+/// Below this likeness to its nearest word, a word is alone.
+const ALONE: f32 = 0.6;
+/// How much less it says that both questions name a thing that many name.
+const COMMON: f32 = 0.5;
 
-/// From this weight on, a word that only one question says tells the two apart, whatever else they share.
-const TELLING: f32 = 0.9;
-/// How much may be said by one question only, for each thing that both name: where there is little to hold on to,
-/// small words decide what is asked.
-const SLACK: f32 = 0.2;
+/// One question's words beside the other's.
+pub(super) struct Side<'a> {
+    /// The words that were compared: all but names.
+    pub(super) words: Vec<&'a Term>,
+    /// What they weigh together, and how much of that the other question says too.
+    pub(super) weight: f32,
+    pub(super) shared: f32,
+    /// Those that the other question does not say, heaviest first.
+    pub(super) alone: Vec<Alone<'a>>,
+}
 
-/// The agreement of two questions' words, or why their answers differ.
-///
-/// `shared` is how many things they share besides words.
-pub(super) fn align(asked: &[Term], stored: &[Term], shared: f32) -> Result<f32, String> {
-    let (mut loss, mut alone, mut hold) = (0.0, Vec::new(), 2.0 * shared);
-    for (own, others, is_asked) in [(asked, stored, true), (stored, asked, false)] {
-        for term in own {
-            match cost(term, own, others).map_err(|opposite| reason(term, opposite, is_asked))? {
-                Match::Found(cost) => {
-                    loss += cost;
-                    hold += if term.kind == TermKind::Minor { 0.0 } else { 1.0 };
-                }
-                Match::Alone(weight) => {
-                    loss += MINOR;
-                    alone.push((weight, term));
-                }
-            }
+/// A word that the other question does not say.
+pub(super) struct Alone<'a> {
+    pub(super) term: &'a Term,
+    /// What is missing of its weight.
+    pub(super) weight: f32,
+}
+
+/// What parts two questions for sure.
+pub(super) enum Parted<'a> {
+    /// A name of one question that is not in the other.
+    Name(&'a Term),
+    /// A word, and its opposite in the other question.
+    Opposite(&'a Term, &'a Term),
+}
+
+/// What a word weighs that may go without saying.
+pub(super) const UNSAID: f32 = 0.3;
+
+impl Side<'_> {
+    /// Makes light of words that go without saying where the other question says nothing in their place.
+    pub(super) fn forgive(&mut self, other: &Self) {
+        if other.alone.iter().any(|alone| !alone.term.is_minor()) {
+            return;
+        }
+        for alone in self.alone.iter_mut().filter(|alone| alone.term.is_unsaid && alone.weight > UNSAID) {
+            self.weight -= alone.weight - UNSAID;
+            alone.weight = UNSAID;
+        }
+        self.alone.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+    }
+}
+
+/// What of one question's words the other says, or what parts the two for sure.
+pub(super) fn side<'a>(own: &[&'a Term], others: &[&'a Term]) -> Result<Side<'a>, Parted<'a>> {
+    let mut side = Side { words: Vec::with_capacity(own.len()), weight: 0.0, shared: 0.0, alone: Vec::new() };
+    for &term in own {
+        let likeness = likeness(term, own, others)?;
+        if term.kind == TermKind::Name {
+            continue;
+        }
+        side.words.push(term);
+        let weight = if term.is_common && likeness >= ALONE { COMMON * term.weight } else { term.weight };
+        side.weight += weight;
+        side.shared += weight * likeness;
+        if likeness < ALONE {
+            side.alone.push(Alone { term, weight: term.weight * (1.0 - likeness) });
         }
     }
-    let weight: f32 = alone.iter().map(|(weight, _)| weight).sum();
-    if weight > SLACK * hold / 2.0 {
-        let said: Vec<String> = alone.iter().map(|(_, term)| format!("“{}”", term.shown)).collect();
-        return Err(format!(
-            "words: only one of the questions says {}, and they share too little else",
-            said.join(", ")
-        ));
-    }
-    let words = (asked.len() + stored.len()).max(1) as f32;
-    Ok((1.0 - loss / words).max(0.0))
+    side.alone.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+    Ok(side)
 }
 
-/// What became of a word in the other question.
-enum Match {
-    /// It is there, at this cost.
-    Found(f32),
-    /// It is not, and weighs this much.
-    Alone(f32),
-}
-
-/// What it costs that the other side says it otherwise; an error where it does not say it, with the opposite it says.
-fn cost(term: &Term, own: &[Term], others: &[Term]) -> Result<Match, Option<Box<str>>> {
+/// How well the other question says a word: 1 for its equal, towards 0 for nothing like it.
+fn likeness<'a>(term: &'a Term, own: &[&'a Term], others: &[&'a Term]) -> Result<f32, Parted<'a>> {
     if others.iter().any(|other| other.key == term.key) {
-        return Ok(Match::Found(0.0));
+        return Ok(1.0);
     }
     if let Some(opposite) = others.iter().find(|other| is_opposite(&term.shown, &other.shown)) {
-        return Err(Some(opposite.shown.clone()));
+        return Err(Parted::Opposite(term, opposite));
+    }
+    let spelled = letters(&term.shown);
+    if others.iter().any(|other| letters(&other.shown) == spelled) || is_initials(term, others, own) {
+        return Ok(1.0);
     }
     if others.iter().any(|other| is_misspelt(term, other) || is_misspelt(other, term)) {
-        return Ok(Match::Found(MINOR));
+        return Ok(MISSPELT);
     }
-    let spelled = |other: &&Term| letters(&other.shown) == letters(&term.shown);
-    if others.iter().any(|other| spelled(&other)) || is_initials(term, others, own) {
-        return Ok(Match::Found(0.0));
+    if term.kind == TermKind::Name {
+        return Err(Parted::Name(term));
     }
-    match term.kind {
-        TermKind::Minor => Ok(Match::Alone(term.weight)),
-        TermKind::Name => Err(None),
-        TermKind::Word | TermKind::Concept => {
-            let best = others.iter().filter_map(|other| likeness(term, other)).fold(0.0, f32::max);
-            match term.kind {
-                _ if best > 0.0 => Ok(Match::Found(1.0 - best)),
-                // A common word that the lexicon does not know as a thing of its own.
-                TermKind::Word if term.vector.is_some() && term.weight < TELLING => Ok(Match::Alone(term.weight)),
-                _ => Err(None),
-            }
-        }
-    }
+    Ok(others.iter().map(|other| synonymy(term, other)).fold(0.0, f32::max))
 }
 
-/// The cosine of two words that may stand for each other.
-fn likeness(one: &Term, other: &Term) -> Option<f32> {
-    let shared = one.key.bytes().zip(other.key.bytes()).take_while(|(a, b)| a == b).count();
-    let family = shared >= FAMILY_LETTERS && 3 * shared >= 2 * one.key.len().max(other.key.len());
-    match (one.vector.as_deref(), other.vector.as_deref()) {
+/// How well one word stands for another, by its vector and its letters.
+fn synonymy(one: &Term, other: &Term) -> f32 {
+    // Two things of the lexicon are two things.
+    if one.kind == TermKind::Name || other.kind == TermKind::Name || (one.is_thing() && other.is_thing()) {
+        return 0.0;
+    }
+    let stem = one.key.bytes().zip(other.key.bytes()).take_while(|(a, b)| a == b).count();
+    let family = stem >= FAMILY_LETTERS && 3 * stem >= 2 * one.key.len().max(other.key.len());
+    match (&one.vector, &other.vector) {
         (Some(a), Some(b)) => {
-            let cosine: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-            if family && cosine >= FAMILY { Some(cosine.max(0.9)) } else { (cosine >= SYNONYM).then_some(cosine) }
+            let cosine = a.cosine(b);
+            if family && cosine >= FAMILY { cosine.max(SAME_WORD) } else { cosine.max(0.0) }
         }
-        // Without vectors only the letters can tell, and only between plain words.
-        (None, None) => (family && one.kind == TermKind::Word && other.kind == TermKind::Word).then_some(0.8),
-        _ => None,
+        // Without vectors only the letters can tell.
+        _ if family && !one.is_thing() && !other.is_thing() => SAME_WORD,
+        _ => 0.0,
     }
 }
 
 /// A word that nothing knows, written small, beside a word that is one slip of the pen away.
 fn is_misspelt(unknown: &Term, other: &Term) -> bool {
     let small = unknown.shown.chars().all(char::is_lowercase);
-    let known = other.kind != TermKind::Name;
+    let known = !matches!(other.kind, TermKind::Name | TermKind::Rare);
     let (one, other) = (unknown.shown.as_bytes(), other.shown.as_bytes());
     let near = one.len().abs_diff(other.len()) <= 1 && one.len().min(other.len()) >= 5;
-    unknown.kind == TermKind::Name && small && known && near && is_one_slip(one, other)
+    matches!(unknown.kind, TermKind::Name | TermKind::Rare) && small && known && near && is_one_slip(one, other)
 }
 
 /// One letter changed, added, left out, or two neighbours swapped.
@@ -132,15 +148,17 @@ fn is_opposite(one: &str, other: &str) -> bool {
     let (one, other) = (one.to_lowercase(), other.to_lowercase());
     let made = |long: &str, short: &str| {
         short.len() > 2
-            && (BEFORE.iter().any(|prefix| long.strip_prefix(prefix) == Some(short))
+            && (BEFORE
+                .iter()
+                .any(|prefix| long.strip_prefix(prefix).map(|rest| rest.trim_start_matches('-')) == Some(short))
                 || AFTER.iter().any(|suffix| long.strip_suffix(suffix) == Some(short)))
     };
     made(&one, &other) || made(&other, &one)
 }
 
 /// "CSRD" beside the words it stands for, and those words beside it.
-fn is_initials(term: &Term, others: &[Term], own: &[Term]) -> bool {
-    let spelled_by = |acronym: &Term, words: &[Term]| {
+fn is_initials(term: &Term, others: &[&Term], own: &[&Term]) -> bool {
+    let spelled_by = |acronym: &Term, words: &[&Term]| {
         let wanted = acronym.shown.chars().count();
         wanted > 2
             && acronym.shown.chars().all(char::is_uppercase)
@@ -156,14 +174,4 @@ fn is_initials(term: &Term, others: &[Term], own: &[Term]) -> bool {
                 })
     };
     spelled_by(term, others) || others.iter().any(|other| spelled_by(other, own))
-}
-
-fn reason(term: &Term, opposite: Option<Box<str>>, asked: bool) -> String {
-    let shown = &term.shown;
-    let what = if term.kind == TermKind::Name { "name" } else { "word" };
-    match opposite {
-        Some(opposite) => format!("polarity: “{shown}” is the opposite of “{opposite}”"),
-        None if asked => format!("{what} “{shown}” is asked about, the stored question does not say it"),
-        None => format!("{what} “{shown}” is not asked about, the stored question says it"),
-    }
 }

@@ -3,6 +3,7 @@
 use super::extract::Reading;
 use super::lexicon::Meaning;
 use super::number;
+use super::text::Token;
 
 /// Labels whose numbers are a slot of their own, by stem.
 const LABELS: [(&str, &str); 22] = [
@@ -163,7 +164,14 @@ fn is_code(reading: &Reading<'_>, at: usize, count: usize, after_family: bool) -
     let is_year = chained
         .iter()
         .all(|token| token.text.len() == 4 && (token.text.starts_with("19") || token.text.starts_with("20")));
-    if is_known || (is_year && chained[0].is_number()) {
+    // "GWP-100" is a thing with a number.
+    let is_thing = |token: &Token<'_>| matches!(reading.lexicon.meaning(&token.stem), Some(Meaning::Concept(_)));
+    let of_thing = after_family && is_thing(&reading.tokens[at - 1]) && !chained[0].starts;
+    if is_known
+        || (count > 1 && is_thing(&chained[0]))
+        || (of_thing && chained[0].hyphen)
+        || (is_year && chained[0].is_number())
+    {
         return false;
     }
     match count {

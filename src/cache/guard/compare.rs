@@ -1,26 +1,30 @@
 //! Two questions, slot by slot, and the first thing that differs.
 
+use super::Verdict;
+use super::evidence::{self, Evidence};
 use super::signature::{Fact, Signature, TermKind};
-use super::{Verdict, align};
 use std::sync::Arc;
 
 /// Kinds of answer that no other kind can stand for; amounts and counts are asked for in many words.
 const FIRM: [&str; 8] = ["reason", "procedure", "person", "time", "place", "difference", "definition", "duration"];
 
 pub(super) fn compare(asked: &Signature, stored: &Signature) -> Verdict {
+    match evidence(asked, stored).and_then(|evidence| evidence.agreement()) {
+        Ok(agreement) => Verdict::Pass { agreement },
+        Err(reason) => Verdict::Blocked { reason },
+    }
+}
+
+/// How the wordings compare, or what else differs.
+pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Result<Evidence<'a>, String> {
     let differs = language(asked, stored)
         .or_else(|| facts(asked, stored))
         .or_else(|| frames(asked, stored))
+        .or_else(|| measures(asked, stored))
         .or_else(|| negation(asked, stored))
         .or_else(|| order(asked, stored))
         .or_else(|| ends(asked, stored));
-    match differs {
-        Some(reason) => Verdict::Blocked { reason },
-        None => match align::align(&asked.terms, &stored.terms, shared(asked)) {
-            Ok(agreement) => Verdict::Pass { agreement },
-            Err(reason) => Verdict::Blocked { reason },
-        },
-    }
+    differs.map_or_else(|| evidence::weigh(asked, stored), Err)
 }
 
 /// The same without a look at wording: only what is named, said or denied.
@@ -29,12 +33,6 @@ pub(super) fn compare_facts(asked: &Signature, stored: &Signature) -> Verdict {
         Some(reason) => Verdict::Blocked { reason },
         None => Verdict::Pass { agreement: 1.0 },
     }
-}
-
-/// How many things two questions share besides words, once they were found to be the same in them.
-fn shared(asked: &Signature) -> f32 {
-    let frames = asked.frames.iter().filter(|frame| FIRM.contains(&&***frame)).count();
-    asked.facts.len() as f32 + 0.5 * (frames + asked.negations.min(1)) as f32
 }
 
 fn language(asked: &Signature, stored: &Signature) -> Option<String> {
@@ -52,11 +50,11 @@ fn facts(asked: &Signature, stored: &Signature) -> Option<String> {
             let missing: Vec<&str> = of.iter().filter(|fact| !not.contains(fact)).map(|fact| &*fact.value).collect();
             (!missing.is_empty()).then(|| missing.join(", ").into())
         };
-        let is_pole = mine.iter().chain(theirs).any(|fact| fact.is_pole);
+        let may_lack = mine.iter().chain(theirs).any(|fact| fact.is_pole || fact.is_aside);
         match (only(mine, theirs), only(theirs, mine)) {
             (None, None) => {}
             (Some(mine), Some(theirs)) => return Some(format!("{slot} {mine} differs from {theirs}")),
-            _ if is_pole => {}
+            _ if may_lack => {}
             (Some(mine), None) => {
                 return Some(format!("{slot} {mine} is asked for, the stored question does not name it"));
             }
@@ -88,6 +86,29 @@ fn frames(asked: &Signature, stored: &Signature) -> Option<String> {
     }
     let said = |frames: &[Arc<str>]| if frames.is_empty() { "something else".to_owned() } else { frames.join(", ") };
     Some(format!("asks for {}, the stored question for {}", said(&one), said(&other)))
+}
+
+/// A count is no volume, and neither is a share: "How many spills?" and "How much was spilled?".
+fn measures(asked: &Signature, stored: &Signature) -> Option<String> {
+    let kind = |of: &Signature| {
+        let frame = |name: &str| of.frames.iter().any(|frame| &**frame == name);
+        let term = |key: &str| of.terms.iter().any(|term| &*term.key == key);
+        let fact = |value: &str| of.facts.iter().any(|fact| &*fact.slot == "measure" && &*fact.value == value);
+        if fact("share") {
+            Some("a share")
+        } else if frame("count") || term("=case") {
+            Some("a count")
+        } else if frame("quantity") || term("=volume") {
+            Some("a volume")
+        } else {
+            None
+        }
+    };
+    // Emissions are amounts, whatever they are called: "the scope 2 number".
+    let is_amount = |of: &Signature| of.facts.iter().any(|fact| matches!(&*fact.slot, "scope" | "chemical" | "unit"));
+    let (one, other) = (kind(asked)?, kind(stored)?);
+    (one != other && !(is_amount(asked) && is_amount(stored)))
+        .then(|| format!("asks for {one}, the stored question for {other}"))
 }
 
 fn negation(asked: &Signature, stored: &Signature) -> Option<String> {

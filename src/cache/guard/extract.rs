@@ -2,58 +2,22 @@
 
 use super::lexicon::{Language, Lexicon, Meaning};
 use super::signature::{Fact, Signature, Term, TermKind};
-use super::text::Token;
+use super::text::{Kind, Token};
+use super::vector::WordVector;
 use super::{code, language, name, quantity, text, time};
 use crate::embed::WordVectors;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// A slot or a concept, and a concept that goes without saying beside it.
-const IMPLIED: [(&str, &str); 38] = [
-    ("solar", "electricity"),
-    ("solar", "energy"),
-    ("solar", "production"),
-    ("wind", "electricity"),
-    ("wind", "energy"),
-    ("wind", "production"),
-    ("renewal", "energy"),
-    ("assurance", "verify"),
-    ("assurance", "audit"),
-    ("target", "climate"),
-    ("recycling", "waste"),
-    ("aligned", "disclose"),
-    ("business travel", "production"),
-    ("injury", "employee"),
-    ("fatality", "employee"),
-    ("scope", "disclose"),
-    ("time", "target"),
-    ("time", "progress"),
-    ("gender", "employee"),
-    ("gender", "employ"),
-    ("donation", "charity"),
-    ("fatality", "occupational"),
-    ("measure intensity", "product"),
-    ("measure intensity", "production"),
-    ("turnover rate", "employee"),
-    ("scope", "emissions"),
-    ("chemical", "emissions"),
-    ("code", "disclose"),
-    ("code", "require"),
-    ("progress", "target"),
-    ("percentage", "progress"),
-    ("net zero", "target"),
-    ("net zero", "progress"),
-    ("risk", "impact"),
-    ("injury", "occupational"),
-    ("fine", "pay"),
-    ("transition plan", "climate"),
-    ("fine", "breach"),
-];
-
 const IMPLIED_WEIGHT: f32 = 0.15;
+/// The weight of a thing of the lexicon.
+const THING_WEIGHT: f32 = 1.0;
+/// The weight of a slot that only one question names.
+const ASIDE_WEIGHT: f32 = 0.7;
 /// The weight of a soft word of the lexicon.
-const SOFT_WEIGHT: f32 = 0.55;
+const SOFT_WEIGHT: f32 = 0.35;
 /// The weight of a minor word of the lexicon.
-const MINOR_WEIGHT: f32 = 0.3;
+const MINOR_WEIGHT: f32 = 0.2;
 
 /// A question in the middle of being taken apart.
 pub(super) struct Reading<'a> {
@@ -61,28 +25,35 @@ pub(super) struct Reading<'a> {
     pub(super) lexicon: &'a Lexicon,
     pub(super) language: Option<Language>,
     taken: Vec<bool>,
+    /// Tokens that carry nothing.
+    small: Vec<bool>,
     facts: Vec<Fact>,
     /// Where a value or name stands, for the order of "from … to".
     anchors: Vec<(usize, Box<str>)>,
     frames: Vec<Arc<str>>,
     /// Terms with their place.
     terms: Vec<(usize, Term)>,
+    asides: Vec<Term>,
+    pub(super) vectors: Option<&'a dyn WordVectors>,
     negations: Vec<usize>,
 }
 
-pub(super) fn read(question: &str, lexicon: &Lexicon, vectors: Option<&dyn WordVectors>) -> Signature {
+pub(super) fn read<'a>(question: &'a str, lexicon: &'a Lexicon, vectors: Option<&'a dyn WordVectors>) -> Signature {
     let tokens = text::tokens(question);
     let detected = language::detect(&tokens, lexicon);
-    let taken = vec![false; tokens.len()];
+    let (taken, small) = (vec![false; tokens.len()], vec![false; tokens.len()]);
     let mut reading = Reading {
         tokens,
         lexicon,
         language: detected,
         taken,
+        small,
         facts: Vec::new(),
         anchors: Vec::new(),
         frames: Vec::new(),
         terms: Vec::new(),
+        asides: Vec::new(),
+        vectors,
         negations: Vec::new(),
     };
     reading.negate();
@@ -92,7 +63,7 @@ pub(super) fn read(question: &str, lexicon: &Lexicon, vectors: Option<&dyn WordV
     code::codes(&mut reading);
     quantity::read(&mut reading);
     reading.phrases();
-    name::words(&mut reading, vectors);
+    name::words(&mut reading);
     reading.finish(detected)
 }
 
@@ -116,7 +87,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn fact(&mut self, at: usize, slot: &str, value: impl Into<Box<str>>) {
-        let fact = Fact { slot: slot.into(), value: value.into(), is_pole: false };
+        let fact = Fact { slot: slot.into(), value: value.into(), is_pole: false, is_aside: false };
         self.anchors.push((at, format!("{slot} {}", fact.value).into()));
         self.facts.push(fact);
     }
@@ -128,6 +99,44 @@ impl Reading<'_> {
         self.terms.push((at, term));
     }
 
+    /// A slot that one question may name alone.
+    fn aside(&mut self, at: usize, slot: &Arc<str>, value: &Arc<str>, shown: Box<str>) {
+        self.fact(at, slot, &**value);
+        if let Some(fact) = self.facts.last_mut() {
+            fact.is_aside = true;
+        }
+        let aside = self.thing(&format!("{slot} {value}").into(), shown, TermKind::Concept, ASIDE_WEIGHT);
+        self.asides.push(aside);
+    }
+
+    /// Tonnes may go without saying; what a figure is divided by may not, nor any other unit.
+    fn unit(&mut self, at: usize, unit: &Arc<str>, shown: Box<str>) {
+        let divides = at > 0 && (self.tokens[at - 1].lower == "per" || self.tokens[at].hyphen);
+        if divides || &**unit != "t" {
+            self.fact(at, "unit", &**unit);
+        } else {
+            self.aside(at, &"unit".into(), unit, shown);
+        }
+    }
+
+    /// Whether a word follows, as in "mean age".
+    fn is_followed(&self, at: usize) -> bool {
+        let next = self.tokens.get(at + 1);
+        next.is_some_and(|next| next.kind == Kind::Word && !next.apart && !matches!(next.lower.as_str(), "by" | "when"))
+    }
+
+    /// In brackets, or between commas: "(t)".
+    fn is_alone(&self, at: usize) -> bool {
+        self.tokens[at].apart && self.tokens.get(at + 1).is_none_or(|next| next.apart)
+    }
+
+    /// A thing of the lexicon.
+    fn thing(&self, name: &Arc<str>, shown: Box<str>, kind: TermKind, weight: f32) -> Term {
+        let vector = self.vectors.and_then(|vectors| vectors.vector(&shown)).map(|vector| WordVector::new(&vector));
+        let (is_common, is_unsaid) = (self.lexicon.is_common(name), self.lexicon.is_unsaid(name));
+        Term { key: format!("={name}").into(), shown, kind, vector, negated: false, weight, is_common, is_unsaid }
+    }
+
     fn negate(&mut self) {
         for at in 0..self.tokens.len() {
             let token = &self.tokens[at];
@@ -136,6 +145,7 @@ impl Reading<'_> {
             let next = self.lower(Some(at + 1));
             // "not only" asserts, "no. 5" numbers, and "no" is an article in Portuguese.
             negates &= !(matches!(next, "only" | "just")
+                || (token.lower == "non" && !self.denies(at))
                 || (token.lower == "no" && next.starts_with(|c: char| c.is_ascii_digit())));
             let pair = ["fail to", "refus to", "unabl to"]
                 .iter()
@@ -145,6 +155,17 @@ impl Reading<'_> {
                 self.take(at, 1);
             }
         }
+    }
+
+    /// Whether "non" before a word of the lexicon denies it: "non-members", but not "non-financial", a thing of its own.
+    fn denies(&self, at: usize) -> bool {
+        if !matches!(self.language, None | Some(Language::English)) {
+            return true;
+        }
+        let next = self.tokens.get(at + 1).filter(|next| next.hyphen);
+        next.is_some_and(|next| {
+            self.lexicon.meaning(&next.stem).is_some() && self.lexicon.meaning(&format!("non {}", next.stem)).is_none()
+        })
     }
 
     /// "Was …?" and "Does …?" ask for a yes or a no.
@@ -165,10 +186,6 @@ impl Reading<'_> {
     }
 
     fn phrase(&mut self, at: usize) -> Option<usize> {
-        if self.is_free(at) && self.is_foreign_light(at) {
-            self.take(at, 1);
-            return Some(1);
-        }
         let reach = at..self.tokens.len().min(at + Lexicon::LONGEST);
         let free = reach
             .take_while(|&next| {
@@ -185,29 +202,48 @@ impl Reading<'_> {
             ends.push(key.len());
         }
         let lexicon = self.lexicon;
-        let (count, meaning) = (1..=free)
-            .rev()
-            .find_map(|count| lexicon.meaning(&key[..ends[count - 1]]).map(|meaning| (count, meaning)))?;
+        let found =
+            (1..=free).rev().find_map(|count| lexicon.meaning(&key[..ends[count - 1]]).map(|meaning| (count, meaning)));
+        if found.is_none_or(|(count, _)| count == 1) && self.is_free(at) && self.is_foreign_light(at) {
+            self.take(at, 1);
+            self.small[at] = true;
+            return Some(1);
+        }
+        let (count, meaning) = found?;
         let shown: Box<str> =
             self.tokens[at..at + count].iter().map(|token| token.lower.as_str()).collect::<Vec<_>>().join(" ").into();
+        let named = count == 1 && self.ends_name(at);
         let after_number = at > 0 && self.tokens[at - 1].is_number();
         let last_of_in =
             at > 0 && self.tokens[at - 1].lower == "in" && self.tokens[at].starts == self.tokens[at - 1].starts;
         match meaning {
             Meaning::Light if count == 1 && self.is_named(at) => return None,
-            Meaning::Light => {}
-            Meaning::Concept(name) => self.term(at, concept(name, shown, TermKind::Concept)),
-            Meaning::Soft(name) => {
-                self.term(at, Term { weight: SOFT_WEIGHT, ..concept(name, shown, TermKind::Minor) });
+            // An average of something, and no meaning of a word.
+            Meaning::Light if &*shown == "mean" && self.is_followed(at) => self.fact(at, "measure", "average"),
+            Meaning::Light => self.small[at..at + count].fill(true),
+            Meaning::Concept(name) => {
+                let kind = if named { TermKind::Name } else { TermKind::Concept };
+                let term = self.thing(name, shown, kind, THING_WEIGHT);
+                self.term(at, term);
             }
-            Meaning::Minor(name) => self.term(at, concept(name, shown, TermKind::Minor)),
+            Meaning::Soft(name) => {
+                let term = self.thing(name, shown, TermKind::Minor, SOFT_WEIGHT);
+                self.term(at, term);
+            }
+            Meaning::Minor(name) => {
+                let term = self.thing(name, shown, TermKind::Minor, MINOR_WEIGHT);
+                self.term(at, term);
+            }
+            Meaning::Aside(slot, value) => self.aside(at, slot, value, shown),
             // "under 50" bounds, "under GRI 305" does not.
             Meaning::Facet(slot, _) if &**slot == "bound" && !self.bounds(at + count) => {}
             Meaning::Facet(slot, value) => self.fact(at, slot, &**value),
             Meaning::Pole(slot, value) => {
-                self.facts.push(Fact { slot: slot.clone(), value: (&**value).into(), is_pole: true });
+                let value = (&**value).into();
+                self.facts.push(Fact { slot: slot.clone(), value, is_pole: true, is_aside: false });
             }
             Meaning::Frame(kind) => {
+                self.small[at..at + count].fill(true);
                 // "who" after a noun tells more about it, and asks for nothing.
                 let relative = count == 1 && matches!(&**kind, "person" | "time" | "place");
                 let early = !relative || self.terms.iter().all(|(place, _)| *place > at);
@@ -218,17 +254,31 @@ impl Reading<'_> {
             }
             Meaning::Unit(unit) => {
                 if shown.contains("co2") {
-                    self.term(at, concept(&"emissions".into(), shown, TermKind::Concept));
+                    let term = self.thing(&"emissions".into(), shown.clone(), TermKind::Concept, THING_WEIGHT);
+                    self.term(at, term);
                 }
-                self.fact(at, "unit", &**unit);
+                self.unit(at, unit, shown);
             }
-            Meaning::ShortUnit(unit) if after_number || last_of_in => self.fact(at, "unit", &**unit),
+            Meaning::ShortUnit(unit) if after_number || last_of_in || self.is_alone(at) => self.unit(at, unit, shown),
             Meaning::ShortUnit(_) => return None,
-            Meaning::Percent => self.fact(at, "measure", "share"),
+            Meaning::Percent => self.aside(at, &"measure".into(), &"share".into(), shown),
+            // "CO2" is often said for all greenhouse gases.
+            Meaning::Gas(gas) if &**gas == "CO2" => self.aside(at, &"chemical".into(), gas, shown),
             Meaning::Gas(gas) => self.fact(at, "chemical", &**gas),
         }
         self.take(at, count);
         Some(count)
+    }
+
+    /// Whether a thing of the lexicon is part of a name here: "Steel" in "Thornbury Steel", but not in "EU Taxonomy".
+    fn ends_name(&self, at: usize) -> bool {
+        let goes_on = |at: usize| {
+            let token = &self.tokens[at];
+            token.is_capital() && !token.starts && !token.apart && !token.hyphen && !self.tokens[at - 1].possessive
+        };
+        let Some(first) = (0..at).rev().take_while(|&before| goes_on(before + 1)).last() else { return false };
+        let token = &self.tokens[first];
+        token.is_capital() && !token.is_acronym() && self.lexicon.meaning(&token.stem).is_none()
     }
 
     /// A small word of another language than English: of the question's, or of any where that is open.
@@ -271,23 +321,17 @@ impl Reading<'_> {
 
     /// What a slot or a word says along with itself may be left out: a scope's number is one of emissions.
     fn imply(&mut self) {
-        for (sign, implied) in IMPLIED {
-            let says = |term: &Term| term.key.strip_prefix('=') == Some(sign);
-            let named = |fact: &Fact| {
-                &*fact.slot == sign
-                    || sign.strip_suffix(&*fact.value).is_some_and(|slot| slot.trim_end() == &*fact.slot)
-            };
-            if !self.frames.iter().any(|frame| &**frame == sign)
-                && !self.facts.iter().any(named)
-                && !self.terms.iter().any(|(_, term)| says(term))
-            {
-                continue;
+        let signs = self.facts.iter().flat_map(|fact| [fact.slot.to_string(), format!("{} {}", fact.slot, fact.value)]);
+        let words = self.terms.iter().filter_map(|(_, term)| Some(term.key.strip_prefix('=')?.to_owned()));
+        let frames = self.frames.iter().map(ToString::to_string);
+        let signs: Vec<String> = signs.chain(words).chain(frames).collect();
+        for implied in signs.iter().flat_map(|sign| self.lexicon.implied(sign)) {
+            for term in self.terms.iter_mut().map(|(_, term)| term).chain(&mut self.asides) {
+                if term.key.strip_prefix('=') == Some(&**implied) {
+                    term.kind = TermKind::Minor;
+                    term.weight = IMPLIED_WEIGHT;
+                }
             }
-            let implied = self.terms.iter_mut().filter(|(_, term)| term.key.strip_prefix('=') == Some(implied));
-            implied.for_each(|(_, term)| {
-                term.kind = TermKind::Minor;
-                term.weight = IMPLIED_WEIGHT;
-            });
         }
     }
 
@@ -304,6 +348,13 @@ impl Reading<'_> {
         // Emissions are given in tonnes where nobody says otherwise.
         if self.terms.iter().any(|(_, term)| &*term.key == "=emissions") {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
+        }
+        // A global warming potential is one over a hundred years where nobody says otherwise.
+        if self.terms.iter().any(|(_, term)| &*term.key == "=global warming potential") {
+            let is_usual = |fact: &Fact| {
+                matches!((&*fact.slot, &*fact.value), ("number" | "unit", "100" | "year") | ("bound", "above"))
+            };
+            self.facts.retain(|fact| !is_usual(fact));
         }
         let starts = |words: &[&str]| words.contains(&self.lower(Some(0)));
         let has_change = self.facts.iter().any(|fact| &*fact.slot == "change");
@@ -351,6 +402,15 @@ impl Reading<'_> {
         pairs.flat_map(|pair| [pair[0].1.clone(), pair[1].1.clone()]).collect()
     }
 
+    /// A digest of the small words in their order, with a place for each of the others.
+    fn frame(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for (token, &small) in self.tokens.iter().zip(&self.small) {
+            if small { token.lower.hash(&mut hasher) } else { 0_u8.hash(&mut hasher) }
+        }
+        hasher.finish()
+    }
+
     fn finish(mut self, language: Option<Language>) -> Signature {
         let ordered = self.order();
         let ends = self.ends();
@@ -366,12 +426,25 @@ impl Reading<'_> {
         self.facts.dedup();
         self.frames.sort();
         self.frames.dedup();
-        let negations = self.negations.len();
+        let facts = &self.facts;
+        let is_fact = |aside: &Term| {
+            let said = |fact: &Fact| aside.key.strip_prefix('=') == Some(&format!("{} {}", fact.slot, fact.value));
+            facts.iter().any(said)
+        };
+        self.asides.retain(is_fact);
+        let (negations, frame) = (self.negations.len(), self.frame());
         let terms = self.terms.into_iter().map(|(_, term)| term).collect();
-        Signature { facts: self.facts, terms, language, frames: self.frames, negations, ordered, ends, text: None }
+        Signature {
+            facts: self.facts,
+            terms,
+            asides: self.asides,
+            language,
+            frames: self.frames,
+            negations,
+            ordered,
+            ends,
+            frame,
+            text: None,
+        }
     }
-}
-
-fn concept(name: &Arc<str>, shown: Box<str>, kind: TermKind) -> Term {
-    Term { key: format!("={name}").into(), shown, kind, vector: None, negated: false, weight: MINOR_WEIGHT }
 }

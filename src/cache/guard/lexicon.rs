@@ -1,11 +1,12 @@
 //! The guards' knowledge of words, read from text files: what a phrase means, and in which language.
 
 use super::text;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     include_str!("lexicon/units.txt"),
+    include_str!("lexicon/topics.txt"),
     include_str!("lexicon/esg.txt"),
     include_str!("lexicon/en.txt"),
     include_str!("lexicon/other.txt"),
@@ -26,6 +27,8 @@ pub(super) enum Meaning {
     Concept(Arc<str>),
     /// A value of a slot that both questions must name: slot and value.
     Facet(Arc<str>, Arc<str>),
+    /// A slot that one question may name alone: then it counts as a word. Slot and value.
+    Aside(Arc<str>, Arc<str>),
     /// One of two opposites, which a question may leave out: slot and value.
     Pole(Arc<str>, Arc<str>),
     /// The kind of answer that is asked for.
@@ -51,6 +54,12 @@ pub(super) struct Lexicon {
     /// By language: words that carry nothing, words that negate.
     light: HashMap<Box<str>, Vec<Language>>,
     negation: HashMap<Box<str>, Vec<Language>>,
+    /// Things that many questions are about.
+    common: HashSet<Box<str>>,
+    /// Things that may go without saying.
+    unsaid: HashSet<Box<str>>,
+    /// Things, slots and kinds of answer, each with the things that go without saying beside it.
+    implied: HashMap<Box<str>, Vec<Box<str>>>,
 }
 
 /// A language that the guards know by its small words.
@@ -103,10 +112,24 @@ impl Lexicon {
         let (name, slot): (Arc<str>, Arc<str>) = (name.into(), argument.into());
         let language = Language::from_code(argument);
         for phrase in phrases {
+            let listed = match section {
+                "common" => Some(&mut self.common),
+                "unsaid" => Some(&mut self.unsaid),
+                _ => None,
+            };
+            if let Some(listed) = listed {
+                listed.insert(phrase.trim().into());
+                continue;
+            }
+            if section == "implied" {
+                self.implied.entry((&*name).into()).or_default().push(phrase.trim().into());
+                continue;
+            }
             let key = key(phrase);
             let meaning = match section {
                 "concept" => Meaning::Concept(name.clone()),
                 "facet" => Meaning::Facet(slot.clone(), name.clone()),
+                "aside" => Meaning::Aside(slot.clone(), name.clone()),
                 "pole" => Meaning::Pole(slot.clone(), name.clone()),
                 "frame" => Meaning::Frame(slot.clone()),
                 "unit" => Meaning::Unit(name.clone()),
@@ -150,6 +173,21 @@ impl Lexicon {
     /// The meaning of a phrase of stems with one space between.
     pub(super) fn meaning(&self, stems: &str) -> Option<&Meaning> {
         self.phrases.get(stems)
+    }
+
+    /// Whether many questions are about this thing, so that sharing it says little.
+    pub(super) fn is_common(&self, name: &str) -> bool {
+        self.common.contains(name)
+    }
+
+    /// Whether this thing may go without saying.
+    pub(super) fn is_unsaid(&self, name: &str) -> bool {
+        self.unsaid.contains(name)
+    }
+
+    /// The things that go without saying beside this one.
+    pub(super) fn implied(&self, sign: &str) -> &[Box<str>] {
+        self.implied.get(sign).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn is_light(&self, stem: &str, language: Language) -> bool {

@@ -8,6 +8,7 @@
 mod align;
 mod code;
 mod compare;
+mod evidence;
 mod extract;
 mod language;
 mod lexicon;
@@ -18,6 +19,7 @@ mod quantity;
 mod signature;
 mod text;
 mod time;
+mod vector;
 
 pub use own::Check;
 pub use signature::Signature;
@@ -140,6 +142,12 @@ impl Guards {
     /// Compares what is named, said or denied, and leaves the wording to who made the vectors.
     pub fn compare_facts(&self, asked: &Signature, stored: &Signature) -> Verdict {
         self.after(compare::compare_facts(asked, stored), asked, stored)
+    }
+
+    /// What the weighing of two wordings looks at, for fitting it: None where something else parts the questions.
+    #[doc(hidden)]
+    pub fn evidence(&self, asked: &Signature, stored: &Signature) -> Option<Vec<f32>> {
+        compare::evidence(asked, stored).ok().map(|evidence| evidence.features.to_vec())
     }
 
     fn after(&self, verdict: Verdict, asked: &Signature, stored: &Signature) -> Verdict {

@@ -5,6 +5,7 @@ use super::lexicon::{Language, Meaning};
 use super::number;
 use super::signature::{Term, TermKind};
 use super::text::Kind;
+use super::vector::WordVector;
 use crate::embed::WordVectors;
 
 /// Prefixes that a hyphen joins to a word to make another one: "non-financial" is no negation.
@@ -18,8 +19,11 @@ const ORDINARY: [&str; 16] = [
 
 /// Below this weight a word was learned to matter little to a text's meaning: "obtained", "concerned", "various".
 const SLIGHT: f32 = 0.7;
+/// No word is more than this.
+const HEAVIEST: f32 = 1.3;
 
-pub(super) fn words(reading: &mut Reading<'_>, vectors: Option<&dyn WordVectors>) {
+pub(super) fn words(reading: &mut Reading<'_>) {
+    let vectors = reading.vectors;
     let capitals_tell = capitals_tell(reading);
     let mut at = 0;
     while at < reading.tokens.len() {
@@ -40,13 +44,22 @@ pub(super) fn words(reading: &mut Reading<'_>, vectors: Option<&dyn WordVectors>
         let (kind, weight) = kind(reading, at, capitals_tell, vectors);
         let kind = if number::ordinal(&token.lower).is_some() { TermKind::Name } else { kind };
         let vector = match kind {
-            TermKind::Word if !is_foreign(reading) => {
-                vectors.and_then(|vectors| vectors.vector(&shown.to_lowercase())).map(Into::into)
-            }
+            TermKind::Word | TermKind::Rare | TermKind::Minor if !is_foreign(reading) => vectors
+                .and_then(|vectors| vectors.vector(&shown.to_lowercase()))
+                .map(|vector: Box<[f32]>| WordVector::new(&vector)),
             _ => None,
         };
         reading.take(at, count);
-        let term = Term { key: stem.into(), shown: shown.into(), kind, vector, negated: false, weight };
+        let term = Term {
+            key: stem.into(),
+            shown: shown.into(),
+            kind,
+            vector,
+            negated: false,
+            weight,
+            is_common: false,
+            is_unsaid: false,
+        };
         reading.term(at, term);
         at += count;
     }
@@ -74,7 +87,7 @@ fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&
     }
     let has_digit = token.text.chars().any(|letter| letter.is_ascii_digit());
     let inner_capital = token.text.chars().skip(1).any(char::is_uppercase);
-    if has_digit || inner_capital || !token.text.is_ascii() {
+    if has_digit || inner_capital || (token.is_capital() && !token.text.is_ascii()) {
         return (TermKind::Name, 1.0);
     }
     let ordinary = ORDINARY.iter().any(|ending| token.lower.len() > ending.len() + 2 && token.lower.ends_with(ending));
@@ -87,11 +100,14 @@ fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&
             return (TermKind::Name, 1.0);
         }
     }
-    // A word that the vocabulary does not know has no meaning to compare by.
-    if !common && !ordinary && vectors.is_some_and(|vectors| vectors.weight(&token.stem).is_none()) {
+    // A word that the vocabulary knows by its pieces only is rare, and tells much, if it is no name.
+    if !common && (token.is_capital() || !token.text.chars().all(char::is_alphabetic)) && !ordinary {
         return (TermKind::Name, 1.0);
     }
     let adverb = token.lower.ends_with("ly") && token.lower.len() > 4;
     let weight = weight.unwrap_or(1.0);
-    if adverb || weight < SLIGHT { (TermKind::Minor, weight.min(SLIGHT)) } else { (TermKind::Word, weight) }
+    if adverb || weight < SLIGHT {
+        return (TermKind::Minor, weight.min(SLIGHT) / 2.0);
+    }
+    (if common { TermKind::Word } else { TermKind::Rare }, weight.min(HEAVIEST))
 }

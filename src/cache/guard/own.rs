@@ -35,7 +35,7 @@ pub(super) fn read(patterns: &[Pattern], text: &str, signature: &mut Signature) 
         for found in regex.captures_iter(text) {
             let Some(part) = found.get(1).or_else(|| found.get(0)).filter(|part| !part.is_empty()) else { continue };
             let value = part.as_str().to_lowercase().into();
-            signature.facts.push(Fact { slot: slot.clone(), value, is_pole: false });
+            signature.facts.push(Fact { slot: slot.clone(), value, is_pole: false, is_aside: false });
         }
     }
     if !patterns.is_empty() {

@@ -1,6 +1,7 @@
 //! What a question asks, taken apart.
 
 use super::lexicon::Language;
+use super::vector::WordVector;
 use std::sync::Arc;
 
 /// What a question asks, taken apart once; cheap to compare and to keep beside an entry.
@@ -10,6 +11,8 @@ pub struct Signature {
     pub(super) facts: Vec<Fact>,
     /// Names and words that carry meaning, in the order written.
     pub(super) terms: Vec<Term>,
+    /// Slots that one question may name alone, as the words that they then are.
+    pub(super) asides: Vec<Term>,
     pub(super) language: Option<Language>,
     pub(super) frames: Vec<Arc<str>>,
     pub(super) negations: usize,
@@ -17,6 +20,8 @@ pub struct Signature {
     pub(super) ordered: Vec<Box<str>>,
     /// What stands after "to" and after "from".
     pub(super) ends: [Option<Box<str>>; 2],
+    /// A digest of the small words with places for the others: two questions that differ in one word have the same.
+    pub(super) frame: u64,
     /// The question itself, kept where the user's own check wants it.
     pub(super) text: Option<Box<str>>,
 }
@@ -27,6 +32,8 @@ pub(super) struct Fact {
     pub(super) slot: Arc<str>,
     pub(super) value: Box<str>,
     pub(super) is_pole: bool,
+    /// One question may name it alone; it then counts as a word.
+    pub(super) is_aside: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +43,8 @@ pub(super) enum TermKind {
     /// A name, or another word that nothing else can stand for.
     Name,
     Word,
+    /// A word that the vocabulary knows by its pieces only: a rare one, or a slip of the pen.
+    Rare,
     /// Carries little.
     Minor,
 }
@@ -46,10 +55,25 @@ pub(super) struct Term {
     pub(super) key: Box<str>,
     pub(super) shown: Box<str>,
     pub(super) kind: TermKind,
-    pub(super) vector: Option<Arc<[f32]>>,
+    pub(super) vector: Option<WordVector>,
     pub(super) negated: bool,
-    /// How much it matters that the other question does not say it, where that alone keeps no answer back.
+    /// How much of the question it is: 1 for a thing of the lexicon, less for a word that tells little.
     pub(super) weight: f32,
+    /// Many questions are about it, so that sharing it says little; lacking it says as much as ever.
+    pub(super) is_common: bool,
+    /// It may go without saying, as staff in "hours worked by staff", where nothing is said in its place.
+    pub(super) is_unsaid: bool,
+}
+
+impl Term {
+    /// Whether the lexicon knows it as a thing of its own.
+    pub(super) fn is_thing(&self) -> bool {
+        self.kind == TermKind::Concept
+    }
+
+    pub(super) fn is_minor(&self) -> bool {
+        self.kind == TermKind::Minor
+    }
 }
 
 impl Signature {
@@ -67,7 +91,7 @@ impl Signature {
         let terms = self.terms.iter().map(|term| match term.kind {
             TermKind::Name => format!("name {}", term.shown),
             TermKind::Concept => format!("word {}", term.key),
-            TermKind::Word => format!("word {}", term.shown),
+            TermKind::Word | TermKind::Rare => format!("word {}", term.shown),
             TermKind::Minor => format!("minor word {}", term.shown),
         });
         facts.chain(frames).chain(negations).chain(terms).collect()

@@ -171,6 +171,21 @@ fn wording_alone_does_not_block() {
     assert!(blocked.is_empty(), "{}", blocked.join("\n"));
 }
 
+/// What is said beside the point does not block; what is said in another's place, or makes the question narrower, does.
+#[test]
+fn words_of_one_question_only() {
+    let passes = |asked, stored| verdict(asked, stored).is_pass();
+    // Those who did it, and that it was a count, go without saying.
+    assert!(passes("Hours worked by the staff of Acme in 2023", "Hours worked at Acme in 2023"));
+    assert!(passes("Tell me the count of near misses that Acme logged in 2023", "Acme near misses 2023"));
+    // In one place two things, and a thing more.
+    assert!(!passes("Which Acme sites had spills in 2023?", "Which Acme sites had floods in 2023?"));
+    assert!(!passes("Acme revenue from coal in 2023", "Acme revenue in 2023"));
+    assert!(!passes("How many people did Acme hire in 2023?", "How many people left Acme in 2023?"));
+    assert!(!passes("How many spills were there at Lyon?", "What volume was spilled at Lyon?"));
+    assert!(!passes("Share of Acme's waste sent to landfill", "How many Acme landfills are there?"));
+}
+
 #[test]
 fn users_add_terms_synonyms_patterns_and_checks() {
     #[derive(Debug)]

@@ -1,0 +1,187 @@
+"""Fits the guards' weighing of wordings (`src/cache/guard/evidence.rs`), and says how well it does on unseen questions.
+
+Wordings of one question are to pass. To be blocked are wordings of any two questions about the same company, site and
+year (hard ones: nothing but what is asked for sets them apart), questions with a phrase more ("… from coal"), and the
+pairs of `tests/data` that are known to differ. Cross-validated over questions, never over wordings of one question.
+
+Usage: fit_guards.py [--least 0.75]    needs numpy and scikit-learn; prints the constants to copy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from headrace import embedders
+from headrace.guards import guards
+from sklearn.linear_model import LogisticRegression
+
+HERE = Path(__file__).parent
+DATA = HERE.parents[1] / "tests" / "data"
+#: One company, site, year and month for all, so that only what is asked for differs.
+SAME = {"co": "Kestrel Mining", "c": "Kestrel Mining", "site": "Antwerp", "y": "2023", "ty": "2030", "q": "Q2"}
+#: The last set is for measuring only, and the questions of other languages are compared by letters.
+LEFT_OUT = {"seventh", "german", "french", "spanish", "portuguese"}
+#: Pairs of templates that ask the same, by a wording of each.
+EQUAL = [
+    ("What was the average age of employees at {c} in {y}?", "What is the average age of {c}'s employees in {y}?"),
+    ("Which sites are certified to ISO 14001?", "Which plants are certified to ISO 14001?"),
+    ("Which sites are certified to ISO 50001?", "Which plants are certified to ISO 50001?"),
+    ("What was employee turnover at {c} in {y}?", "{c} leavers {y}"),
+]
+PHRASES = [
+    "from coal",
+    "for contractors",
+    "of female staff",
+    "in Asia",
+    "by air",
+    "from leased buildings",
+    "at headquarters",
+    "for new products",
+    "due to fires",
+    "caused by theft",
+    "under warranty",
+    "for students",
+    "from imports",
+    "for night shifts",
+    "of subsidiaries",
+    "per employee",
+    "from biogas",
+    "abroad",
+    "in rural areas",
+    "for children",
+    "from suppliers",
+    "of executives",
+    "during the strike",
+    "for packaging",
+    "in protected areas",
+    "by truck",
+    "from farming",
+    "after the merger",
+    "on holidays",
+    "for households",
+    "with disabilities",
+    "for training",
+]
+#: How much a pair of each source counts.
+COUNTS = {"wordings": 1.0, "phrase more": 1.0, "given": 1.0, "near": 3.0, "everyday": 2.0}
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[0].upper() + text[1:]
+
+
+def questions() -> list[list[str]]:
+    """The wordings of each question."""
+    found = []
+    sets = json.loads((HERE / "esg_templates.json").read_text(encoding="utf-8"))
+    draw = random.Random(1)
+    for name, intents in sets.items():
+        for intent, template in intents.items():
+            if LEFT_OUT & {name, intent}:
+                continue
+            free = {slot: values for slot, values in template["slots"].items() if slot not in SAME or slot == "c"}
+            cells = list(itertools.product(*free.values()))[:12]
+            draw.shuffle(cells)
+            for cell in cells[:4]:
+                values = SAME | dict(zip(free, cell, strict=True))
+                found.append([capital(wording.format(**values)) for wording in template["wordings"]])
+    text = (HERE / "guard_training.txt").read_text(encoding="utf-8")
+    for paragraph in text.split("\n\n"):
+        lines = [line for line in paragraph.splitlines() if line and not line.startswith("#")]
+        found.append([capital(line.format(s=SAME["site"], **SAME)) for line in lines])
+    return found
+
+
+def merged(found: list[list[str]]) -> list[int]:
+    """For each question, the first one that asks the same: one with a wording in common, or known to be equal."""
+    first: dict[str, int] = {}
+    owner = list(range(len(found)))
+
+    def root(place: int) -> int:
+        while owner[place] != place:
+            place = owner[place]
+        return place
+
+    for place, wordings in enumerate(found):
+        for wording in wordings:
+            owner[root(place)] = root(first.setdefault(wording.lower(), place))
+    for one, other in EQUAL:
+        names = [capital(text.format(**SAME)).lower() for text in (one, other)]
+        owner[root(first[names[0]])] = root(first[names[1]])
+    return [root(place) for place in range(len(found))]
+
+
+def pairs() -> list[tuple[str, str, bool, str, int, int]]:
+    """Pairs of wordings: whether they ask the same, their source and their questions."""
+    found = questions()
+    roots = merged(found)
+    asked = [(text, root) for wordings, root in zip(found, roots, strict=True) for text in wordings]
+    vectors = np.asarray(embedders.static()([text for text, _ in asked]))
+    near = vectors @ vectors.T >= 0.45
+    rows = [
+        (asked[i][0], asked[j][0], asked[i][1] == asked[j][1], "wordings", asked[i][1], asked[j][1])
+        for i, j in itertools.combinations(range(len(asked)), 2)
+        if near[i, j] or asked[i][1] == asked[j][1]
+    ]
+    draw = random.Random(3)
+    for text, root in asked:
+        bare = text.rstrip(".?")
+        rows += [(text, f"{bare} {phrase}", False, "phrase more", root, root) for phrase in draw.sample(PHRASES, 2)]
+    with (DATA / "esg_question_pairs.csv").open(newline="", encoding="utf-8") as file:
+        rows += [(row["a"], row["b"], row["same"] == "1", "given", -1, -1) for row in csv.DictReader(file)]
+    for line in (DATA / "esg_near_misses.txt").read_text(encoding="utf-8").splitlines():
+        one, other = line.split("|")
+        rows.append((one.strip(), other.strip(), False, "near", -2, -2))
+    for number, line in enumerate((DATA / "fow_pairs_600.jsonl").read_text(encoding="utf-8").splitlines()):
+        row = json.loads(line)
+        rows.append((row["a"], row["b"], row["label"] == 1, "everyday", -3 - number, -3 - number))
+    return rows
+
+
+def main() -> None:
+    """Fit, judge, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--least", type=float, default=0.75)
+    least = parser.parse_args().least
+    standard = guards()
+    compared = [(row, evidence) for row in pairs() if (evidence := standard._evidence(row[0], row[1])) is not None]
+    x = np.array([evidence for _, evidence in compared])
+    y = np.array([row[2] for row, _ in compared])
+    source = np.array([row[3] for row, _ in compared])
+    count = np.array([COUNTS[row[3]] for row, _ in compared])
+    asked = np.array([row[4:] for row, _ in compared])
+    spread = x.std(axis=0)
+
+    def fit(of: Any) -> LogisticRegression:
+        return LogisticRegression(max_iter=5000).fit(x[of] / spread, y[of], sample_weight=count[of])
+
+    fold = dict(zip(np.unique(asked), itertools.cycle(range(5)), strict=False))
+    folds = np.vectorize(fold.get)(asked)
+    chance = np.zeros(len(y))
+    for number in range(5):
+        test = (folds == number).any(axis=1)
+        chance[test] = np.maximum(
+            chance[test], fit((folds != number).all(axis=1)).predict_proba(x[test] / spread)[:, 1]
+        )
+    print(f"questions unseen in fitting, passed from a chance of {least}:")
+    for name in COUNTS:
+        for same in (True, False):
+            those = (source == name) & (y == same)
+            if those.any():
+                passed = int((chance[those] >= least).sum())
+                print(f"  {name}, {'same' if same else 'another'}: {passed} of {int(those.sum())}")
+    model = fit(slice(None))
+    print("WEIGHTS =", ", ".join(f"{weight:.2f}" for weight in model.coef_[0] / spread))
+    print(f"OFFSET = {model.intercept_[0]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+//! Whether two wordings ask the same, once nothing that is named, said or denied differs: a weighing of how much of
+//! either question the other says.
+
+use super::align::{self, Alone, Parted, Side};
+use super::signature::{Signature, Term, TermKind};
+use super::vector;
+
+/// What the weighing looks at.
+pub(super) const FEATURES: usize = 10;
+
+/// The weighing: a logistic regression, fitted by `benches/quality/fit_guards.py` on pairs of questions that differ in
+/// nothing but wording, and on pairs about one company and year that ask for different things.
+const WEIGHTS: [f32; FEATURES] = [0.14, 13.18, 4.03, 1.46, 1.44, -6.41, -3.92, -1.37, 0.52, -3.22];
+const OFFSET: f32 = -0.05;
+/// From this chance on the wordings are taken to ask the same.
+const LEAST: f32 = 0.75;
+
+/// What a slot or a name that both questions name counts beside a word.
+const HOLD: f32 = 0.4;
+
+/// How two wordings compare.
+pub(super) struct Evidence<'a> {
+    pub(super) features: [f32; FEATURES],
+    asked: Side<'a>,
+    stored: Side<'a>,
+}
+
+/// Compares two wordings; an error says what parts them for sure.
+pub(super) fn weigh<'a>(asked: &'a Signature, stored: &'a Signature) -> Result<Evidence<'a>, String> {
+    let (mine, theirs) = (words(asked, stored), words(stored, asked));
+    let mut one = align::side(&mine, &theirs).map_err(|parted| said(&parted, true))?;
+    let mut other = align::side(&theirs, &mine).map_err(|parted| said(&parted, false))?;
+    one.forgive(&other);
+    other.forgive(&one);
+    // What is named alike holds two questions together, whatever the words.
+    let held = HOLD * shared(asked, stored);
+    let share = |side: &Side<'_>| (side.shared + held) / (side.weight + held).max(f32::MIN_POSITIVE);
+    let heaviest = |side: &Side<'_>| side.alone.first().map_or(0.0, |alone| alone.weight);
+    let things = |side: &Side<'_>| {
+        let heavy = side.alone.iter().filter(|alone| alone.term.is_thing() && alone.weight > align::UNSAID);
+        heavy.map(|alone| alone.weight).sum::<f32>()
+    };
+    let [poorer, richer] = [share(&one).min(share(&other)), share(&one).max(share(&other))];
+    // All is said alike but for what one says and the other says otherwise: that is what the questions differ in.
+    let both = !one.alone.is_empty() && !other.alone.is_empty();
+    // Two things of the lexicon are not the same for being alike: "hybrid" is near to "electric".
+    let likeness =
+        if both && things(&one).min(things(&other)) == 0.0 { remainders(&one, &other).max(0.0) } else { 0.0 };
+    let rivalry = heaviest(&one).min(heaviest(&other)) * (1.0 - likeness);
+    let swap = asked.frame == stored.frame && both;
+    let features = [
+        directions(&one, &other),
+        likeness,
+        f32::from(both),
+        poorer,
+        richer,
+        heaviest(&one).max(heaviest(&other)),
+        rivalry,
+        things(&one).max(things(&other)),
+        one.weight.min(other.weight),
+        f32::from(swap),
+    ];
+    Ok(Evidence { features, asked: one, stored: other })
+}
+
+impl Evidence<'_> {
+    /// How well the wordings agree: 1 where every word has its equal, towards 0 for wordings that share little.
+    pub(super) fn agreement(&self) -> Result<f32, String> {
+        let is_said = |side: &Side<'_>| side.alone.is_empty() && side.shared >= side.weight;
+        if is_said(&self.asked) && is_said(&self.stored) {
+            return Ok(1.0);
+        }
+        let sum = OFFSET + WEIGHTS.iter().zip(&self.features).map(|(weight, value)| weight * value).sum::<f32>();
+        let chance = 1.0 / (1.0 + (-sum).exp());
+        if chance >= LEAST { Ok(chance) } else { Err(self.reason()) }
+    }
+
+    fn reason(&self) -> String {
+        let heaviest = |side: &Side<'_>| side.alone.first().map_or(0.0, |alone| alone.weight);
+        let (side, is_asked) =
+            if heaviest(&self.asked) >= heaviest(&self.stored) { (&self.asked, true) } else { (&self.stored, false) };
+        match side.alone.first() {
+            Some(Alone { term, .. }) if !term.is_minor() => alone("word", term, is_asked),
+            _ => "words: the questions share too little".to_owned(),
+        }
+    }
+}
+
+/// How many slots and names two questions share, once they were found to be the same in them.
+fn shared(asked: &Signature, stored: &Signature) -> f32 {
+    let facts = asked.facts.iter().filter(|fact| !fact.is_aside && stored.facts.contains(fact)).count();
+    let names = asked.terms.iter().filter(|term| term.kind == TermKind::Name).count();
+    (facts + names + 1) as f32
+}
+
+/// A question's words, and what it says aside that the other question does not say.
+fn words<'a>(own: &'a Signature, other: &Signature) -> Vec<&'a Term> {
+    let asides = own.asides.iter().filter(|aside| !other.asides.iter().any(|known| known.key == aside.key));
+    own.terms.iter().chain(asides).collect()
+}
+
+/// The cosine of all that the two questions say.
+fn directions(one: &Side<'_>, other: &Side<'_>) -> f32 {
+    if one.words.is_empty() && other.words.is_empty() {
+        return 1.0;
+    }
+    let sum = |side: &Side<'_>| {
+        let mut sum = Vec::new();
+        for term in &side.words {
+            if let Some(vector) = &term.vector {
+                vector.add_to(&mut sum, term.weight);
+            }
+        }
+        sum
+    };
+    let (a, b) = (sum(one), sum(other));
+    if a.is_empty() && b.is_empty() {
+        // No vectors: the words that are shared say how alike the whole is.
+        return (one.shared + other.shared) / (one.weight + other.weight).max(f32::MIN_POSITIVE);
+    }
+    vector::cosine(&a, &b)
+}
+
+/// The cosine of what each question says alone: near 1 for two ways to say one thing.
+fn remainders(one: &Side<'_>, other: &Side<'_>) -> f32 {
+    let sum = |side: &Side<'_>| {
+        let mut sum = Vec::new();
+        for alone in &side.alone {
+            if let Some(vector) = &alone.term.vector {
+                vector.add_to(&mut sum, alone.term.weight);
+            }
+        }
+        sum
+    };
+    vector::cosine(&sum(one), &sum(other))
+}
+
+fn said(parted: &Parted<'_>, is_asked: bool) -> String {
+    match parted {
+        Parted::Name(term) => alone("name", term, is_asked),
+        Parted::Opposite(term, other) => {
+            format!("polarity: “{}” is the opposite of “{}”", term.shown, other.shown)
+        }
+    }
+}
+
+fn alone(what: &str, term: &Term, is_asked: bool) -> String {
+    let shown = &term.shown;
+    if is_asked {
+        format!("{what} “{shown}” is asked about, the stored question does not say it")
+    } else {
+        format!("{what} “{shown}” is not asked about, the stored question says it")
+    }
+}
