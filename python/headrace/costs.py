@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace import _core
 from headrace.costs_report import Report, report
+from headrace.errors import ConfigError
 
 if TYPE_CHECKING:
     import polars
 
     from headrace._core.cost import ArrowRecords, CostRecord, Usage
+
+
+MODALITIES = {
+    "image": "vision",
+    "audio": "audio_input",
+    "video": "video_input",
+    "pdf": "pdf_input",
+    "speech": "audio_output",
+}
+"""What goes into a model or comes out, by the ability that the price table has for it."""
 
 
 class Estimate(float):
@@ -151,10 +163,10 @@ class CostTracker(_core.cost.CostTracker):
         needs: list[str] | None = None,
         *,
         context: int | None = None,
-        max_latency: dict[str, float] | None = None,
+        latency: dict[str, float] | None = None,
+        max_latency: float | None = None,
         quality: dict[str, int] | None = None,
         min_quality: int | None = None,
-        latency_limit: float | None = None,
         allow_estimated: bool = False,
     ) -> list[CostRecord]:
         """Quote the candidates that have what is needed, the cheapest first.
@@ -162,12 +174,13 @@ class CostTracker(_core.cost.CostTracker):
         Args:
             candidates: Models, as `provider/model`.
             usage: What the call would use.
-            needs: Abilities as the price table names them: `vision`, `function_calling`, `reasoning` ...
+            needs: Abilities as the price table names them (`vision`, `function_calling`, `reasoning` ...), or what goes
+                in and comes out: `image`, `audio`, `video`, `pdf`, `speech`.
             context: Room for this many input tokens.
-            max_latency: Seconds that you measured for a model; with `latency_limit`, slower ones are left out.
-            quality: A class that you give to a model, larger is better; with `min_quality`, lower ones are left out.
+            latency: Seconds, or a class of yours, by model; smaller is better.
+            max_latency: The most of it; a model without one is left out.
+            quality: A class that you give to a model; larger is better.
             min_quality: The least class; a model without one is left out.
-            latency_limit: The most seconds; a model without a measurement is left out.
             allow_estimated: Whether a model without a known price may be chosen.
 
         >>> import headrace
@@ -176,16 +189,15 @@ class CostTracker(_core.cost.CostTracker):
         >>> best[0].model
         'gpt-4o-mini'
         """
-        fast, good = max_latency or {}, quality or {}
+        fast, good = latency or {}, quality or {}
         kept = [
             name
             for name in candidates
-            if (latency_limit is None or fast.get(name, float("inf")) <= latency_limit)
+            if (max_latency is None or fast.get(name, float("inf")) <= max_latency)
             and (min_quality is None or good.get(name, min_quality - 1) >= min_quality)
         ]
-        return _core.cost.cheapest(
-            self, kept, usage, needs=needs or [], context=context, allow_estimated=allow_estimated
-        )
+        wanted = [MODALITIES.get(need, need) for need in needs or []]
+        return _core.cost.cheapest(self, kept, usage, needs=wanted, context=context, allow_estimated=allow_estimated)
 
     def report(
         self,
@@ -194,16 +206,30 @@ class CostTracker(_core.cost.CostTracker):
         until: datetime | None = None,
         by: str = "model",
         move_to: str | None = None,
+        share: Decimal | str = "0.5",
+        period: str = "month",
+        timezone: str = "UTC",
     ) -> Report:
-        """Say where the money went, what the cache saved, what would save more, and what is to come.
+        """Say where the money went, what the cache saved, what would save more, what is to come, and what is odd.
+
+        `print` shows it as a table, a notebook as a picture.
 
         Args:
-            since: From this time on; by default the start of the month (UTC).
+            since: From this time on; by default the start of the period.
             until: Before this time; by default now.
             by: The dimension of the breakdown: `model`, `tenant`, `provider`, `tag:KEY` ...
             move_to: A model to which a share of the calls might move.
+            share: The share of the calls that the what-if lines move.
+            period: `day`, `week` or `month`: the forecast is for its end.
+            timezone: The IANA name of the zone in which days begin.
+
+        Raises:
+            ValueError: A name is unknown, or the share is not between 0 and 1.
         """
-        return report(self, since=since, until=until, by=by, move_to=move_to)
+        part = Decimal(share)
+        if not 0 < part <= 1:
+            raise ConfigError(f"share {share} is no part: give one above 0 and at most 1, such as 0.5")
+        return report(self, since=since, until=until, by=by, move_to=move_to, part=part, period=period, zone=timezone)
 
     def areserve(
         self, model: str, usage: _core.cost.Usage | str | list[dict[str, Any]], **keywords: Any

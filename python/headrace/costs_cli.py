@@ -28,14 +28,25 @@ def register(subparsers: Subparsers) -> None:
         ("records", records, "the calls themselves"),
         ("export", export, "write CSV or FOCUS"),
         ("report", report, "where the money went and what would save some"),
+        ("purge", purge, "forget old records"),
     ]:
         verb = verbs.add_parser(name, help=text)
         verb.add_argument("url", help="the ledger, sqlite:///FILE")
+        verb.set_defaults(run=run)
+        if name == "purge":
+            verb.add_argument(
+                "--before", type=moment, required=True, help="the records before this time, as 2026-01-01"
+            )
+            continue
         verb.add_argument("--since", type=moment, help="from this time on, as 2026-11-01")
         verb.add_argument("--until", type=moment, help="before this time")
+        if name == "report":
+            verb.add_argument("--by", default="model", help="the dimension of the breakdown")
+            verb.add_argument("--move-to", help="a model to which a share of the calls might move")
+            verb.add_argument("--timezone", default="UTC", help="the zone in which days begin")
+            continue
         verb.add_argument("--tenant", help="only this tenant's calls")
         verb.add_argument("--json", action="store_true", help="for programs")
-        verb.set_defaults(run=run)
         if name == "summary":
             verb.add_argument("--by", default="provider,model", help="dimensions, separated by commas")
             verb.add_argument("--bucket", choices=["hour", "day", "week", "month"])
@@ -86,7 +97,15 @@ def export(arguments: argparse.Namespace) -> int:
 
 def report(arguments: argparse.Namespace) -> int:
     """Run `headrace cost report`."""
-    print(CostTracker(url=arguments.url).report(since=arguments.since, until=arguments.until))
+    costs = CostTracker(url=arguments.url)
+    span = {"since": arguments.since, "until": arguments.until}
+    print(costs.report(by=arguments.by, move_to=arguments.move_to, timezone=arguments.timezone, **span))
+    return 0
+
+
+def purge(arguments: argparse.Namespace) -> int:
+    """Run `headrace cost purge`."""
+    print(f"{CostTracker(url=arguments.url).purge(arguments.before)} records forgotten")
     return 0
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import html
-import statistics
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from headrace import _core
+from headrace import _core, costs_picture
+from headrace.costs_forecast import HISTORY, Anomaly, Forecast, anomalies, filled, forecast
+from headrace.costs_format import dollars, grams, group_name, percent
+from headrace.errors import ConfigError
 
-ANOMALY_WINDOW = 14
-"""Days of the rolling baseline."""
-ANOMALY_SCORE = 5.0
-"""How many scaled median absolute deviations above the median a day must be to count as odd."""
-SHARE = Decimal("0.5")
-"""The share of calls that the what-if lines move."""
+
+@dataclass(frozen=True)
+class Saving:
+    """What a change of a share of the calls would have saved. An estimate, at each model's mean usage."""
+
+    change: str
+    saved: Decimal
+    """Dollars."""
+    co2e_g: float | None = None
+    """Grams of CO2 equivalent that it would have saved; below zero, caused. Nothing where a model's size is unknown."""
 
 
 @dataclass(frozen=True)
@@ -29,45 +35,81 @@ class Report:
     by: str
     total: Decimal
     saved: Decimal
+    """What the cache's answers would have cost."""
     calls: int
     cache_hits: int
     energy_wh: float
     co2e_g: float
+    avoided_co2e_g: float
+    calls_of_unknown_footprint: int
     groups: list[dict[str, Any]]
-    days: list[tuple[datetime, Decimal]]
-    forecast: Decimal
-    forecast_until: datetime
-    what_if: list[tuple[str, Decimal]] = field(default_factory=list)
-    anomalies: list[tuple[datetime, Decimal, Decimal]] = field(default_factory=list)
+    """A row of `CostTracker.summary` for each group, the dearest first."""
+    days: list[tuple[date, Decimal]]
+    """Every day of the report, those without calls too."""
+    forecast: Forecast
+    what_if: list[Saving] = field(default_factory=list)
+    """The largest saving first."""
+    anomalies: list[Anomaly] = field(default_factory=list)
 
     def __str__(self) -> str:
-        rows = [(group[self.by] or "-", f"${group['cost']:.4f}", str(group["calls"])) for group in self.groups]
-        rows = [(self.by, "cost", "calls"), *rows, ("total", f"${self.total:.4f}", str(self.calls))]
-        widths = [max(len(row[place]) for row in rows) for place in range(3)]
+        rows = [
+            (
+                group_name(group, self.by),
+                dollars(group["cost"]),
+                percent(group["cost"], self.total),
+                f"{group['calls']:,}",
+            )
+            for group in self.groups
+        ]
+        rows = [(self.by, "cost", "", "calls"), *rows, ("total", dollars(self.total), "", f"{self.calls:,}")]
+        widths = [max(len(row[place]) for row in rows) for place in range(4)]
         lines = [f"Cost from {self.since:%Y-%m-%d} to {self.until:%Y-%m-%d %H:%M %Z}", ""]
-        lines += [f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}" for row in rows]
-        lines += ["", f"The cache answered {self.cache_hits} of {self.calls} calls and saved ${self.saved:.4f}."]
-        lines += [f"Energy {self.energy_wh:.1f} Wh, {self.co2e_g:.1f} gCO2e (middle of the range)."]
-        lines += [f"Forecast to {self.forecast_until:%Y-%m-%d}: ${self.forecast:.2f}."]
-        lines += [f"{text}: saves ${amount:.4f}." for text, amount in self.what_if]
-        lines += [f"{day:%Y-%m-%d} is odd: ${cost:.4f}, usually ${usual:.4f}." for day, cost, usual in self.anomalies]
+        for row in rows:
+            cells = [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+            lines.append("  ".join(cells).rstrip())
+        lines += ["", *self.sentences()]
         return "\n".join(lines)
 
+    def sentences(self) -> list[str]:
+        """Say in words what stands beside the table."""
+        lines = [
+            f"The cache answered {self.cache_hits:,} of {self.calls:,} calls: {dollars(self.saved)} and "
+            f"{grams(self.avoided_co2e_g)} CO2e saved.",
+            f"Energy {self.energy_wh:,.1f} Wh, {grams(self.co2e_g)} CO2e (middle of the range).",
+        ]
+        if self.calls_of_unknown_footprint:
+            lines.append(f"The footprint of {self.calls_of_unknown_footprint:,} calls is unknown, and in no sum.")
+        ahead = self.forecast
+        interval = f", {dollars(ahead.low)} to {dollars(ahead.high)} with 90 %" if ahead.high is not None else ""
+        days = f"{ahead.since:%Y-%m-%d} to {ahead.until:%Y-%m-%d}"
+        lines.append(f"Forecast from {days}: {dollars(ahead.total)}{interval} (by {ahead.method}).")
+        for saving in self.what_if:
+            carbon = f", {grams(saving.co2e_g)} CO2e" if saving.co2e_g else ""
+            lines.append(f"{saving.change}: saves {dollars(saving.saved)}{carbon}.")
+        for odd in self.anomalies:
+            usual = f"{dollars(odd.cost)}, usually {dollars(odd.usual)}"
+            lines.append(f"{odd.day:%Y-%m-%d} is odd: {usual}; most of the rise is {odd.driver}.")
+        return lines
+
     def _repr_html_(self) -> str:
-        most = max((cost for _, cost in self.days), default=Decimal(0)) or Decimal(1)
-        odd = {day for day, _, _ in self.anomalies}
-        bars = []
-        for place, (day, cost) in enumerate(self.days):
-            height, color = float(cost / most) * 80, "#c0392b" if day in odd else "#2c7fb8"
-            bars.append(
-                f'<rect x="{place * 14}" y="{80 - height}" width="12" height="{height}" fill="{color}">'
-                f"<title>{day:%Y-%m-%d}: ${cost:.4f}</title></rect>"
-            )
-        width = max(len(self.days) * 14, 14)
-        return (
-            f'<svg width="{width}" height="80" role="img" aria-label="cost by day">{"".join(bars)}</svg>'
-            f"<pre>{html.escape(str(self))}</pre>"
-        )
+        return costs_picture.page(self)
+
+
+def span(moment: datetime, period: str) -> tuple[datetime, datetime]:
+    """Give the start and the end of the day, week or month that holds a moment, in the moment's zone."""
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if period == "month":
+        start = day.replace(day=1)
+        return start, (start + timedelta(days=32)).replace(day=1)
+    if period == "week":
+        start = day - timedelta(days=day.weekday())
+        return start, start + timedelta(days=7)
+    if period == "day":
+        return day, day + timedelta(days=1)
+    raise ConfigError(f"period {period!r} is unknown: give day, week or month")
 
 
 def report(
@@ -77,76 +119,87 @@ def report(
     until: datetime | None,
     by: str,
     move_to: str | None,
+    part: Decimal,
+    period: str,
+    zone: str,
 ) -> Report:
     """Make the report of `CostTracker.report`."""
-    until = until or datetime.now(timezone.utc)
-    since = since or until.astimezone(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    until = (until or datetime.now(timezone.utc)).astimezone(ZoneInfo(zone))
+    start, end = span(until, period)
+    since = since.astimezone(ZoneInfo(zone)) if since else start
     groups = sorted(costs.summary([by], since=since, until=until), key=lambda group: -group["cost"])
-    total = sum((group["cost"] for group in groups), Decimal(0))
-    days = [(row["start"], row["cost"]) for row in costs.summary([], since=since, until=until, bucket="day")]
-    end = (since.astimezone(timezone.utc).replace(day=28) + timedelta(days=4)).replace(
-        day=1, hour=0, minute=0, second=0, microsecond=0
-    )
-    elapsed = max(until - since, timedelta(seconds=1))
-    rest = max(end - until, timedelta(0))
-    forecast = total + total * (rest // timedelta(seconds=1)) / max(elapsed // timedelta(seconds=1), 1)
+    by_day = days_of(costs, by, min(since, start) - timedelta(days=HISTORY), until, zone)
+    total: dict[date, Decimal] = defaultdict(Decimal)
+    for days in by_day.values():
+        for day, cost in days.items():
+            total[day] += cost
+    spent = sum((row["cost"] for row in costs.summary([], since=start, until=until)), Decimal(0))
+    after = (until + timedelta(days=1)).date() if until.time() != datetime.min.time() else until.date()
     return Report(
         since=since,
         until=until,
         by=by,
-        total=total,
+        total=sum((group["cost"] for group in groups), Decimal(0)),
         saved=sum((group["saved"] for group in groups), Decimal(0)),
         calls=sum(group["calls"] for group in groups),
         cache_hits=sum(group["cache_hits"] for group in groups),
         energy_wh=sum(float(group["energy_wh"]) for group in groups),
         co2e_g=sum(float(group["co2e_g"]) for group in groups),
+        avoided_co2e_g=sum(float(group["avoided_co2e_g"]) for group in groups),
+        calls_of_unknown_footprint=sum(group["calls_of_unknown_footprint"] for group in groups),
         groups=groups,
-        days=days,
-        forecast=forecast,
-        forecast_until=end,
-        what_if=what_if(costs, since, until, move_to),
-        anomalies=anomalies(days),
+        days=filled(total, since.date(), after),
+        forecast=forecast(total, spent, start, until, end),
+        what_if=what_if(costs, since, until, move_to, part),
+        anomalies=anomalies(by_day, since.date(), after),
     )
 
 
+def days_of(
+    costs: _core.cost.CostTracker, by: str, since: datetime, until: datetime, zone: str
+) -> dict[str, dict[date, Decimal]]:
+    """Cost by group and day; the days are those of the zone."""
+    found: dict[str, dict[date, Decimal]] = defaultdict(dict)
+    first = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    for row in costs.summary([by], since=first, until=until, bucket="day", timezone=zone):
+        found[group_name(row, by)][row["start"].astimezone(ZoneInfo(zone)).date()] = row["cost"]
+    return dict(found)
+
+
 def what_if(
-    costs: _core.cost.CostTracker, since: datetime, until: datetime, move_to: str | None
-) -> list[tuple[str, Decimal]]:
-    """Say what half of the calls would have saved elsewhere, in batch, or with the prompt read from a cache.
+    costs: _core.cost.CostTracker, since: datetime, until: datetime, move_to: str | None, part: Decimal
+) -> list[Saving]:
+    """Say what a share of the calls would have saved elsewhere, in batch, or with the prompt read from a cache.
 
     A model's calls are priced again at their mean usage, so the figures are estimates.
     """
+    calls = f"{float(part) * 100:g} % of the calls"
+    batch, cache, move = (
+        f"{calls} in batch",
+        f"{calls} with their prompt in the provider's cache",
+        f"{calls} to {move_to}",
+    )
     saved: dict[str, Decimal] = defaultdict(Decimal)
+    carbon: float | None = 0.0
     for row in costs.summary(["provider", "model"], since=since, until=until):
         model, paid = f"{row['provider']}/{row['model']}", row["calls"] - row["cache_hits"]
         if paid == 0:
             continue
-        read, written = row["input_tokens"] // paid, row["output_tokens"] // paid
-        cached = row["cached_input_tokens"] // paid
-        now = costs.quote(model, _core.cost.Usage(read, written, cached)).cost
+        read, written, cached = (row[kind] // paid for kind in ("input_tokens", "output_tokens", "cached_input_tokens"))
+        now = costs.quote(model, _core.cost.Usage(read, written, cached))
         others = {
-            "Half of the calls in batch": (model, _core.cost.Usage(read, written, cached, batch=True)),
-            "Half of the input from the prompt cache": (model, _core.cost.Usage(read, written, read)),
+            batch: (model, _core.cost.Usage(read, written, cached, batch=True)),
+            cache: (model, _core.cost.Usage(read, written, read)),
         }
-        if move_to is not None:
-            others[f"Half of the calls to {move_to}"] = (move_to, _core.cost.Usage(read, written))
-        for text, (other, usage) in others.items():
-            saved[text] += max(now - costs.quote(other, usage).cost, Decimal(0)) * SHARE * paid
-    return [(text, amount) for text, amount in saved.items() if amount > 0]
-
-
-def anomalies(days: list[tuple[datetime, Decimal]]) -> list[tuple[datetime, Decimal, Decimal]]:
-    """Find days far above the days before them: the median plus five scaled median absolute deviations.
-
-    The deviation is scaled by 1.4826, as for a normal distribution (Leys et al. 2013, doi:10.1016/j.jesp.2013.03.013),
-    and taken as at least a tenth of the median, so that a flat past does not make everything odd.
-    """
-    found = []
-    for place in range(3, len(days)):
-        past = [float(cost) for _, cost in days[max(0, place - ANOMALY_WINDOW) : place]]
-        middle = statistics.median(past)
-        spread = max(1.4826 * statistics.median(abs(cost - middle) for cost in past), middle / 10)
-        day, cost = days[place]
-        if float(cost) > middle + ANOMALY_SCORE * spread:
-            found.append((day, cost, Decimal(repr(middle))))
-    return found
+        if move_to is not None and move_to != model:
+            others[move] = (move_to, _core.cost.Usage(read, written))
+        for change, (other, usage) in others.items():
+            then = costs.quote(other, usage)
+            if then.cost >= now.cost:
+                continue
+            saved[change] += (now.cost - then.cost) * part * paid
+            if change == move:
+                known = now.co2e_g is not None and then.co2e_g is not None and carbon is not None
+                carbon = carbon + (now.co2e_g - then.co2e_g) * float(part) * paid if known else None  # type: ignore[operator]
+    found = [Saving(change, amount, carbon if change == move else None) for change, amount in saved.items()]
+    return sorted(found, key=lambda saving: -saving.saved)
