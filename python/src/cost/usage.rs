@@ -6,7 +6,7 @@ use headrace::cost::price::PriceTable;
 use headrace::cost::{tokens, usage as core};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 
 /// What a call used.
 #[pyclass(frozen, eq, hash, from_py_object, module = "headrace._core.cost")]
@@ -221,6 +221,29 @@ fn fields<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if object.hasattr(method)? {
             return object.call_method0(method);
         }
+    }
+    // A message of protocol buffers, as xAI's SDK has them.
+    if let Ok(descriptor) = object.getattr("DESCRIPTOR") {
+        let found = PyDict::new(object.py());
+        for field in descriptor.getattr("fields")?.try_iter()? {
+            let name = field?.getattr("name")?.cast_into::<PyString>().map_err(PyErr::from)?;
+            let value = object.getattr(&name)?;
+            if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyString>() {
+                found.set_item(name, value)?;
+            }
+        }
+        return Ok(found.into_any());
+    }
+    // Where usage is a property, not a field.
+    if let Ok(usage) = object.getattr("usage")
+        && !usage.is_none()
+    {
+        let found = PyDict::new(object.py());
+        found.set_item("usage", usage)?;
+        if let Ok(tier) = object.getattr("service_tier") {
+            found.set_item("service_tier", tier)?;
+        }
+        return Ok(found.into_any());
     }
     if let Ok(found) = object.getattr("__dict__") {
         let public = PyDict::new(object.py());

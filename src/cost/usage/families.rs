@@ -50,14 +50,20 @@ fn chat(block: &Value) -> Usage {
     {
         output_tokens += reasoning_tokens;
     }
-    let cached: [&[&str]; 4] =
-        [&[input, "cached_tokens"], &["prompt_cache_hit_tokens"], &["num_cached_tokens"], &["cached_tokens"]];
+    let cached: [&[&str]; 5] = [
+        &[input, "cached_tokens"],
+        &["prompt_cache_hit_tokens"],
+        &["num_cached_tokens"],
+        &["cached_tokens"],
+        // xAI's SDK.
+        &["cached_prompt_text_tokens"],
+    ];
     Usage {
         reasoning_tokens,
         cached_input_tokens: any(block, &cached),
         cache_write_tokens: any(block, &[&[input, "cache_write_tokens"], &[input, "cache_creation_tokens"]]),
         input_audio_tokens: any(block, &[&[input, "audio_tokens"]]),
-        input_image_tokens: any(block, &[&[input, "image_tokens"]]),
+        input_image_tokens: any(block, &[&[input, "image_tokens"], &["prompt_image_tokens"]]),
         output_audio_tokens: any(block, &[&[output, "audio_tokens"]]),
         output_image_tokens: any(block, &[&[output, "image_tokens"]]),
         searches: any(block, &[&["num_search_queries"], &["num_sources_used"]]),
@@ -65,17 +71,19 @@ fn chat(block: &Value) -> Usage {
     }
 }
 
-/// `OpenAI` responses, and Anthropic where it tells nothing of a cache.
+/// `OpenAI` responses, realtime, transcriptions and images, and Anthropic where it tells nothing of a cache.
 fn responses(block: &Value) -> Usage {
-    let (input, output) = ("input_tokens_details", "output_tokens_details");
+    let detail = |side: [&str; 2], name: &str| any(block, &[&[side[0], name], &[side[1], name]]);
+    let input = ["input_tokens_details", "input_token_details"];
+    let output = ["output_tokens_details", "output_token_details"];
     Usage {
-        cached_input_tokens: any(block, &[&[input, "cached_tokens"]]),
-        cache_write_tokens: any(block, &[&[input, "cache_write_tokens"]]),
-        input_audio_tokens: any(block, &[&[input, "audio_tokens"]]),
-        input_image_tokens: any(block, &[&[input, "image_tokens"]]),
-        output_audio_tokens: any(block, &[&[output, "audio_tokens"]]),
-        output_image_tokens: any(block, &[&[output, "image_tokens"]]),
-        reasoning_tokens: any(block, &[&[output, "reasoning_tokens"], &[output, "thinking_tokens"]]),
+        cached_input_tokens: detail(input, "cached_tokens"),
+        cache_write_tokens: detail(input, "cache_write_tokens"),
+        input_audio_tokens: detail(input, "audio_tokens"),
+        input_image_tokens: detail(input, "image_tokens"),
+        output_audio_tokens: detail(output, "audio_tokens"),
+        output_image_tokens: detail(output, "image_tokens"),
+        reasoning_tokens: detail(output, "reasoning_tokens").max(detail(output, "thinking_tokens")),
         searches: any(block, &[&["server_tool_use", "web_search_requests"]]),
         ..Usage::new(any(block, &[&["input_tokens"]]), any(block, &[&["output_tokens"]]))
     }

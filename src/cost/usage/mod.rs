@@ -28,29 +28,52 @@ pub struct Usage {
     /// All output: reasoning, audio and images in it.
     pub output_tokens: u64,
     /// Input read from the provider's prompt cache.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cached_input_tokens: u64,
     /// Input written to the provider's prompt cache, for however long.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cache_write_tokens: u64,
     /// The part of the cache writes that is for an hour; the rest is for five minutes.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cache_write_1h_tokens: u64,
     /// Output that is the model's reasoning.
+    #[serde(skip_serializing_if = "is_zero")]
     pub reasoning_tokens: u64,
     /// Input that is audio.
+    #[serde(skip_serializing_if = "is_zero")]
     pub input_audio_tokens: u64,
     /// Output that is audio.
+    #[serde(skip_serializing_if = "is_zero")]
     pub output_audio_tokens: u64,
     /// Input that is images.
+    #[serde(skip_serializing_if = "is_zero")]
     pub input_image_tokens: u64,
     /// Output that is images.
+    #[serde(skip_serializing_if = "is_zero")]
     pub output_image_tokens: u64,
     /// Images made, where a provider charges by the image.
+    #[serde(skip_serializing_if = "is_zero")]
     pub images: u64,
     /// Web searches that the provider made.
+    #[serde(skip_serializing_if = "is_zero")]
     pub searches: u64,
     /// Requests, for fees a request.
+    #[serde(skip_serializing_if = "is_one")]
     pub requests: u64,
     /// The terms; `None` is the standard.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<ServiceTier>,
+}
+
+// A ledger of millions of calls need not say of each that it had no audio.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_one(count: &u64) -> bool {
+    *count == 1
 }
 
 impl Default for Usage {

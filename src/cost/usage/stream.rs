@@ -10,8 +10,8 @@ pub(super) fn merge(chunks: &[Value]) -> Value {
     let mut tier = Value::Null;
     for chunk in chunks {
         let places = [Some(chunk), chunk.get("response"), chunk.get("message")];
-        if let Some(found) = places.into_iter().flatten().find_map(|place| place.get("service_tier")) {
-            tier = found.clone();
+        if let Some(found) = places.into_iter().flatten().find_map(response::told_tier) {
+            tier = found.into();
         }
         let fields = response::block(chunk).and_then(Value::as_object);
         for (key, value) in fields.into_iter().flatten().filter(|(_, value)| !value.is_null()) {
