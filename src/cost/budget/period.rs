@@ -76,7 +76,10 @@ impl Period {
             Self::Month => 1.month(),
             Self::Rolling(_) | Self::Ever => return None,
         };
-        Some(start.checked_add(span).ok()?.timestamp().as_microsecond())
+        let end = start.checked_add(span).ok()?;
+        // A day that begins at 01:00, as the clock is set at midnight, ends at 00:00 all the same.
+        let end = if self == Self::Hour { end } else { end.start_of_day().ok()? };
+        Some(end.timestamp().as_microsecond())
     }
 
     fn calendar_start(self, time: i64, zone: &TimeZone) -> Option<i64> {
@@ -155,6 +158,14 @@ mod tests {
         "Pacific/Apia",
         "Asia/Kathmandu",
     ];
+
+    #[test]
+    fn a_day_that_begins_at_one_ends_at_midnight() {
+        let cairo = TimeZone::get("Africa/Cairo").unwrap();
+        let start = micros("2005-04-28T22:00:00Z"); // 01:00 there
+        assert_eq!(Period::Day.bucket(start, &cairo), start);
+        assert_eq!(Period::Day.end(start, &cairo).unwrap() - start, 23 * 3_600_000_000);
+    }
 
     #[test]
     fn an_hour_that_comes_twice_is_two_hours() {
