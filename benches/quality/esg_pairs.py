@@ -1,10 +1,10 @@
 """Writes ESG question pairs from templates: paraphrases, and near misses that differ in one slot.
 
 Every intent has several wordings and slots with values. A group is an intent with its values; its questions are the
-wordings. Seven sets of intents, written one after the other: each was measured unseen first, then learned from, but the
-last, so that its figure says most about questions that nobody has seen (docs/cache-quality.md has all of them).
+wordings. Nine sets of intents, written one after the other: each was measured unseen first. The first six were then learned from;
+the last three are for measuring (docs/cache-quality.md has all figures).
 
-Usage: esg_pairs.py first|…|seventh OUT.csv [--seed 0]
+Usage: esg_pairs.py first|…|ninth OUT.csv [--seed 0]
 """
 
 from __future__ import annotations

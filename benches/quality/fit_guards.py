@@ -4,7 +4,7 @@ Wordings of one question are to pass. To be blocked are wordings of any two ques
 year (hard ones: nothing but what is asked for sets them apart), questions with a phrase more ("… from coal"), and the
 pairs of `tests/data` that are known to differ. Cross-validated over questions, never over wordings of one question.
 
-Usage: fit_guards.py [--least 0.75]    needs numpy and scikit-learn; prints the constants to copy.
+Usage: fit_guards.py [--least 0.55]    needs numpy and scikit-learn; prints the constants to copy.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import csv
 import itertools
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "tests" / "data"
 #: One company, site, year and month for all, so that only what is asked for differs.
 SAME = {"co": "Kestrel Mining", "c": "Kestrel Mining", "site": "Antwerp", "y": "2023", "ty": "2030", "q": "Q2"}
-#: The last set is for measuring only, and the questions of other languages are compared by letters.
-LEFT_OUT = {"seventh", "german", "french", "spanish", "portuguese"}
+#: The last sets are for measuring only, and the questions of other languages are compared by letters.
+LEFT_OUT = {"seventh", "eighth", "ninth", "german", "french", "spanish", "portuguese"}
 #: Pairs of templates that ask the same, by a wording of each.
 EQUAL = [
     ("What was the average age of employees at {c} in {y}?", "What is the average age of {c}'s employees in {y}?"),
@@ -69,8 +70,31 @@ PHRASES = [
     "with disabilities",
     "for training",
 ]
-#: How much a pair of each source counts.
-COUNTS = {"wordings": 1.0, "phrase more": 1.0, "given": 1.0, "near": 3.0, "everyday": 2.0}
+#: Words of one field are so much alike, by the cosine of their vectors.
+FIELD = (0.12, 0.36)
+#: Words that ask, and are no part of what is asked for.
+SMALL = set(
+    [
+        "which",
+        "there",
+        "their",
+        "about",
+        "during",
+        "total",
+        "amount",
+        "number",
+        "please",
+        "report",
+        "reported",
+        "using",
+        "give",
+        "tell",
+        "many",
+        "much",
+    ]
+)
+#: How much a pair of each source counts: a word of the field may be a synonym by chance.
+COUNTS = {"wordings": 1.0, "phrase more": 2.0, "word swapped": 0.1, "given": 1.0, "near": 3.0, "everyday": 2.0}
 
 
 def capital(text: str) -> str:
@@ -119,6 +143,27 @@ def merged(found: list[list[str]]) -> list[int]:
     return [root(place) for place in range(len(found))]
 
 
+def swapped(asked: list[tuple[str, int]], draw: random.Random) -> list[tuple[str, str, int]]:
+    """A wording, and another of the same question with a word of its field in the place of one of its words."""
+    words = sorted({word for text, _ in asked for word in re.findall(r"\b[a-z]{5,}\b", text)} - SMALL)
+    vectors = np.asarray(embedders.static()(words))
+    alike = vectors @ vectors.T
+    place = {word: number for number, word in enumerate(words)}
+    found = []
+    for root in sorted({root for _, root in asked}):
+        wordings = [text for text, other in asked if other == root]
+        for one, other in itertools.permutations(wordings, 2):
+            known = [word for word in re.findall(r"\b[a-z]{5,}\b", other) if word in place]
+            if not known:
+                continue
+            word = draw.choice(known)
+            row = alike[place[word]]
+            field = [near for near, cosine in zip(words, row, strict=True) if FIELD[0] < cosine < FIELD[1]]
+            if field and word in one:
+                found.append((one, other.replace(word, draw.choice(field)), root))
+    return found
+
+
 def pairs() -> list[tuple[str, str, bool, str, int, int]]:
     """Pairs of wordings: whether they ask the same, their source and their questions."""
     found = questions()
@@ -135,6 +180,7 @@ def pairs() -> list[tuple[str, str, bool, str, int, int]]:
     for text, root in asked:
         bare = text.rstrip(".?")
         rows += [(text, f"{bare} {phrase}", False, "phrase more", root, root) for phrase in draw.sample(PHRASES, 2)]
+    rows += [(one, text, False, "word swapped", root, root) for one, text, root in swapped(asked, draw)]
     with (DATA / "esg_question_pairs.csv").open(newline="", encoding="utf-8") as file:
         rows += [(row["a"], row["b"], row["same"] == "1", "given", -1, -1) for row in csv.DictReader(file)]
     for line in (DATA / "esg_near_misses.txt").read_text(encoding="utf-8").splitlines():
@@ -149,7 +195,7 @@ def pairs() -> list[tuple[str, str, bool, str, int, int]]:
 def main() -> None:
     """Fit, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--least", type=float, default=0.75)
+    parser.add_argument("--least", type=float, default=0.55)
     least = parser.parse_args().least
     standard = guards()
     compared = [(row, evidence) for row in pairs() if (evidence := standard._evidence(row[0], row[1])) is not None]

@@ -84,6 +84,11 @@ fn likeness<'a>(term: &'a Term, own: &[&'a Term], others: &[&'a Term]) -> Result
     if let Some(opposite) = others.iter().find(|other| is_opposite(&term.shown, &other.shown)) {
         return Err(Parted::Opposite(term, opposite));
     }
+    // "volunteering hours" says what "hours volunteered" says, though it is one thing of the lexicon.
+    let says = |stem: &str| others.iter().any(|other| other.stems.iter().any(|known| **known == *stem));
+    if term.kind != TermKind::Name && !term.stems.is_empty() && term.stems.iter().all(|stem| says(stem)) {
+        return Ok(1.0);
+    }
     let spelled = letters(&term.shown);
     if others.iter().any(|other| letters(&other.shown) == spelled) || is_initials(term, others, own) {
         return Ok(1.0);

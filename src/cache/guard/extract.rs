@@ -134,7 +134,18 @@ impl Reading<'_> {
     fn thing(&self, name: &Arc<str>, shown: Box<str>, kind: TermKind, weight: f32) -> Term {
         let vector = self.vectors.and_then(|vectors| vectors.vector(&shown)).map(|vector| WordVector::new(&vector));
         let (is_common, is_unsaid) = (self.lexicon.is_common(name), self.lexicon.is_unsaid(name));
-        Term { key: format!("={name}").into(), shown, kind, vector, negated: false, weight, is_common, is_unsaid }
+        let stems = text::stems(&shown);
+        Term {
+            key: format!("={name}").into(),
+            shown,
+            stems,
+            kind,
+            vector,
+            negated: false,
+            weight,
+            is_common,
+            is_unsaid,
+        }
     }
 
     fn negate(&mut self) {
@@ -186,6 +197,11 @@ impl Reading<'_> {
     }
 
     fn phrase(&mut self, at: usize) -> Option<usize> {
+        if self.free(at).is_some_and(|token| token.text == "%") {
+            self.aside(at, &"measure".into(), &"share".into(), "percent".into());
+            self.take(at, 1);
+            return Some(1);
+        }
         let reach = at..self.tokens.len().min(at + Lexicon::LONGEST);
         let free = reach
             .take_while(|&next| {

@@ -4,7 +4,7 @@ use super::extract::Reading;
 use super::lexicon::{Language, Meaning};
 use super::number;
 use super::signature::{Term, TermKind};
-use super::text::Kind;
+use super::text::{self, Kind};
 use super::vector::WordVector;
 use crate::embed::WordVectors;
 
@@ -50,16 +50,9 @@ pub(super) fn words(reading: &mut Reading<'_>) {
             _ => None,
         };
         reading.take(at, count);
-        let term = Term {
-            key: stem.into(),
-            shown: shown.into(),
-            kind,
-            vector,
-            negated: false,
-            weight,
-            is_common: false,
-            is_unsaid: false,
-        };
+        let stems = text::stems(&shown.to_lowercase());
+        let (key, shown) = (stem.into(), shown.into());
+        let term = Term { key, shown, stems, kind, vector, negated: false, weight, is_common: false, is_unsaid: false };
         reading.term(at, term);
         at += count;
     }

@@ -54,6 +54,8 @@ pub(super) struct Term {
     /// What it is compared by: a concept's name, or a stem.
     pub(super) key: Box<str>,
     pub(super) shown: Box<str>,
+    /// The stems of the words it was said in.
+    pub(super) stems: Box<[Box<str>]>,
     pub(super) kind: TermKind,
     pub(super) vector: Option<WordVector>,
     pub(super) negated: bool,

@@ -135,6 +135,11 @@ fn without_possessive(word: &str) -> &str {
     bare.strip_suffix(APOSTROPHES).filter(|rest| !rest.is_empty()).unwrap_or(word)
 }
 
+/// The stems of a phrase's words.
+pub(super) fn stems(phrase: &str) -> Box<[Box<str>]> {
+    phrase.split([' ', '-']).filter(|word| !word.is_empty()).map(|word| stem(word).into()).collect()
+}
+
 /// One form for the forms of a word: plural, -ing and -ed endings go, and -ise is written for -ize.
 ///
 /// Cuts less than Porter's stemmer does, for here two words in one stem are taken for the same.

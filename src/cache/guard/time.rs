@@ -211,12 +211,20 @@ fn month(reading: &mut Reading<'_>, at: usize) {
 /// "2023", "'23", "2023/24", "2020-2023".
 fn year(reading: &mut Reading<'_>, at: usize) {
     let Some(token) = reading.free(at).filter(|token| token.is_number()) else { return };
-    let follows_unit = reading.tokens.get(at + 1).filter(|next| !next.apart).is_some_and(|next| {
-        matches!(
-            reading.lexicon.meaning(&next.stem),
-            Some(super::lexicon::Meaning::Unit(_) | super::lexicon::Meaning::Percent)
-        ) || matches!(next.text, "%" | "€" | "$" | "£")
-    });
+    // "2023 MWh" is an amount, but where it begins the question and no other year is named, it is a year.
+    let other_year = reading
+        .tokens
+        .iter()
+        .enumerate()
+        .any(|(place, other)| place != at && other.is_number() && year_of(other.text).is_some());
+    let opens = at == 0 && !other_year;
+    let follows_unit = !opens
+        && reading.tokens.get(at + 1).filter(|next| !next.apart).is_some_and(|next| {
+            matches!(
+                reading.lexicon.meaning(&next.stem),
+                Some(super::lexicon::Meaning::Unit(_) | super::lexicon::Meaning::Percent)
+            ) || matches!(next.text, "%" | "€" | "$" | "£")
+        });
     let follows_money = at > 0 && matches!(reading.tokens[at - 1].text, "€" | "$" | "£");
     if follows_unit || follows_money || (token.is_joined() && at > 0 && !reading.tokens[at - 1].is_number()) {
         return;
