@@ -100,6 +100,25 @@ def test_filters_and_purge(url):
     assert sum((row["cost"] for row in costs.summary(bucket="hour")), Decimal(0)) == later
 
 
+def test_old_records_are_purged_by_themselves(url):
+    costs = CostTracker(url=url, retention=timedelta(days=30))
+    old, new = datetime.now(timezone.utc) - timedelta(days=31), datetime.now(timezone.utc) - timedelta(days=29)
+    costs.record(MODELS[0], Usage(1, 1), at=new)
+    assert len(costs.records()) == 1
+    other = CostTracker(url=url) if url.startswith("sqlite") else costs
+    other.record(MODELS[0], Usage(1, 1), at=old)
+    if other is costs:  # within the hour nothing is purged again
+        assert len(costs.records()) == 2
+        return
+    assert len(other.records()) == 2
+    third = CostTracker(url=url, retention=timedelta(days=30))
+    third.record(MODELS[0], Usage(1, 1), at=new)
+    third.record(MODELS[0], Usage(1, 1), at=new)  # waits for the writer, which purges first
+    assert len(other.records()) == 3
+    with pytest.raises(ValueError, match="for good"):
+        CostTracker(retention=timedelta(0))
+
+
 def test_an_unknown_model_costs_something_and_says_so(url):
     costs = CostTracker(url=url)
     record = costs.record("openai/gpt-4-of-my-own", Usage(1000, 1000))

@@ -65,6 +65,8 @@ class CostTracker(_core.cost.CostTracker):
             name of a model, as `"openai/gpt-4o"`: the same as that; a price, as `{"input": "2", "output": "8"}`: that.
             All three mark the record as estimated. `"raise"`: the call fails with `UnknownModel`.
         url: `memory://`, or `sqlite:///FILE` for a ledger that survives and that processes share.
+        retention: A timedelta: older records are purged at the next record, then every hour in which there is one. None
+            keeps them for good.
 
     Raises:
         ConfigError: The address or the fallback is not understood.

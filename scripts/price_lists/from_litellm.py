@@ -55,6 +55,10 @@ def litellm_rates(entry: dict) -> Rates:
             above = int(match["above"] or 0) * 1000
             unit = 1 if kind in BY_UNIT else MILLION
             rates[Rate(kind, above, LITELLM_TIERS.get(match["tier"], ""))] = decimal(value) * unit
+    made = entry.get("input_cost_per_image") if entry.get("mode") == "image_generation" else None
+    if made is not None:
+        # What such an entry calls input is the picture that is made.
+        rates.setdefault(Rate("image", 0, ""), decimal(made))
     for band in entry.get("tiered_pricing") or ():
         start = int(band.get("range", [0])[0])
         rates |= {Rate(rate.kind, start, rate.tier): price for rate, price in litellm_rates(band).items()}

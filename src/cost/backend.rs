@@ -242,6 +242,20 @@ impl Backend {
         Ok(Pages { filter, place })
     }
 
+    /// The same without waiting for a file's writer.
+    pub(crate) fn purge_soon(&self, time: i64) {
+        match self {
+            Self::Memory(memory) => drop(memory.state.lock().columns.purge(time)),
+            Self::Sqlite(database) => {
+                drop(database.write(move |connection| {
+                    sqlite::purge(connection, time).inspect_err(|error| {
+                        tracing::warn!(%error, "old records were not purged");
+                    })
+                }));
+            }
+        }
+    }
+
     pub(crate) fn purge(&self, time: i64) -> Result<usize> {
         match self {
             Self::Memory(memory) => Ok(memory.state.lock().columns.purge(time)),

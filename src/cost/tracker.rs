@@ -12,12 +12,12 @@ use super::pricing::Pricing;
 use super::record::{Call, CostRecord};
 use super::reservation::Reservation;
 use super::usage::Usage;
-use crate::Result;
 use crate::clock::{Clock, SystemClock};
 use crate::store::Location;
+use crate::{Error, Result};
 use parking_lot::RwLock;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a reservation lasts that is neither settled nor released.
@@ -35,7 +35,18 @@ pub(crate) struct Inner {
     watches: RwLock<Arc<[Watch]>>,
     clock: Arc<dyn Clock>,
     counts: Counts,
+    retention: Retention,
 }
+
+/// How long records are kept, in microseconds; zero is for good.
+#[derive(Debug, Default)]
+struct Retention {
+    length: AtomicI64,
+    next_purge: AtomicI64,
+}
+
+/// How often records that are too old are looked for.
+const PURGE_EVERY: i64 = 3_600_000_000;
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -83,7 +94,8 @@ impl CostTracker {
             Location::Sqlite(path) => Backend::sqlite(&path)?,
         };
         let (pricing, watches, counts) = (Pricing::new(prices), RwLock::new(Arc::from([])), Counts::default());
-        Ok(Self { inner: Arc::new(Inner { backend, pricing, watches, clock, counts }) })
+        let retention = Retention::default();
+        Ok(Self { inner: Arc::new(Inner { backend, pricing, watches, clock, counts, retention }) })
     }
 
     /// Microseconds since 1970.
@@ -127,7 +139,9 @@ impl CostTracker {
         counts.records.fetch_add(1, Ordering::Relaxed);
         counts.estimated.fetch_add(u64::from(record.entry.estimated), Ordering::Relaxed);
         counts.unknown_footprint.fetch_add(u64::from(record.entry.footprint.is_none()), Ordering::Relaxed);
-        let written = self.inner.backend.record(&record, hold, self.now());
+        let now = self.now();
+        let written = self.inner.backend.record(&record, hold, now);
+        self.purge_in_time(now);
         let watches = Arc::clone(&self.inner.watches.read());
         written.then(move |written: Result<Recorded>| {
             let (id, steps) = written?;
@@ -230,6 +244,36 @@ impl CostTracker {
     /// `Store` where the file cannot be written.
     pub fn purge(&self, time: i64) -> Result<usize> {
         self.inner.backend.purge(time)
+    }
+
+    /// Forgets records by itself when they are older than `length`, as [`CostTracker::purge`] does: at the next record, then
+    /// every hour in which there is one. `None` keeps them for good.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the length is zero.
+    pub fn set_retention(&self, length: Option<Duration>) -> Result<()> {
+        let micros = length.map_or(0, |length| i64::try_from(length.as_micros()).unwrap_or(i64::MAX));
+        if length.is_some() && micros == 0 {
+            return Err(Error::invalid(
+                "retention is 0: give how long records are kept, or None to keep them for good",
+            ));
+        }
+        self.inner.retention.next_purge.store(i64::MIN, Ordering::Relaxed);
+        self.inner.retention.length.store(micros, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn purge_in_time(&self, now: i64) {
+        let retention = &self.inner.retention;
+        let (length, due) = (retention.length.load(Ordering::Relaxed), retention.next_purge.load(Ordering::Relaxed));
+        if length == 0 || now < due {
+            return;
+        }
+        // One caller does it; the others go on.
+        let next = now.saturating_add(PURGE_EVERY);
+        if retention.next_purge.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.inner.backend.purge_soon(now.saturating_sub(length));
+        }
     }
 
     /// Changes emission factors for the calls that follow; what is recorded keeps its own.

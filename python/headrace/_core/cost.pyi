@@ -1,5 +1,5 @@
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
@@ -293,7 +293,12 @@ class CostTracker:
     """The compiled part of `headrace.CostTracker`."""
 
     def __new__(
-        cls, *, prices: PriceTable | None = None, fallback: str | dict[str, Any] = ..., url: str = "memory://"
+        cls,
+        *,
+        prices: PriceTable | None = None,
+        fallback: str | dict[str, Any] = ...,
+        url: str = "memory://",
+        retention: timedelta | None = None,
     ) -> CostTracker: ...
     def record(
         self,

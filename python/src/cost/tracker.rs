@@ -56,11 +56,19 @@ impl CostTracker {
 #[pymethods]
 impl CostTracker {
     #[new]
-    #[pyo3(signature = (*, prices=None, fallback=Fallback::Name("estimate".into()), url="memory://"))]
-    fn new(py: Python<'_>, prices: Option<&PriceTable>, fallback: Fallback<'_>, url: &str) -> Result<Self> {
+    #[pyo3(signature = (*, prices=None, fallback=Fallback::Name("estimate".into()), url="memory://",
+                        retention=None))]
+    fn new(
+        py: Python<'_>,
+        prices: Option<&PriceTable>,
+        fallback: Fallback<'_>,
+        url: &str,
+        retention: Option<std::time::Duration>,
+    ) -> Result<Self> {
         let mut table = prices.map_or_else(core::price::PriceTable::builtin, |prices| prices.core.read().clone());
         table.set_fallback(fallback.read()?)?;
         let core = py.detach(|| core::CostTracker::open(url, table))?;
+        core.set_retention(retention)?;
         Ok(Self { core, tenants: Mutex::default() })
     }
 

@@ -114,10 +114,10 @@ pub(super) fn provider(name: &str) -> &str {
     match name {
         "alibaba" | "alibaba-cloud" => "dashscope",
         "aws" | "bedrock_converse" | "amazon-bedrock" | "amazon_bedrock" => "bedrock",
-        "azure_openai" | "azure-openai" => "azure",
+        "azure_text" | "azure_openai" | "azure-openai" => "azure",
         "cloudflare-workers-ai" => "cloudflare",
         "cohere_chat" => "cohere",
-        "fireworks_ai" | "fireworks-ai" => "fireworks",
+        "fireworks_ai-embedding-models" | "fireworks_ai" | "fireworks-ai" => "fireworks",
         "github-copilot" => "github_copilot",
         "google" | "google_genai" | "google-genai" | "google_ai_studio" => "gemini",
         "meta" => "meta_llama",
@@ -131,6 +131,8 @@ pub(super) fn provider(name: &str) -> &str {
         "voyageai" => "voyage",
         "x-ai" | "x_ai" => "xai",
         "z-ai" | "z_ai" => "zai",
+        // LiteLLM has a provider for each family of models there.
+        family if family.starts_with("vertex_ai-") => "vertex_ai",
         other => other,
     }
 }
