@@ -9,7 +9,7 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-@pytest.mark.parametrize("name", ["quickstart.py"])
+@pytest.mark.parametrize("name", ["quickstart.py", "costs.py"])
 def test_an_example_runs(name, tmp_path):
     done = subprocess.run([sys.executable, EXAMPLES / name], capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -17,6 +17,8 @@ CONFIDENCE = 0.9
 """How often the real sum should lie in the interval."""
 WINDOW = 14
 """Days of the rolling baseline of odd days."""
+LEAST_PAST = 7
+"""Days that must be known before a day can be odd."""
 LEAST_WEEKS = 4
 """Days of one weekday from which on that weekday has a baseline of its own."""
 SCORE = 5.0
@@ -152,9 +154,9 @@ def anomalies(groups: dict[str, dict[date, Decimal]], since: date, end: date) ->
     costs = [float(cost) for _, cost in series]
     usual = [usual_at(costs, place) for place in range(len(series))]
     found = []
-    for place in range(3, len(series)):
+    for place in range(LEAST_PAST, len(series)):
         day, cost = series[place]
-        past = range(max(3, place - WINDOW), place)
+        past = range(max(1, place - WINDOW), place)
         deviations = [abs(costs[before] / usual[before] - 1) for before in past if usual[before] > 0] or [0.0]
         spread = max(1.4826 * statistics.median(deviations), 0.1)
         bound = usual[place] * (1 + SCORE * spread) or max(costs[max(0, place - WINDOW) : place])
