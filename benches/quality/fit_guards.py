@@ -73,26 +73,10 @@ PHRASES = [
 #: Words of one field are so much alike, by the cosine of their vectors.
 FIELD = (0.12, 0.36)
 #: Words that ask, and are no part of what is asked for.
-SMALL = set(
-    [
-        "which",
-        "there",
-        "their",
-        "about",
-        "during",
-        "total",
-        "amount",
-        "number",
-        "please",
-        "report",
-        "reported",
-        "using",
-        "give",
-        "tell",
-        "many",
-        "much",
-    ]
-)
+SMALL = {
+    *("which", "there", "their", "about", "during", "total", "amount", "number", "please", "report", "reported"),
+    *("using", "give", "tell", "many", "much"),
+}
 #: How much a pair of each source counts: a word of the field may be a synonym by chance.
 COUNTS = {"wordings": 1.0, "phrase more": 2.0, "word swapped": 0.1, "given": 1.0, "near": 3.0, "everyday": 2.0}
 
