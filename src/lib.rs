@@ -3,6 +3,7 @@
 //! A request walks down one line: [`cache`] → budget ([`cost`]) → [`queue`] → [`provider`] → [`cost`] → [`cache`];
 //! [`client`] composes it, [`load`] judges it.
 
+pub mod blocking;
 pub mod cache;
 pub mod client;
 pub mod clock;

@@ -4,6 +4,7 @@
 //! there, for its threads do not exist in the child and dropping it would wait for them.
 
 use crate::error::Result;
+use headrace::blocking::block_on_looking;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3_async_runtimes::TaskLocals;
@@ -63,22 +64,15 @@ where
     F: Future<Output = Result<T>> + Send,
 {
     let result = py.detach(|| {
-        runtime().block_on(async {
-            tokio::pin!(future);
-            loop {
-                tokio::select! {
-                    biased;
-                    result = &mut future => return result,
-                    () = tokio::time::sleep(SIGNAL_INTERVAL) => {
-                        if *EXITING.borrow() {
-                            // A daemon thread at exit: the process ends under it, and nothing may wake Python.
-                            std::future::pending::<()>().await;
-                        }
-                        Python::attach(look_for_signals)?;
-                    }
-                }
+        let _inside = runtime().enter();
+        block_on_looking(future, SIGNAL_INTERVAL, || -> Result<()> {
+            while *EXITING.borrow() {
+                // A daemon thread at exit: the process ends under it, and nothing may wake Python.
+                std::thread::park();
             }
-        })
+            Python::attach(look_for_signals)?;
+            Ok(())
+        })?
     });
     crate::log::flush(py);
     result

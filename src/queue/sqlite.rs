@@ -1,7 +1,8 @@
 //! A queue on a SQLite file, which several processes may share.
 //!
 //! The file has the last word: a hand-out or a settlement holds only if its row is still in the state that the
-//! process believes. Every change takes the next number of its queue, so that others read just what is new.
+//! process believes. Every change takes the next number of the file, so that others read just what is new; the number
+//! of its first change is a request's id.
 
 use super::entry::{Failure, Status};
 use super::journal::{Journal, Move, NewRequest, Pending, Row, Stored};
@@ -17,11 +18,11 @@ use std::time::Duration;
 const SCHEMA: Schema = Schema {
     // "hrQ1" in ASCII.
     application_id: 0x6872_5131,
-    version: 1,
+    version: 2,
     tables: "
-CREATE TABLE IF NOT EXISTS changes (queue TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS changes (n INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     queue TEXT NOT NULL,
     change INTEGER NOT NULL,
     status INTEGER NOT NULL,
@@ -64,13 +65,11 @@ pub(super) struct SqliteJournal {
 impl SqliteJournal {
     pub(super) fn open(path: &Path, config: &QueueConfig) -> Result<Self> {
         let database = Database::open(path, SCHEMA)?;
-        let queue: Arc<str> = Arc::from(config.name.as_str());
-        let name = Arc::clone(&queue);
-        database.write_and_wait(move |connection| {
-            connection.execute("INSERT OR IGNORE INTO changes (queue, n) VALUES (?1, 0)", [&*name])?;
+        database.write_and_wait(|connection| {
+            connection.execute("INSERT INTO changes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM changes)", [])?;
             Ok(())
         })?;
-        Ok(Self { database, queue, seen: AtomicI64::new(0) })
+        Ok(Self { database, queue: Arc::from(config.name.as_str()), seen: AtomicI64::new(0) })
     }
 
     fn blob(&self, sql: &str, id: u64) -> Result<Option<Payload>> {
@@ -103,20 +102,22 @@ fn payload(is_json: bool, bytes: Vec<u8>) -> Payload {
     if is_json { Payload::Json(bytes.into()) } else { Payload::Bytes(bytes.into()) }
 }
 
-fn next_change(connection: &Connection, queue: &str) -> Result<i64> {
-    let sql = "UPDATE changes SET n = n + 1 WHERE queue = ?1 RETURNING n";
-    Ok(connection.prepare_cached(sql)?.query_row([queue], |row| row.get(0))?)
+/// Takes the next `count` numbers; the first of them.
+fn next_changes(connection: &Connection, count: usize) -> Result<i64> {
+    let sql = "UPDATE changes SET n = n + ?1 RETURNING n - ?1 + 1";
+    Ok(connection.prepare_cached(sql)?.query_row([count as i64], |row| row.get(0))?)
 }
 
-fn insert(connection: &Connection, queue: &str, change: i64, request: &NewRequest) -> Result<Stored> {
-    let sql = "INSERT INTO requests (queue, change, status, priority, tenant, provider, model, tokens, key, max_attempts,
-        enqueued, ready, deadline, is_json, size, payload) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)
+fn insert(connection: &Connection, queue: &str, id: i64, request: &NewRequest) -> Result<Stored> {
+    let sql = "INSERT INTO requests (id, queue, change, status, priority, tenant, provider, model, tokens, key,
+        max_attempts, enqueued, ready, deadline, is_json, size, payload)
+        VALUES (?1, ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
         ON CONFLICT (queue, key) WHERE key IS NOT NULL DO NOTHING";
     let status = if request.ready_at > request.enqueued { Status::Scheduled } else { Status::Waiting };
     let bytes = request.payload.as_bytes();
     let added = connection.prepare_cached(sql)?.execute(params![
+        id,
         queue,
-        change,
         status as i64,
         request.priority.index() as i64,
         &*request.tenant,
@@ -133,16 +134,16 @@ fn insert(connection: &Connection, queue: &str, change: i64, request: &NewReques
         bytes,
     ])?;
     if added == 1 {
-        return Ok(Stored { id: connection.last_insert_rowid() as u64, fresh: true });
+        return Ok(Stored { id: id as u64, fresh: true });
     }
-    let id: i64 = connection
+    let known: i64 = connection
         .prepare_cached("SELECT id FROM requests WHERE queue = ?1 AND key = ?2")?
         .query_row(params![queue, request.key.as_deref()], |row| row.get(0))?;
-    Ok(Stored { id: id as u64, fresh: false })
+    Ok(Stored { id: known as u64, fresh: false })
 }
 
-fn transition(connection: &Connection, queue: &str, change: &Move) -> Result<bool> {
-    let number = next_change(connection, queue)?;
+fn transition(connection: &Connection, change: &Move) -> Result<bool> {
+    let number = next_changes(connection, 1)?;
     let finished = (!change.status.is_open()).then(|| nanos(change.at));
     let history = match &change.history {
         Some(history) if !history.is_empty() => {
@@ -203,15 +204,14 @@ impl Journal for SqliteJournal {
     fn put(&self, requests: Vec<NewRequest>) -> Pending<Vec<Stored>> {
         let queue = Arc::clone(&self.queue);
         self.database.write(move |connection| {
-            let change = next_change(connection, &queue)?;
-            requests.iter().map(|request| insert(connection, &queue, change, request)).collect()
+            let first = next_changes(connection, requests.len())?;
+            (first..).zip(&requests).map(|(id, request)| insert(connection, &queue, id, request)).collect()
         })
     }
 
     fn claim(&self, claims: Vec<(u64, u32)>, lease_until: Duration) -> Pending<Vec<Option<Payload>>> {
-        let queue = Arc::clone(&self.queue);
         self.database.write(move |connection| {
-            let change = next_change(connection, &queue)?;
+            let change = next_changes(connection, 1)?;
             let sql = "UPDATE requests SET change = ?1, status = 2, attempt = ?2, lease_until = ?3
                 WHERE id = ?4 AND attempt = ?2 - 1 AND status < 2 RETURNING is_json, payload";
             let mut statement = connection.prepare_cached(sql)?;
@@ -230,14 +230,12 @@ impl Journal for SqliteJournal {
     }
 
     fn transition(&self, change: Move) -> Pending<bool> {
-        let queue = Arc::clone(&self.queue);
-        self.database.write(move |connection| transition(connection, &queue, &change))
+        self.database.write(move |connection| transition(connection, &change))
     }
 
     fn revive(&self, id: u64, at: Duration) -> Pending<bool> {
-        let queue = Arc::clone(&self.queue);
         self.database.write(move |connection| {
-            let change = next_change(connection, &queue)?;
+            let change = next_changes(connection, 1)?;
             let sql =
                 "UPDATE requests SET change = ?1, status = 0, attempt = 0, ready = ?2, finished = NULL, deadline = NULL
                 WHERE id = ?3 AND status = 4";

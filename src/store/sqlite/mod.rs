@@ -1,4 +1,4 @@
-//! A SQLite file with one writer thread that commits everything that waits in one transaction.
+//! A SQLite file with one connection that writes, and commits everything that waits in one transaction.
 //!
 //! A write's answer is sent when its transaction is on disk (WAL, `synchronous=FULL`), so that many callers
 //! share one sync. Checkpoints run on a thread of their own, off the commit path.
@@ -6,21 +6,19 @@
 //! A forked child has none of its parent's threads: its first write starts a writer of its own.
 
 mod checkpoint;
+mod session;
 mod writer;
 
-use crate::{Error, Result};
+use crate::{Error, Result, blocking};
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use writer::{Reply, Work};
+use writer::{Reply, Work, Writer};
 
 /// How long a process waits for another one that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,7 +37,7 @@ pub struct Schema {
 /// An open file: one writer, any number of readers.
 pub struct Database {
     path: PathBuf,
-    writer: Mutex<OfProcess<mpsc::Sender<Work>>>,
+    writer: Mutex<OfProcess<Arc<Writer>>>,
     readers: Mutex<OfProcess<Vec<Connection>>>,
     poisoned: Arc<AtomicBool>,
 }
@@ -77,7 +75,7 @@ impl Database {
         let mut connection = connect(path)?;
         prepare(&mut connection, path, schema)?;
         let poisoned = Arc::new(AtomicBool::new(false));
-        let writer = writer::start(connection, path, &poisoned)?;
+        let writer = Writer::start(connection, path, &poisoned)?;
         Ok(Self {
             path: path.clone(),
             writer: Mutex::new(OfProcess::new(writer)),
@@ -102,18 +100,17 @@ impl Database {
                 Err(writer::Undo)
             }
         });
-        // A writer that is gone drops the box, and with it the sender: the receiver sees a closed channel.
         match self.writer() {
-            Ok(writer) => drop(writer.send(boxed)),
+            Ok(writer) => writer.submit(boxed),
             Err(error) => drop(boxed(Err(error))),
         }
         receiver
     }
 
-    fn writer(&self) -> Result<mpsc::Sender<Work>> {
+    fn writer(&self) -> Result<Arc<Writer>> {
         let mut slot = self.writer.lock();
         if slot.is_inherited() {
-            let started = writer::start(connect(&self.path)?, &self.path, &self.poisoned)?;
+            let started = Writer::start(connect(&self.path)?, &self.path, &self.poisoned)?;
             *slot = OfProcess::new(started);
         }
         Ok(slot.value.clone())
@@ -128,7 +125,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        block_on(self.write(work)).unwrap_or_else(|_| Err(self.closed()))
+        blocking::block_on(async { self.write(work).await }).unwrap_or_else(|_| Err(self.closed()))
     }
 
     /// Runs a read on a connection of its own, beside the writer.
@@ -165,27 +162,14 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        let writer = self.writer.get_mut();
+        if !writer.is_inherited() {
+            writer.value.close();
+        }
         let readers = self.readers.get_mut();
         if readers.is_inherited() {
             std::mem::forget(std::mem::take(&mut readers.value));
         }
-    }
-}
-
-/// Waits with this thread parked; inside a runtime too, where tokio's own way of waiting would panic.
-fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
-    struct Unpark(std::thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    loop {
-        if let Poll::Ready(output) = Pin::new(&mut future).poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        std::thread::park();
     }
 }
 
