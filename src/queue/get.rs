@@ -97,9 +97,10 @@ impl Inner {
     /// Makes leases of a durable queue true on disk; those that another process was faster with are let go.
     async fn claim(&self, leases: Vec<Lease>) -> Result<Vec<Lease>> {
         let Some(journal) = &self.journal else { return Ok(leases) };
-        let until = self.wall().saturating_add(self.core.lock().config().lease);
+        let wall = self.wall();
+        let until = wall.saturating_add(self.core.lock().config().lease);
         let claims = leases.iter().map(|lease| (lease.id().0, lease.attempt())).collect();
-        let payloads = journal::answer(journal.claim(claims, until)).await?;
+        let payloads = journal::answer(journal.claim(claims, wall, until)).await?;
         let mut claimed = Vec::with_capacity(leases.len());
         let mut missed = Vec::new();
         for (mut lease, payload) in leases.into_iter().zip(payloads) {

@@ -121,7 +121,7 @@ pub(super) trait Journal: Send + Sync {
     /// Stores requests, all or none.
     fn put(&self, requests: Vec<NewRequest>) -> Pending<Vec<Stored>>;
     /// Leases requests that are open, not leased, and one attempt short of the one named; gives their payloads.
-    fn claim(&self, claims: Vec<(u64, u32)>, lease_until: Duration) -> Pending<Vec<Option<Payload>>>;
+    fn claim(&self, claims: Vec<(u64, u32)>, at: Duration, lease_until: Duration) -> Pending<Vec<Option<Payload>>>;
     /// Changes a state; whether it held.
     fn transition(&self, change: Move) -> Pending<bool>;
     /// Makes a dead request wait again; whether it was dead.
