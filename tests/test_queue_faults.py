@@ -200,7 +200,7 @@ def test_a_torn_log_keeps_what_was_whole(tmp_path):
         child.kill()
         child.communicate()
     dice, last = random.Random(7), -1
-    cuts = sorted(dice.randrange(32, len(log)) for _ in range(40)) + [len(log)]
+    cuts = [*sorted(dice.randrange(32, len(log)) for _ in range(40)), len(log)]
     for n, cut in enumerate(cuts):
         path = tmp_path / f"{n}.db"
         path.write_bytes(content)

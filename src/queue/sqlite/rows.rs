@@ -148,7 +148,7 @@ pub(super) fn claim(
     let found = connection
         .prepare_cached(sql)?
         .query_row(params![change, attempt, nanos(lease_until), signed(id)], |row| {
-            Ok((whole(row)?, row.get::<_, Option<String>>(5)?))
+            Ok((whole(row), row.get::<_, Option<String>>(5)?))
         })
         .optional()?;
     match found {
@@ -168,20 +168,19 @@ pub(super) fn claim(
 }
 
 /// The payload of `is_json, payload, tenant, key, checksum`, if it is what was written.
-fn whole(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Payload>> {
+fn whole(row: &rusqlite::Row<'_>) -> Option<Payload> {
     // Another type than was written, or text that is no UTF-8, is damage as well.
     let read = || -> rusqlite::Result<(bool, Vec<u8>, String, Option<String>, u32)> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
     };
-    Ok(read().ok().and_then(|(is_json, bytes, tenant, key, sum)| {
-        (checksum(&tenant, key.as_deref(), &bytes) == sum).then(|| content(is_json, bytes))
-    }))
+    let (is_json, bytes, tenant, key, sum) = read().ok()?;
+    (checksum(&tenant, key.as_deref(), &bytes) == sum).then(|| content(is_json, bytes))
 }
 
 /// The payload of a request that is not done.
 pub(super) fn payload(connection: &Connection, id: u64) -> Result<Option<Payload>> {
     let sql = "SELECT is_json, payload, tenant, key, checksum FROM requests WHERE id = ?1 AND payload IS NOT NULL";
-    Ok(connection.prepare_cached(sql)?.query_row([signed(id)], whole).optional()?.flatten())
+    Ok(connection.prepare_cached(sql)?.query_row([signed(id)], |row| Ok(whole(row))).optional()?.flatten())
 }
 
 /// What the ack of a request was given.
