@@ -1,11 +1,12 @@
 //! The client for Python.
 
+use crate::awaitable::awaitable;
 use crate::cost::{decimal, usage::Usage};
 use crate::duration::timeout;
 use crate::error::Result;
 use crate::payload::{json_from_py, json_to_py};
 use crate::provider::provider;
-use crate::runtime::{awaitable, wait};
+use crate::runtime::wait;
 use headrace::Error;
 use headrace::client::{self as core, ChatCall, ClientConfig, Embeddings, Reply, StreamChunk};
 use headrace::provider::{BreakerConfig, RetryPolicy};

@@ -1,5 +1,6 @@
 //! The Python binding: one file a core module, same stem.
 
+mod awaitable;
 mod cache;
 mod client;
 mod cost;

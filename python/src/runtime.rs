@@ -7,14 +7,9 @@ use crate::error::Result;
 use headrace::blocking::block_on_looking;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3_async_runtimes::TaskLocals;
-use pyo3_async_runtimes::generic::{self, ContextExt, JoinError, Runtime};
-use std::cell::OnceCell;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -82,20 +77,9 @@ fn look_for_signals(py: Python<'_>) -> PyResult<()> {
     py.check_signals()
 }
 
-/// An awaitable of the running event loop; cancelling it drops the future.
-pub(crate) fn awaitable<F, T>(py: Python<'_>, future: F) -> PyResult<Bound<'_, PyAny>>
-where
-    F: Future<Output = Result<T>> + Send + 'static,
-    T: for<'py> IntoPyObject<'py> + Send + 'static,
-{
-    generic::future_into_py::<Tokio, _, T>(py, async move {
-        let mut exiting = EXITING.subscribe();
-        tokio::select! {
-            biased;
-            result = future => Ok(result?),
-            _ = exiting.wait_for(|exiting| *exiting) => Err(pyo3::exceptions::asyncio::CancelledError::new_err(())),
-        }
-    })
+/// Waits until the interpreter is about to end.
+pub(crate) async fn exiting() {
+    let _ = EXITING.subscribe().wait_for(|exiting| *exiting).await;
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -117,10 +101,10 @@ fn before_exit(py: Python<'_>) {
 }
 
 /// Counts a task for as long as it may ask for the GIL.
-struct Bridged;
+pub(crate) struct Bridged;
 
 impl Bridged {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         BRIDGED.fetch_add(1, Ordering::SeqCst);
         Self
     }
@@ -129,76 +113,5 @@ impl Bridged {
 impl Drop for Bridged {
     fn drop(&mut self) {
         BRIDGED.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// The bridge's view of the runtime above.
-struct Tokio;
-
-struct Handle(tokio::task::JoinHandle<()>);
-
-impl Future for Handle {
-    type Output = std::result::Result<(), Failure>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map_err(Failure)
-    }
-}
-
-struct Failure(tokio::task::JoinError);
-
-impl JoinError for Failure {
-    fn is_panic(&self) -> bool {
-        self.0.is_panic()
-    }
-
-    fn into_panic(self) -> Box<dyn std::any::Any + Send + 'static> {
-        self.0.into_panic()
-    }
-}
-
-tokio::task_local! {
-    static LOCALS: OnceCell<TaskLocals>;
-}
-
-impl Runtime for Tokio {
-    type JoinError = Failure;
-    type JoinHandle = Handle;
-
-    fn spawn<F>(future: F) -> Self::JoinHandle
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let bridged = Bridged::new();
-        Handle(runtime().spawn(async move {
-            let _bridged = bridged;
-            future.await;
-        }))
-    }
-
-    fn spawn_blocking<F>(work: F) -> Self::JoinHandle
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        let bridged = Bridged::new();
-        Handle(runtime().spawn_blocking(move || {
-            let _bridged = bridged;
-            work();
-        }))
-    }
-}
-
-impl ContextExt for Tokio {
-    fn scope<F, R>(locals: TaskLocals, future: F) -> Pin<Box<dyn Future<Output = R> + Send>>
-    where
-        F: Future<Output = R> + Send + 'static,
-    {
-        let cell = OnceCell::new();
-        let _ = cell.set(locals);
-        Box::pin(LOCALS.scope(cell, future))
-    }
-
-    fn get_task_locals() -> Option<TaskLocals> {
-        LOCALS.try_with(|cell| cell.get().cloned()).unwrap_or_default()
     }
 }

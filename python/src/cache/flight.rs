@@ -81,7 +81,7 @@ impl Flight {
 
     fn await_result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mut waiter = self.waiter()?;
-        runtime::awaitable(py, async move {
+        crate::awaitable::awaitable(py, async move {
             let outcome = waiter.wait().await;
             Ok(Python::attach(|py| settle(py, outcome))?)
         })

@@ -48,7 +48,7 @@ impl Reservation {
     ) -> Result<Bound<'py, PyAny>> {
         let outcome = outcome(cache, latency, attempts)?;
         let pending = self.core.settle_as(model, &usage.core, outcome);
-        Ok(crate::runtime::awaitable(py, async move { Ok(CostRecord { core: pending.finish().await? }) })?)
+        Ok(crate::awaitable::awaitable(py, async move { Ok(CostRecord { core: pending.finish().await? }) })?)
     }
 
     fn release(&self, py: Python<'_>) -> Result<bool> {

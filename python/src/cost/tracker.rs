@@ -142,7 +142,7 @@ impl CostTracker {
         let lease = arguments::seconds(lease_seconds, "lease_seconds")?;
         let usage = usage::of_call(usage, model, max_output_tokens, &self.core.prices())?;
         let pending = self.core.reserve(model, &usage, &self.who(tenant, tags)?, lease);
-        Ok(runtime::awaitable(py, async move { Ok(Reservation { core: Arc::new(pending.finish().await?) }) })?)
+        Ok(crate::awaitable::awaitable(py, async move { Ok(Reservation { core: Arc::new(pending.finish().await?) }) })?)
     }
 
     #[pyo3(signature = (limit, *, tenant=None, provider=None, model=None, tag=None, period="month", timezone="UTC",

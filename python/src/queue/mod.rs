@@ -6,10 +6,11 @@ mod text;
 
 pub(crate) use options::priority;
 
+use crate::awaitable::awaitable;
 use crate::duration::duration;
 use crate::error::Result;
 use crate::payload;
-use crate::runtime::{awaitable, wait};
+use crate::runtime::wait;
 use headrace::queue::{self as core, PutOptions, QueueConfig, RequestId};
 use headrace::{Error, Payload};
 use lease::Lease;
