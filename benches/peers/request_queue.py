@@ -89,6 +89,32 @@ def event_loop(each: int = 2000) -> None:
     pairs(run(ours), run(theirs), "8 and 8 tasks, one event loop", "asyncio.PriorityQueue")
 
 
+def waiting_tasks(count: int = 200) -> None:
+    """As many tasks wait as are put: from the first put to the last task that has its request."""
+
+    async def hand_out(get: Callable, put: Callable) -> float:
+        tasks = [asyncio.create_task(get()) for _ in range(count)]
+        await asyncio.sleep(0.02)
+        start = time.perf_counter()
+        for n in range(count):
+            await put(n)
+        await asyncio.gather(*tasks)
+        return (time.perf_counter() - start) / count
+
+    async def ours() -> float:
+        q = headrace.RequestQueue()
+        return await hand_out(q.aget, lambda n: q.aput(BODY, priority=n & 3))
+
+    async def theirs() -> float:
+        q = asyncio.PriorityQueue()
+        return await hand_out(q.get, lambda n: q.put((n, BODY)))
+
+    def run(side: Callable) -> Callable[[], float]:
+        return lambda: asyncio.run(side())
+
+    pairs(run(ours), run(theirs), f"{count} tasks that wait, one loop", "asyncio.PriorityQueue")
+
+
 def many(count: int = 1000) -> None:
     q, bodies = headrace.RequestQueue(), [BODY] * count
 
@@ -232,7 +258,14 @@ def million() -> None:
         del q
 
 
-BENCHES = {"thread": one_thread, "loop": event_loop, "many": many, "durable": durable_threads, "alone": durable_alone}
+BENCHES = {
+    "thread": one_thread,
+    "loop": event_loop,
+    "waiting": waiting_tasks,
+    "many": many,
+    "durable": durable_threads,
+    "alone": durable_alone,
+}
 MORE = {"fairness": fairness, "million": million}
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
