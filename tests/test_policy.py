@@ -53,3 +53,41 @@ def test_serves_nothing_where_answers_cannot_be_told_apart():
 def test_a_rate_out_of_range_is_refused(bad):
     with pytest.raises(ValueError, match="max_error_rate"):
         headrace.SemanticCache(max_error_rate=bad)
+
+
+def serves(cache, question):
+    """How many of twenty askings of a question like those learned from are served."""
+    vector = np.ones(4, dtype=np.float32)
+    return sum(cache.get(f"{question} {number}", embedding=vector) is not None for number in range(20))
+
+
+def learn(cache):
+    vector = np.ones(4, dtype=np.float32)
+    for number in range(150):
+        if cache.get(f"question {number}", embedding=vector) is None:
+            cache.put(f"question {number}", "the same", embedding=vector)
+
+
+def test_what_was_learned_survives_a_restart(tmp_path):
+    settings = {"threshold": 0.5, "guards": False, "max_error_rate": 0.05}
+    url = f"sqlite:///{tmp_path / 'durable.db'}"
+    cache = headrace.SemanticCache(url=url, **settings)
+    assert serves(cache, "before") == 0
+    learn(cache)
+    assert serves(cache, "after") > 15
+    cache.save(tmp_path / "saved.db")
+    del cache
+    assert serves(headrace.SemanticCache(url=url, **settings), "reopened") > 15
+    loaded = headrace.SemanticCache.load(tmp_path / "saved.db", **settings)
+    assert serves(loaded, "loaded") > 15
+
+
+def test_what_was_learned_of_a_tenant_goes_with_the_tenant(tmp_path):
+    settings = {"threshold": 0.5, "guards": False, "max_error_rate": 0.05, "url": f"sqlite:///{tmp_path / 'cache.db'}"}
+    cache = headrace.SemanticCache(**settings)
+    learn(cache)
+    cache.invalidate(tenant="default")
+    cache.put("question", "the same", embedding=np.ones(4, dtype=np.float32))
+    assert serves(cache, "again") == 0
+    del cache
+    assert serves(headrace.SemanticCache(**settings), "reopened") == 0

@@ -41,6 +41,9 @@ impl SemanticCache {
             && let Some(policy) = self.inner.policy(&hit.entry.tenant)?
         {
             policy.feedback(candidate, correct);
+            if !correct {
+                self.inner.keep_evidence(&hit.entry.tenant, candidate, false)?;
+            }
         }
         if !correct && !hit.entry.rejected.swap(true, Ordering::AcqRel) {
             Counters::add(&self.inner.counters.rejections);
@@ -101,9 +104,42 @@ impl Inner {
     pub(super) fn learn_from(&self, tenant: &str, asked: &EntryKey, fresh: &Payload) -> Result<()> {
         let Some((_, explored)) = self.explored.remove(asked) else { return Ok(()) };
         if let Some(policy) = self.policy(tenant)? {
-            policy.learn(&explored.candidate, self.says_the_same(&explored.cached, fresh));
+            let correct = self.says_the_same(&explored.cached, fresh);
+            policy.learn(&explored.candidate, correct);
+            self.keep_evidence(tenant, &explored.candidate, correct)?;
         }
         Ok(())
+    }
+
+    /// Writes what was learned to the file of a durable cache.
+    fn keep_evidence(&self, tenant: &str, candidate: &Candidate, correct: bool) -> Result<()> {
+        let judged = Judged { score: candidate.score(), correct };
+        self.store.as_ref().map_or(Ok(()), |store| store.put_evidence(tenant.to_owned(), judged))
+    }
+
+    /// Takes in what an earlier run learned, where this cache learns at all.
+    pub(super) fn recall(&self, evidence: Vec<(String, Judged)>) -> Result<()> {
+        for of_tenant in evidence.chunk_by(|(one, _), (other, _)| one == other) {
+            if let Some(policy) = self.policy(&of_tenant[0].0)? {
+                policy.recall(of_tenant.iter().map(|(_, judged)| *judged));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was learned of each tenant.
+    pub(super) fn evidence(&self) -> Vec<(String, Judged)> {
+        let of_tenant = |tenant: &str, policy: &Policy| {
+            policy.evidence().into_iter().map(|judged| (tenant.to_owned(), judged)).collect::<Vec<_>>()
+        };
+        self.policies.iter().flat_map(|policy| of_tenant(policy.key(), &policy)).collect()
+    }
+
+    /// Forgets what was learned of a tenant, or of all.
+    pub(super) fn forget_evidence(&self, tenant: Option<&str>) -> Result<()> {
+        self.policies.retain(|known, _| tenant.is_some_and(|tenant| tenant != known));
+        let tenant = tenant.map(ToOwned::to_owned);
+        self.store.as_ref().map_or(Ok(()), |store| store.delete_evidence(tenant))
     }
 
     /// How well two questions' words agree; None where a guard keeps one from answering the other.

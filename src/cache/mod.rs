@@ -120,6 +120,7 @@ impl SemanticCache {
         let cache = Self { inner: Arc::new(inner) };
         if let Some(store) = &cache.inner.store {
             store.read_all(|records| cache.restore(&records, false).map(|_| ()))?;
+            cache.inner.recall(store.read_evidence()?)?;
         }
         Ok(cache)
     }
@@ -185,7 +186,11 @@ impl SemanticCache {
             .filter(|entry| selection.matches(entry, now))
             .map(|entry| Arc::clone(&entry))
             .collect();
-        Ok(matching.iter().filter(|entry| self.inner.remove(entry)).count())
+        let dropped = matching.iter().filter(|entry| self.inner.remove(entry)).count();
+        if let Selection { tenant: Some(tenant), tag: None, scope: None, older_than: None } = selection {
+            self.inner.forget_evidence(Some(tenant))?;
+        }
+        Ok(dropped)
     }
 
     /// Drops everything; the next vector may have another dimension.
@@ -197,6 +202,7 @@ impl SemanticCache {
         for entry in all {
             self.inner.remove(&entry);
         }
+        self.inner.forget_evidence(None)?;
         if self.is_empty() {
             self.inner.dimension.store(0, Ordering::Release);
         }
@@ -245,7 +251,7 @@ impl SemanticCache {
             let vector = index.filter(|_| entry.dimension > 0).and_then(|index| index.row(entry.id));
             (entry, vector)
         });
-        persist::save(path, with_vectors)
+        persist::save(path, with_vectors, &self.inner.evidence())
     }
 
     /// Adds the entries of a file that [`SemanticCache::save`] wrote, and says how many those were.
@@ -254,10 +260,11 @@ impl SemanticCache {
     /// `Store` where the file is no saved cache; `Embedding` where its vectors have another dimension.
     pub fn load(&self, path: &Path) -> Result<usize> {
         let mut count = 0;
-        persist::load(path, |records| {
+        let evidence = persist::load(path, |records| {
             count += self.restore(&records, true)?;
             Ok(())
         })?;
+        self.inner.recall(evidence)?;
         Ok(count)
     }
 }

@@ -5,6 +5,7 @@
 
 use super::entry::Entry;
 use super::key::EntryKey;
+use super::policy::Judged;
 use crate::store::sqlite::{Database, Schema, store_error};
 use crate::{Error, Payload, Result};
 use rusqlite::{Connection, OpenFlags, Row, params};
@@ -20,8 +21,10 @@ const SCHEMA: Schema = Schema {
     tables: "CREATE TABLE IF NOT EXISTS entries (
         key BLOB PRIMARY KEY, tenant TEXT NOT NULL, scope TEXT, prompt TEXT NOT NULL, response BLOB NOT NULL,
         is_json INTEGER NOT NULL, embedding BLOB, tags TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER,
-        cost TEXT, rejected INTEGER NOT NULL)",
+        cost TEXT, rejected INTEGER NOT NULL);
+        CREATE TABLE IF NOT EXISTS evidence (tenant TEXT NOT NULL, score REAL NOT NULL, correct INTEGER NOT NULL)",
 };
+const LEARN: &str = "INSERT INTO evidence VALUES (?1, ?2, ?3)";
 const INSERT: &str = "INSERT OR REPLACE INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const SELECT: &str = "SELECT tenant, scope, prompt, response, is_json, embedding, tags, created_ms, expires_ms, cost, \
                       rejected FROM entries ORDER BY rowid";
@@ -88,6 +91,26 @@ impl Store {
         })
     }
 
+    /// What was learned, by tenant, oldest first.
+    pub fn read_evidence(&self) -> Result<Vec<(String, Judged)>> {
+        self.database.read(read_evidence)
+    }
+
+    pub fn put_evidence(&self, tenant: String, judged: Judged) -> Result<()> {
+        self.enqueue(move |connection| {
+            connection.prepare_cached(LEARN)?.execute(params![tenant, judged.score, judged.correct])?;
+            Ok(())
+        })
+    }
+
+    /// Queues what was learned of a tenant, or of all, to be deleted.
+    pub fn delete_evidence(&self, tenant: Option<String>) -> Result<()> {
+        self.enqueue(move |connection| {
+            connection.execute("DELETE FROM evidence WHERE ?1 IS NULL OR tenant = ?1", params![tenant])?;
+            Ok(())
+        })
+    }
+
     fn enqueue(&self, work: impl FnOnce(&Connection) -> Result<()> + Send + 'static) -> Result<()> {
         if self.database.is_poisoned() {
             return Err(self.database.closed());
@@ -115,8 +138,12 @@ impl Store {
     }
 }
 
-/// Writes entries to a new file, in place of one that may be there.
-pub(super) fn save(path: &Path, entries: impl Iterator<Item = (Arc<Entry>, Option<Vec<f32>>)>) -> Result<usize> {
+/// Writes entries and what was learned to a new file, in place of one that may be there.
+pub(super) fn save(
+    path: &Path,
+    entries: impl Iterator<Item = (Arc<Entry>, Option<Vec<f32>>)>,
+    evidence: &[(String, Judged)],
+) -> Result<usize> {
     let unfinished = path.with_extension("unfinished");
     let write = || -> Result<usize> {
         let _ = std::fs::remove_file(&unfinished);
@@ -132,6 +159,10 @@ pub(super) fn save(path: &Path, entries: impl Iterator<Item = (Arc<Entry>, Optio
                 insert_one(&mut insert, &entry, vector.as_deref())?;
                 count += 1;
             }
+            let mut learn = transaction.prepare(LEARN)?;
+            for (tenant, judged) in evidence {
+                learn.execute(params![tenant, judged.score, judged.correct])?;
+            }
         }
         transaction.commit()?;
         connection.close().map_err(|(_, error)| store_error(&unfinished, &error))?;
@@ -144,8 +175,8 @@ pub(super) fn save(path: &Path, entries: impl Iterator<Item = (Arc<Entry>, Optio
     Ok(count)
 }
 
-/// Hands over everything in a saved file, which stays as it is.
-pub(super) fn load(path: &Path, take: impl FnMut(Vec<Record>) -> Result<()>) -> Result<()> {
+/// Hands over everything in a saved file, which stays as it is, and returns what was learned.
+pub(super) fn load(path: &Path, take: impl FnMut(Vec<Record>) -> Result<()>) -> Result<Vec<(String, Judged)>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| store_error(path, &error))?;
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
@@ -160,7 +191,19 @@ pub(super) fn load(path: &Path, take: impl FnMut(Vec<Record>) -> Result<()>) -> 
             found.1
         )));
     }
-    read_all(&connection, take)
+    read_all(&connection, take)?;
+    read_evidence(&connection)
+}
+
+fn read_evidence(connection: &Connection) -> Result<Vec<(String, Judged)>> {
+    // A file that an earlier version saved has no such table.
+    let known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'evidence'";
+    if connection.query_row(known, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(Vec::new());
+    }
+    let mut select = connection.prepare("SELECT tenant, score, correct FROM evidence ORDER BY tenant, rowid")?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, Judged { score: row.get(1)?, correct: row.get(2)? })))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn insert_one(insert: &mut rusqlite::Statement<'_>, entry: &Entry, vector: Option<&[f32]>) -> Result<()> {

@@ -172,13 +172,30 @@ impl Policy {
     pub fn learn(&self, candidate: &Candidate, correct: bool) {
         let mut state = self.state.lock();
         state.record(candidate, correct);
-        state.judged.push_back(Judged { score: candidate.score(), correct });
+        self.take_in(&mut state, Judged { score: candidate.score(), correct });
+    }
+
+    /// Takes in what was learned before, in the order in which it was: the state is then as it was.
+    pub fn recall(&self, evidence: impl IntoIterator<Item = Judged>) {
+        let mut state = self.state.lock();
+        for judged in evidence {
+            self.take_in(&mut state, judged);
+        }
+    }
+
+    /// What was learned and is still counted, oldest first.
+    pub fn evidence(&self) -> Vec<Judged> {
+        self.state.lock().judged.iter().copied().collect()
+    }
+
+    fn take_in(&self, state: &mut State, judged: Judged) {
+        state.judged.push_back(judged);
         if state.judged.len() > WINDOW {
             state.judged.pop_front();
         }
         state.learned += 1;
         if state.learned >= state.next_look {
-            self.look(&mut state);
+            self.look(state);
         }
     }
 
