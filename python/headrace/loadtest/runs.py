@@ -36,6 +36,7 @@ def take(round: Round, run: loadgen.Run, *, latency: str = "latency_ms", own_ms:
     beyond = np.maximum(0.0, times - own)
     round.rate("success", int(succeeded.sum()), len(run))
     round.trend(latency, beyond)
+    round.errors(run.summary()["errors"])
     round.trend("throughput", [int(succeeded.sum()) / max(run.length, 1e-9)])
     name = latency.removesuffix("_ms").replace("_", " ")
     round.series(name, zip(samples["intended"][succeeded].tolist(), beyond.tolist(), strict=True))

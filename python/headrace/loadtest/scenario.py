@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from headrace.loadtest.verdict import Result, ScenarioResult, judge
 
 # A plot shows no more points than a person can tell apart.
 _MOST_POINTS = 2000
+# Nor does anybody read more notes than this.
+_MOST_NOTES = 20
 
 
 class Round:
@@ -25,6 +28,9 @@ class Round:
         self._rates: dict[str, tuple[int, int]] = {}
         self._counts: dict[str, float] = {}
         self._series: dict[str, tuple[str, list[tuple[float, float]]]] = {}
+        self._errors: Counter[str] = Counter()
+        self._notes: list[str] = []
+        self._untested: dict[str, str] = {}
         self.void_because: str | None = None
 
     def trend(self, metric: str, values: Iterable[float]) -> None:
@@ -47,6 +53,19 @@ class Round:
     def series(self, name: str, points: Iterable[tuple[float, float]], axes: str = "seconds, milliseconds") -> None:
         """Add points for a plot: (x, y), with the names of the axes."""
         self._series.setdefault(name, (axes, []))[1].extend(points)
+
+    def errors(self, kinds: Mapping[str, int]) -> None:
+        """Add how many requests failed, by kind, as `Run.summary()["errors"]` has them."""
+        self._errors.update(kinds)
+
+    def note(self, text: str) -> None:
+        """Say something that the report must state, such as what could not be tested; twice the same is said once."""
+        self._notes.append(text)
+
+    def untested(self, metric: str, because: str) -> None:
+        """Declare that this target cannot be tested for something: its criteria are left out, and the report says so."""
+        self._untested[metric] = because
+        self.note(f"not tested: {metric}: {because}")
 
     def void(self, because: str) -> None:
         """Declare that nothing may be concluded from this round, for example as the generator was the bottleneck."""
@@ -82,6 +101,9 @@ class Scenario:
         self.metrics: dict[str, Metric] = {}
         self._baseline = baseline or {}
         self._series: dict[str, Any] = {}
+        self._errors: Counter[str] = Counter()
+        self._notes: dict[str, None] = {}
+        self._untested: set[str] = set()
         self._rounds = 0
         self._void: list[str] = []
         self._started = time.monotonic()
@@ -103,10 +125,13 @@ class Scenario:
                 return
 
     def _take(self, round: Round) -> None:
+        self._notes.update(dict.fromkeys(round._notes))
+        self._untested.update(round._untested)
         if round.void_because is not None:
             self._void.append(round.void_because)
             return
         self._rounds += 1
+        self._errors.update(round._errors)
         for name, values in round._trends.items():
             self._metric(name, Trend).add(np.asarray(values, dtype=np.float64))
         for name, (successes, trials) in round._rates.items():
@@ -127,8 +152,10 @@ class Scenario:
         return all(r.decision.outcome != "undecided" for r in self.judge() if r.criterion.tier == "blocking")
 
     def judge(self) -> list[Result]:
-        """The results of all criteria so far."""
-        return [judge(c, self.metrics.get(c.metric), self._baseline.get(c.name)) for c in self.criteria]
+        """The results of all criteria so far, without those that this target cannot be tested for."""
+        left_out = self._untested - set(self.metrics)
+        asked = [c for c in self.criteria if c.metric not in left_out]
+        return [judge(c, self.metrics.get(c.metric), self._baseline.get(c.name)) for c in asked]
 
     def result(self, error: str = "") -> ScenarioResult:
         """What became of it."""
@@ -141,6 +168,8 @@ class Scenario:
             time.monotonic() - self._started,
             error,
             {**self._series, **self._percentiles()},
+            dict(self._errors.most_common()),
+            list(self._notes)[:_MOST_NOTES],
         )
 
     def _percentiles(self) -> dict[str, Any]:

@@ -80,6 +80,7 @@ class LoadSession:
 
     def open(self, item: pytest.Item, mark: pytest.Mark) -> Scenario:
         """Make the scenario of a test."""
+        self.targets.begin()
         name = mark.args[0]
         own = mark.kwargs.get("criteria") or {}
         listed = [c for c in self._criteria if c.scenario == name]
@@ -109,6 +110,7 @@ class LoadSession:
         if made is None:
             return []
         result = made.result(error)
+        result.notes += self.targets.remarks()
         self.result.scenarios.append(result)
         if self._state:
             self._done.setdefault(self.suite, {})[result.name] = "not ready" if result.problems else "ready"

@@ -26,6 +26,11 @@ SPOILS = {
 }
 
 
+def target_key() -> str | None:
+    """The key of the server at a URL, from the environment."""
+    return os.environ.get("HEADRACE_TARGET_KEY")
+
+
 class SlowQueue(headrace.RequestQueue):
     """A queue whose puts are slow."""
 
@@ -76,6 +81,7 @@ class Targets:
         self._model = model
         self._servers: list[providers.SimulatedServer] = []
         self._kept: list[bytes] = []
+        self._asked = False
         if live:
             if self.budget is None:
                 raise ConfigError("--live spends money: give --budget USD, the most that it may spend")
@@ -99,6 +105,21 @@ class Targets:
             return f"{self._live_provider.name}/{self._model or cheap[self._live_provider.name]}"
         return f"{'target' if self.url else 'simulated'}/{self._model or 'esg'}"
 
+    def address(self) -> str | None:
+        """The URL of the server to test, for a scenario that asks it itself; None where there is none."""
+        self._asked = True
+        return self.url
+
+    def begin(self) -> None:
+        """Called when a scenario begins."""
+        self._asked = False
+
+    def remarks(self) -> list[str]:
+        """What the report must say of the scenario that ends."""
+        if self.url and not self._asked:
+            return ["tests headrace in this process: the target was not asked"]
+        return []
+
     def server(self, **settings: Any) -> providers.SimulatedServer:
         """A simulated provider's server of the scenario's own."""
         if self.spoil == "stalled_provider":
@@ -107,12 +128,14 @@ class Targets:
         self._servers.append(made)
         return made
 
-    def provider(self, **settings: Any) -> providers.OpenAICompatible:
-        """Who answers, over HTTP."""
+    def provider(self, *, read_timeout: float = 30.0, **settings: Any) -> providers.OpenAICompatible:
+        """Who answers, over HTTP; `read_timeout` is for a server at a URL, settings for the simulated one."""
         if self.live:
             return self._live_provider
         if self.url:
-            return providers.OpenAICompatible(self.url, name="target", api_key=os.environ.get("HEADRACE_TARGET_KEY"))
+            return providers.OpenAICompatible(
+                str(self.address()), name="target", api_key=target_key(), read_timeout=read_timeout
+            )
         return providers.OpenAICompatible(self.server(**settings).url, name="simulated")
 
     def queue(self, **settings: Any) -> headrace.RequestQueue:

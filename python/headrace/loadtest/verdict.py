@@ -71,6 +71,14 @@ class ScenarioResult:
     seconds: float = 0.0
     error: str = ""
     series: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What must be said beside the table: errors by kind, what could not be tested."""
+        kinds = ", ".join(f"{kind} {n}" for kind, n in self.errors.items())
+        return [*([f"{self.name}: errors: {kinds}"] if kinds else []), *(f"{self.name}: {note}" for note in self.notes)]
 
     @property
     def problems(self) -> list[str]:

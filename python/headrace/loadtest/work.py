@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 
 import headrace
 from headrace import providers
+from headrace.loadtest.scenario import Round
 from headrace.loadtest.targets import Targets
 from headrace.workload import Request
 
@@ -33,6 +35,7 @@ class Answer:
     ms: float
     lag_ms: float = 0.0
     text: str = ""
+    id: str | None = None
     hit: bool = False
     cost: Decimal = Decimal(0)
     error: str | None = None
@@ -45,11 +48,31 @@ class AskedQuestions:
         self.requests = list(requests)
         self._asks = {request.prompt: request.answer_key for request in requests}
 
-    def is_right(self, answer: Answer) -> bool:
-        """Whether an answer is to the question, or to one that asks the same."""
+    def is_right(self, answer: Answer) -> bool | None:
+        """Whether an answer is to the question, or to one that asks the same; None where it does not say."""
         found = _ANSWERED.match(answer.text)
-        # A real provider does not say which question it answers: then there is nothing to compare.
-        return found is None or self._asks.get(found[1]) == answer.request.answer_key
+        return None if found is None else self._asks.get(found[1]) == answer.request.answer_key
+
+    def wrong_hits(self, answers: Sequence[Answer]) -> tuple[int, int]:
+        """How many answers out of the cache are to another question, and of how many that could not be told.
+
+        An answer that does not name its question is known by the identity that the provider gave it when it was
+        computed: from then on it belongs to the question of that time.
+        """
+        computed: defaultdict[str | None, set[str]] = defaultdict(set)
+        for answer in answers:
+            if answer.error is None and not answer.hit:
+                computed[answer.id].add(answer.request.answer_key)
+        wrong = untold = 0
+        for answer in answers:
+            if not answer.hit:
+                continue
+            right, keys = self.is_right(answer), computed.get(answer.id, set())
+            if right is None and answer.id is not None and len(keys) == 1:
+                right = answer.request.answer_key in keys
+            wrong += right is False
+            untold += right is None
+        return wrong, untold
 
 
 def ask_all(
@@ -78,10 +101,36 @@ def ask_all(
             now = time.perf_counter()
             return Answer(request, now - started, (now - due) * 1000, lag, error=type(error).__name__)
         now = time.perf_counter()
-        return Answer(request, now - started, (now - due) * 1000, lag, got.text, got.cache is not None, got.cost)
+        took, id = (now - due) * 1000, got.raw.get("id")
+        return Answer(request, now - started, took, lag, got.text, id, got.cache is not None, got.cost)
 
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(ask, questions.requests))
+
+
+def errors(answers: Sequence[Answer]) -> Counter[str]:
+    """How many failed, by kind."""
+    return Counter(answer.error for answer in answers if answer.error is not None)
+
+
+def count_wrong_hits(round: Round, questions: AskedQuestions, answers: Sequence[Answer]) -> None:
+    """Record answers out of the cache to other questions; say so where that cannot be told."""
+    hits = sum(answer.hit for answer in answers)
+    wrong, untold = questions.wrong_hits(answers)
+    if untold:
+        round.note("some hits cannot be told right from wrong: the target's answers have no id of their own")
+    if untold < hits or not hits:
+        round.count("wrong_hits", wrong)
+        round.rate("wrong_hit_rate", wrong, max(1, hits - untold))
+
+
+def count_mixed_up(round: Round, questions: AskedQuestions, answers: Sequence[Answer]) -> None:
+    """Record answers to another's question; say so where answers do not name their question."""
+    told = [questions.is_right(answer) for answer in answers if answer.error is None]
+    if told and all(right is None for right in told):
+        round.untested("mixed_up", "the target's answers do not name the question that they answer")
+    else:
+        round.count("mixed_up", told.count(False))
 
 
 def late(answers: Sequence[Answer]) -> str:

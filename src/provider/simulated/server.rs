@@ -14,6 +14,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
@@ -74,6 +75,8 @@ pub async fn serve(config: SimulatedConfig, port: u16) -> Result<ServerHandle> {
         .route("/admin/faults", post(set_faults))
         .route("/admin/stats", get(stats))
         .with_state(Arc::clone(&engine));
+    // Nagle's algorithm would hold back each piece of a stream until the one before it is acknowledged, 40 ms later.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let task = tokio::spawn(async move {
         let _ = axum::serve(listener, router).await;
     });

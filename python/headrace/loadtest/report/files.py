@@ -33,6 +33,8 @@ def json_text(result: SuiteResult) -> str:
                     "void": scenario.void,
                     "seconds": round(scenario.seconds, 3),
                     "error": scenario.error,
+                    "errors": scenario.errors,
+                    "notes": scenario.notes,
                     "results": [row.to_json() for row in scenario.results],
                 }
                 for scenario in result.scenarios
@@ -82,4 +84,6 @@ def markdown(result: SuiteResult) -> str:
     ]
     lines += ["|---|---|---|---|---|---|---|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows(result)]
+    remarks = [f"- {remark}" for scenario in result.scenarios for remark in scenario.remarks]
+    lines += ["", *remarks] if remarks else []
     return "\n".join(lines) + "\n"

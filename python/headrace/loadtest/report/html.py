@@ -109,10 +109,13 @@ def _scenario(scenario: ScenarioResult) -> str:
     told = f"{scenario.rounds} round{'s' * (scenario.rounds != 1)} in {scenario.seconds:.1f} s"
     if scenario.void:
         told += f"; {len(scenario.void)} rounds void: {html.escape(scenario.void[0])}"
-    if not plots and not scenario.error:
+    remarks = "".join(f"<li>{html.escape(remark.split(': ', 1)[1])}</li>" for remark in scenario.remarks)
+    if not plots and not scenario.error and not remarks:
         return ""
     error = f'<p class="failed">{html.escape(scenario.error)}</p>' if scenario.error else ""
-    return f'<h2>{html.escape(scenario.title)}</h2><p class=note>{told}</p>{error}<div class="plots">{plots}</div>'
+    listed = f'<ul class="undecided">{remarks}</ul>' if remarks else ""
+    head = f"<h2>{html.escape(scenario.title)}</h2><p class=note>{told}</p>"
+    return f'{head}{error}{listed}<div class="plots">{plots}</div>'
 
 
 def _plot(name: str, series: dict[str, Any], bound: float | None) -> str:

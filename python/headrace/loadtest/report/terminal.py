@@ -57,6 +57,9 @@ def terminal(result: SuiteResult, write_line: Callable[..., object]) -> None:
     write_line("")
     for row in table:
         write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for scenario in result.scenarios:
+        for remark in scenario.remarks:
+            write_line(f"  {remark}", yellow=True)
     if result.resumed:
         write_line(f"  shown by an earlier run: {', '.join(result.resumed)}")
     noise = result.environment.get("noise_after", {}).get("lost_share", 0.0)

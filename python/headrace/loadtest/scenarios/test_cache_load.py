@@ -7,7 +7,7 @@ import pytest
 from headrace.loadgen import Target, closed_loop
 from headrace.loadtest.runs import PYTHON_LAG, take
 from headrace.loadtest.scenario import Scenario
-from headrace.loadtest.work import AskedQuestions, ask_all, late
+from headrace.loadtest.work import AskedQuestions, ask_all, count_wrong_hits, errors, late
 from headrace.workload import ESG, Request
 
 
@@ -61,6 +61,7 @@ def test_cache_warm_up(scenario: Scenario) -> None:
         hits = [answer.hit for answer in answers]
         round.check("rises", sum(hits[200:]) > sum(hits[:100]))
         round.rate("warm_hit_rate", sum(hits[200:]), 100)
-        round.count("wrong_hits", sum(answer.hit and not questions.is_right(answer) for answer in answers))
+        count_wrong_hits(round, questions, answers)
+        round.errors(errors(answers))
         if round.index == 0:
             round.series("hit rate while it warms up", _so_far(hits), "question, percent")

@@ -9,7 +9,7 @@ from headrace import providers
 from headrace.loadgen import Target, closed_loop
 from headrace.loadtest.runs import PYTHON_LAG, ask, take
 from headrace.loadtest.scenario import Scenario
-from headrace.loadtest.work import AskedQuestions, ask_all, late, overhead_ms
+from headrace.loadtest.work import AskedQuestions, ask_all, count_mixed_up, errors, late, overhead_ms
 from headrace.workload import ESG, Request
 
 OWN_MS = 20.0
@@ -52,7 +52,8 @@ def test_concurrent_load(scenario: Scenario) -> None:
         if late(answers):
             round.void(late(answers))
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))
-        round.count("mixed_up", sum(answer.error is None and not questions.is_right(answer) for answer in answers))
+        round.errors(errors(answers))
+        count_mixed_up(round, questions, answers)
         added = overhead_ms(answers, None if targets.live or targets.url else 50.0)
         round.trend("overhead_ms", added)
         round.series("overhead", [(a.at, ms) for a, ms in zip(answers, added, strict=False)])

@@ -11,7 +11,15 @@ import pytest
 import headrace
 from headrace.loadtest.published import random_call
 from headrace.loadtest.scenario import Scenario
-from headrace.loadtest.work import AskedQuestions, ask_all, late, overhead_ms, resilience_checks
+from headrace.loadtest.work import (
+    AskedQuestions,
+    ask_all,
+    count_wrong_hits,
+    errors,
+    late,
+    overhead_ms,
+    resilience_checks,
+)
 from headrace.workload import ESG
 
 PRIORITIES = ("critical", "high", "normal", "low")
@@ -64,10 +72,9 @@ def test_cache_efficiency(scenario: Scenario) -> None:
         if late(answers):
             round.void(late(answers))
         hits = [answer for answer in answers if answer.hit]
-        wrong = [answer for answer in hits if not requests.is_right(answer)]
         round.rate("hit_rate", len(hits), len(answers))
-        round.rate("wrong_hit_rate", len(wrong), max(1, len(hits)))
-        round.count("wrong_hits", len(wrong))
+        count_wrong_hits(round, requests, answers)
+        round.errors(errors(answers))
         round.count("failures", sum(answer.error is not None for answer in answers))
         round.trend("answer_ms", [answer.ms for answer in answers])
         round.series("answer", [(answer.at, answer.ms) for answer in answers])
@@ -131,6 +138,7 @@ def test_concurrent_handling(scenario: Scenario) -> None:
         if late(answers):
             round.void(late(answers))
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))
+        round.errors(errors(answers))
         added = overhead_ms(answers, own_latency_ms=None if scenario.config.live or scenario.config.url else 50.0)
         round.trend("overhead_ms", added)
         round.series("overhead", [(answer.at, ms) for answer, ms in zip(answers, added, strict=False)])
