@@ -359,53 +359,6 @@ def test_a_queue_is_a_target(tmp_path, url):
     assert closed.summary()["errors"] == {"QueueClosed": 1}
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="SIGSTOP")
-def test_a_stopped_server_is_charged_for_everyone_who_waits():
-    """The classic test of coordinated omission: the target's process is stopped for a while."""
-    code = (
-        "import http.server, sys\n"
-        "class Server(http.server.BaseHTTPRequestHandler):\n"
-        "    protocol_version = 'HTTP/1.1'\n"
-        "    def log_message(self, *_): pass\n"
-        "    def do_POST(self):\n"
-        "        self.rfile.read(int(self.headers['content-length']))\n"
-        '        body = b\'{"choices": [{"message": {"content": "x"}}]}\'\n'
-        "        self.send_response(200)\n"
-        "        self.send_header('content-length', str(len(body)))\n"
-        "        self.end_headers()\n"
-        "        self.wfile.write(body)\n"
-        "http.server.ThreadingHTTPServer.request_queue_size = 256\n"
-        "http = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Server)\n"
-        "print(http.server_port, flush=True)\n"
-        "http.serve_forever()\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            target = Target.http(f"http://127.0.0.1:{int(server.stdout.readline())}/v1", model="m", stream=False)
-            stopped_for = []
-
-            def stop():
-                time.sleep(0.5)
-                server.send_signal(signal.SIGSTOP)
-                begun = time.monotonic()
-                time.sleep(1.0)
-                stopped_for.append(time.monotonic() - begun)
-                server.send_signal(signal.SIGCONT)
-
-            thread = threading.Thread(target=stop)
-            thread.start()
-            run = open_loop(target, ["a"], Arrivals.constant(40), length=3.0, **OPEN)
-            thread.join()
-        finally:
-            server.kill()
-    samples = run.samples()
-    assert np.all(samples["status"] == 0)
-    # Forty a second were due while nothing could answer, each of whom waited until the end of it.
-    waited = np.sort(samples["latency"])[::-1][:36]
-    assert len(samples["latency"]) == 120
-    assert np.all(waited >= stopped_for[0] - np.arange(1, 37) / 40 - 0.03)
-
-
 @pytest.mark.parametrize(
     ("call", "match"),
     [
