@@ -2,12 +2,8 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from contextlib import contextmanager
 from decimal import Decimal
@@ -18,43 +14,10 @@ import pytest
 from headrace.loadgen import Target, closed_loop
 from headrace.providers import OpenAICompatible, SimulatedServer
 from headrace.workload import ESG
+from loadtest_help import free_port, get, loadtest, outcomes, running
 
 AIMOCK = "@copilotkit/aimock@1.43.0"
 ROOT = Path(__file__).parents[1]
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def get(url):
-    with urllib.request.urlopen(url, timeout=5) as reply:
-        return json.load(reply)
-
-
-@contextmanager
-def running(command, port, log):
-    """A server's process, from when it answers until it is ended."""
-    with log.open("wb") as told:
-        process = subprocess.Popen(command, stdout=told, stderr=told)
-    try:
-        until = time.monotonic() + 30
-        while True:
-            try:
-                get(f"http://127.0.0.1:{port}/v1/models")
-                break
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < until, log.read_text()
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @contextmanager
@@ -107,18 +70,6 @@ def aimock(aimock_command, tmp_path):
     command = [*aimock_command, "-p", str(port), "-f", str(tmp_path / "fixtures.json"), "--log-level", "silent"]
     with running(command, port, tmp_path / "aimock.log") as url:
         yield url
-
-
-def loadtest(url, model, report, *arguments, suite="comprehensive"):
-    command = [sys.executable, "-W", "ignore", "-m", "headrace", "loadtest", suite, "--target", url, "--model", model]
-    command += ["--report", str(report), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
-    told = json.loads((report / "report.json").read_text()) if (report / "report.json").exists() else None
-    return done, told
-
-
-def outcomes(told):
-    return {f"{r['metric']}: {r['threshold']}": r["outcome"] for s in told["scenarios"] for r in s["results"]}
 
 
 def test_llmocks_faults_are_survived_and_told_by_kind(tmp_path):

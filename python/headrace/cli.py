@@ -41,6 +41,9 @@ def _add_loadtest(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     add("suite", nargs="?", default="focused", choices=["focused", "comprehensive"])
     add("--target", metavar="URL", help="an OpenAI-compatible server in place of the simulated provider")
     add("--model", help="the model to ask of the target")
+    add(
+        "--target-pid", type=int, metavar="PID", help="its process, to watch; found by the URL if it is on this machine"
+    )
     add("--report", metavar="DIR", help="where to write report.html, report.json, report.md and junit.xml")
     add("--scenario", action="append", default=[], metavar="NAME", help="run only this one; may be repeated")
     add("--criteria", metavar="FILE", help="criteria in place of the suite's own")
@@ -66,6 +69,7 @@ def _loadtest(given: argparse.Namespace) -> int:
     options = {
         "--headrace-target": given.target,
         "--headrace-model": given.model,
+        "--headrace-target-pid": given.target_pid,
         "--headrace-report": given.report,
         "--headrace-criteria": given.criteria,
         "--headrace-baseline": given.baseline,

@@ -25,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--suite", default=None, help="focused or comprehensive; focused where a scenario needs one")
     group.addoption("--headrace-target", default=None, metavar="URL", help="an OpenAI-compatible server to test")
     group.addoption("--headrace-model", default=None, metavar="MODEL", help="the model to ask of the target")
+    group.addoption(
+        "--headrace-target-pid", default=None, type=int, metavar="PID", help="the target's process, to watch"
+    )
     group.addoption("--headrace-report", default=None, metavar="DIR", help="where to write the reports")
     group.addoption("--headrace-scenario", action="append", default=[], metavar="NAME", help="run only this scenario")
     group.addoption("--headrace-criteria", default=None, metavar="FILE", help="criteria in place of the suite's own")

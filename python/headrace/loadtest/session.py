@@ -48,6 +48,7 @@ class LoadSession:
             self.targets = Targets(
                 url=option("--headrace-target"),
                 model=option("--headrace-model"),
+                pid=option("--headrace-target-pid"),
                 spoil=spoil,
                 seed=self._seed,
                 live=option("--headrace-live"),
@@ -110,7 +111,8 @@ class LoadSession:
         if made is None:
             return []
         result = made.result(error)
-        result.notes += self.targets.remarks()
+        result.target_process, remarks = self.targets.end()
+        result.notes += remarks
         self.result.scenarios.append(result)
         if self._state:
             self._done.setdefault(self.suite, {})[result.name] = "not ready" if result.problems else "ready"

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import random
 import time
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import headrace
 from headrace import providers
 from headrace.errors import ConfigError
+from headrace.loadtest.process import Watched, listeners
 
 SPOILS = {
     "slow_queue": "every put takes 30 ms more",
@@ -57,13 +59,14 @@ class Targets:
     Args:
         url: an OpenAI-compatible server; None starts the simulated provider's on the loopback.
         model: what to ask of it.
+        pid: the process of the server at the URL; without, it is found by its listening socket, if it is on this machine.
         spoil: a name of `SPOILS`.
         seed: of the simulated provider.
         live: whether to ask a real provider, whose key the environment holds.
         budget: the most that it may spend, in USD.
 
     Raises:
-        ConfigError: live without a key or a budget.
+        ConfigError: live without a key or a budget, or there is no such process.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Targets:
         *,
         url: str | None = None,
         model: str | None = None,
+        pid: int | None = None,
         spoil: str | None = None,
         seed: int = 0,
         live: bool = False,
@@ -82,6 +86,10 @@ class Targets:
         self._servers: list[providers.SimulatedServer] = []
         self._kept: list[bytes] = []
         self._asked = False
+        self._pid = pid
+        self._watched: Watched | None = None
+        if pid is not None:
+            self._watch(pid).stop()
         if live:
             if self.budget is None:
                 raise ConfigError("--live spends money: give --budget USD, the most that it may spend")
@@ -110,15 +118,39 @@ class Targets:
         self._asked = True
         return self.url
 
+    @staticmethod
+    def _watch(pid: int) -> Watched:
+        try:
+            return Watched([pid])
+        except ValueError as error:
+            raise ConfigError(f"--target-pid {pid}: {error}") from None
+
+    def pids(self) -> list[int]:
+        """The processes of the server at the URL, as far as they are known."""
+        if self._pid is not None:
+            return [self._pid]
+        return listeners(self.url) if self.url else []
+
+    def watch(self, interval: float) -> Watched:
+        """Looks at the target's memory: of the processes at the URL where they are known, else of this one."""
+        return Watched(self.pids(), interval=interval)
+
     def begin(self) -> None:
         """Called when a scenario begins."""
         self._asked = False
+        with suppress(ValueError):
+            self._watched = Watched(found, interval=0.1) if (found := self.pids()) else None
 
-    def remarks(self) -> list[str]:
-        """What the report must say of the scenario that ends."""
+    def end(self) -> tuple[dict[str, Any] | None, list[str]]:
+        """What the target's process took since `begin`, where that is known; and what else the report must say."""
+        watched, self._watched = self._watched, None
+        if watched is not None:
+            watched.stop()
         if self.url and not self._asked:
-            return ["tests headrace in this process: the target was not asked"]
-        return []
+            return None, ["tests headrace in this process: the target was not asked"]
+        if watched is None:
+            return None, []
+        return watched.figures(), ["the target's process ended"] if watched.ended else []
 
     def server(self, **settings: Any) -> providers.SimulatedServer:
         """A simulated provider's server of the scenario's own."""

@@ -10,6 +10,7 @@ from typing import Any
 from headrace.loadtest.criteria import Criterion
 from headrace.loadtest.decide import Decision, decide
 from headrace.loadtest.metric import Metric
+from headrace.loadtest.process import told as process_told
 
 READY, NOT_READY, COULD_NOT_RUN = 0, 99, 2
 
@@ -73,12 +74,14 @@ class ScenarioResult:
     series: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    target_process: dict[str, Any] | None = None
 
     @property
     def remarks(self) -> list[str]:
         """What must be said beside the table: errors by kind, what could not be tested."""
         kinds = ", ".join(f"{kind} {n}" for kind, n in self.errors.items())
-        return [*([f"{self.name}: errors: {kinds}"] if kinds else []), *(f"{self.name}: {note}" for note in self.notes)]
+        process = [process_told(self.target_process)] if self.target_process else []
+        return [f"{self.name}: {said}" for said in ([f"errors: {kinds}"] if kinds else []) + self.notes + process]
 
     @property
     def problems(self) -> list[str]:

@@ -35,6 +35,7 @@ def json_text(result: SuiteResult) -> str:
                     "error": scenario.error,
                     "errors": scenario.errors,
                     "notes": scenario.notes,
+                    "target_process": scenario.target_process,
                     "results": [row.to_json() for row in scenario.results],
                 }
                 for scenario in result.scenarios

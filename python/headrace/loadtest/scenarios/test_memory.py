@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from headrace.loadgen import Arrivals, ProcessSampler, Target, closed_loop, open_loop
+from headrace.loadgen import Arrivals, Target, closed_loop, open_loop
 from headrace.loadtest.runs import PYTHON_LAG, take
 from headrace.loadtest.scenario import Scenario
 from headrace.workload import ESG, Request
@@ -17,24 +17,26 @@ from headrace.workload import ESG, Request
 def test_memory_usage(scenario: Scenario) -> None:
     """Calls one after the other through cache, queue and ledger: how memory grows with each, by Theil and Sen."""
     targets = scenario.config
-    client = targets.client(time_to_first_token=0, tokens_per_second=0)
+    client, pids = targets.client(time_to_first_token=0, tokens_per_second=0), targets.pids()
     requests = ESG(seed=scenario.seed, questions=200).take(2000)
 
     def one(request: Request) -> None:
-        # Every other one goes past the cache, to the provider.
-        client.chat(targets.model, request.messages, timeout=20, cache=request.index % 2 == 0)
+        # Every other one goes past the cache, to the provider; all of them where its process is the one that is looked at.
+        client.chat(targets.model, request.messages, timeout=20, cache=not pids and request.index % 2 == 0)
         targets.after_request()
 
     target = Target.python(one, workers=targets.workers(4))
     # Pools and the cache fill first: what they take is no leak.
     closed_loop(target, requests, users=4, length=0.5, max_lag=PYTHON_LAG)
     for round in scenario.rounds(least=3):
-        with ProcessSampler(interval=0.02) as sampler:
+        with targets.watch(0.02) as watched:
             run = closed_loop(target, requests, users=4, length=1.5, max_lag=PYTHON_LAG, seed=round.index)
         take(round, run)
-        seen = sampler.samples()
+        if targets.url and not pids:
+            round.note("the memory is this process's: the target's is on another machine, or give --target-pid")
+        seen = watched.samples()
         rate = len(run) / run.length
-        round.trend("kib_per_request", [sampler.leak(warmup=0.1).value / rate / 1024])
+        round.trend("kib_per_request", [watched.leak() / rate / 1024])
         round.trend("peak_mb", [float(np.nanmax(seen["rss"])) / 1e6])
         points = zip((seen["at"] + round.index * 1.5).tolist(), (seen["rss"] / 1e6).tolist(), strict=True)
         round.series("memory", points, "seconds, megabytes")
@@ -53,7 +55,7 @@ def test_soak(scenario: Scenario) -> None:
 
     target = Target.python(one, workers=targets.workers(32))
     for round in scenario.rounds(least=2, most=4):
-        with ProcessSampler(interval=0.05) as sampler:
+        with targets.watch(0.05) as watched:
             run = open_loop(
                 target,
                 ESG(seed=scenario.seed),
@@ -66,7 +68,7 @@ def test_soak(scenario: Scenario) -> None:
         samples = run.samples()
         thirds = np.array_split(samples["latency"][samples["status"] == 0], 3)
         round.trend("slowdown", [float(np.median(thirds[2]) / np.median(thirds[0]))])
-        files = sampler.samples()["files"]
+        files = watched.samples()["files"]
         seen = files[files == files]
         if seen.size:
             round.trend("files_left_open", [float(np.median(seen[-5:]) - np.median(seen[5:15]))])
