@@ -42,6 +42,7 @@ from headrace._core.load import (
     quantile_upper_bound,
     rate_lower_bound,
     rate_upper_bound,
+    t_quantile,
     theil_sen,
     wilson,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "quantile_upper_bound",
     "rate_lower_bound",
     "rate_upper_bound",
+    "t_quantile",
     "theil_sen",
     "traces",
     "wilson",

@@ -495,6 +495,9 @@ def quantile_upper_bound(values: _Values, q: float, confidence: float = 0.95) ->
 def quantile_lower_bound(values: _Values, q: float, confidence: float = 0.95) -> float:
     """What a quantile of independent values exceeds, one-sided; minus infinity where there are too few values."""
 
+def t_quantile(p: float, freedom: float) -> float:
+    """The quantile of Student's t distribution."""
+
 def mean_interval(values: _Values, confidence: float = 0.95) -> Estimate:
     """The mean of independent values, by Student's t."""
 

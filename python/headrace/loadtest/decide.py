@@ -1,12 +1,13 @@
 """From samples to met, failed or undecided, by confidence intervals.
 
 A criterion is met when its figure's interval lies inside the bound, failed when it lies outside, and otherwise
-undecided: more samples are needed. Intervals are one-sided at 95 % in the direction that matters.
+undecided: more samples are needed. Intervals are one-sided in the direction that matters, at 95 % where the samples
+are looked at once. A scenario looks again when more have come, and whoever looks often enough sees what they hope for:
+so all looks share the 5 % (`confidence_of_look`).
 
 - rates: exact (Clopper and Pearson 1934); 20 of 20 does not show "> 90 %", 29 of 29 does;
-- quantiles: order statistics; a p95 takes 59 samples to be bounded from above at all, a p99 299; from 200 values on
-  also the moving-block bootstrap, as latencies depend on their neighbours, and the wider of the two counts;
-- means: batch means where there are enough values, for latencies depend on their neighbours; else Student's t;
+- quantiles and means: see `intervals`; a p95 takes 59 values that know nothing of one another to be bounded from above
+  at all, a p99 299;
 - counts, minima and maxima: as observed, nothing is inferred.
 """
 
@@ -16,22 +17,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from headrace import loadgen
+from headrace.loadtest import intervals
 from headrace.loadtest.expression import Threshold
 from headrace.loadtest.metric import Count, Metric, Rate, Trend
 
 Outcome = Literal["met", "failed", "undecided"]
 
-# A two-sided interval at 90 % has one-sided bounds at 95 %.
-_TWO_SIDED = 0.90
-_ONE_SIDED = 0.95
-_BATCHES = 20
-# Below this there are too few blocks to draw from.
-_LEAST_FOR_BLOCKS = 200
-_RESAMPLES = 200
+_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -55,21 +48,37 @@ class Decision:
     why: str = ""
 
 
-def decide(threshold: Threshold, metric: Metric | None, baseline: float | None = None) -> Decision:
+def confidence_of_look(look: int) -> float:
+    """The one-sided confidence of the k-th look at growing samples.
+
+    The k-th look has 6/(πk)² of the doubt of 5 %, which however many looks follow adds up to 5 % at most.
+
+    >>> [round(confidence_of_look(look), 4) for look in (1, 2, 3)]
+    [0.9696, 0.9924, 0.9966]
+    """
+    return 1 - (1 - _CONFIDENCE) * 6 / (math.pi * look) ** 2
+
+
+def decide(
+    threshold: Threshold, metric: Metric | None, baseline: float | None = None, confidence: float = _CONFIDENCE
+) -> Decision:
     """Hold samples against a threshold.
 
     Args:
         threshold: the bound.
         metric: the samples; None where there are none.
         baseline: the figure of an earlier run, for a relative bound.
+        confidence: of each one-sided bound; 95 % for samples that are looked at once.
 
-    >>> from headrace.loadtest.expression import parse
+    >>> from headrace.loadtest import intervals
+    from headrace.loadtest.expression import parse
     >>> decide(parse("rate > 0.90"), Rate(20, 20)).outcome, decide(parse("rate > 0.90"), Rate(29, 29)).outcome
     ('undecided', 'met')
     """
     if metric is None or len(metric) == 0:
         return Decision("undecided", math.nan, math.nan, math.nan, 0, "there is no sample")
-    value, low, high, exact = _estimate(threshold, metric)
+    limit = threshold.bound if not threshold.relative else (baseline or 0.0) * (1 + threshold.bound)
+    value, low, high, exact = _estimate(threshold, metric, confidence, limit)
     if threshold.relative:
         return _against(threshold, baseline, value, low, high, len(metric))
     if exact or threshold.operator == "==":
@@ -99,19 +108,21 @@ def _against(
     return Decision("failed" if failed else "met", value, low, high, samples, why)
 
 
-def _estimate(threshold: Threshold, metric: Metric) -> tuple[float, float, float, bool]:
+def _estimate(
+    threshold: Threshold, metric: Metric, confidence: float, limit: float
+) -> tuple[float, float, float, bool]:
     """The figure, its interval, and whether it is exact."""
     if isinstance(metric, Rate):
         value = metric.successes / metric.trials
-        low = loadgen.rate_lower_bound(metric.successes, metric.trials, _ONE_SIDED)
-        high = loadgen.rate_upper_bound(metric.successes, metric.trials, _ONE_SIDED)
+        low = loadgen.rate_lower_bound(metric.successes, metric.trials, confidence)
+        high = loadgen.rate_upper_bound(metric.successes, metric.trials, confidence)
         return value, low, high, False
     if isinstance(metric, Count):
         return metric.total, metric.total, metric.total, True
-    return _of_trend(threshold, metric)
+    return _of_trend(threshold, metric, confidence, limit)
 
 
-def _of_trend(threshold: Threshold, metric: Trend) -> tuple[float, float, float, bool]:
+def _of_trend(threshold: Threshold, metric: Trend, confidence: float, limit: float) -> tuple[float, float, float, bool]:
     values = metric.values
     match threshold.aggregation:
         case "max":
@@ -120,27 +131,8 @@ def _of_trend(threshold: Threshold, metric: Trend) -> tuple[float, float, float,
             figure = float(values.min())
         case "count":
             figure = float(len(values))
-        case "avg" | "rate" if len(values) < 2:
-            return float(values.mean()), -math.inf, math.inf, False
         case "avg" | "rate":
-            enough = len(values) >= 2 * _BATCHES
-            interval = (
-                loadgen.batch_means(values, _BATCHES, _TWO_SIDED)
-                if enough
-                else loadgen.mean_interval(values, _TWO_SIDED)
-            )
-            return interval.value, interval.low, interval.high, False
+            return *intervals.mean(values, confidence), False
         case _:
-            return _of_quantile(values, threshold.quantile)
+            return *intervals.quantile(values, threshold.quantile, confidence, limit), False
     return figure, figure, figure, True
-
-
-def _of_quantile(values: npt.NDArray[np.float64], q: float) -> tuple[float, float, float, bool]:
-    value = loadgen.quantile_interval(values, q, _TWO_SIDED).value
-    low = loadgen.quantile_lower_bound(values, q, _ONE_SIDED)
-    high = loadgen.quantile_upper_bound(values, q, _ONE_SIDED)
-    # Order statistics take values for independent. In a queue a slow one is followed by slow ones.
-    if len(values) >= _LEAST_FOR_BLOCKS:
-        blocks = loadgen.block_bootstrap(values, q, resamples=_RESAMPLES, confidence=_TWO_SIDED)
-        low, high = min(low, blocks.low), max(high, blocks.high)
-    return value, low, high, False

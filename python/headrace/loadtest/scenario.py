@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from headrace.loadtest.criteria import Criterion
+from headrace.loadtest.decide import confidence_of_look
 from headrace.loadtest.metric import Count, Metric, Rate, Trend
 from headrace.loadtest.verdict import Result, ScenarioResult, judge
 
+# By how much the rounds have to grow before the samples are looked at again.
+_GROWTH = 1.5
 # A plot shows no more points than a person can tell apart.
 _MOST_POINTS = 2000
 # Nor does anybody read more notes than this.
@@ -105,24 +108,33 @@ class Scenario:
         self._notes: dict[str, None] = {}
         self._untested: set[str] = set()
         self._rounds = 0
+        self._looks = self._looked_at = 0
+        self._results: dict[str, Result] = {}
         self._void: list[str] = []
         self._started = time.monotonic()
 
     def rounds(self, least: int = 1, most: int = 1000) -> Iterator[Round]:
         """Rounds until every blocking criterion is decided, or the time is up.
 
+        The samples are looked at after `least` rounds, and again each time there are half as many more: all looks
+        share the doubt, and few of them leave each its part.
+
         Args:
             least: so many are made in any case.
             most: and no more than these.
         """
         started = time.monotonic()
+        next_look = least
         for index in range(most):
             round = Round(index)
             yield round
             self._take(round)
-            late = time.monotonic() - started > self.seconds
-            if late or (self._rounds >= least and self._is_decided()):
+            if time.monotonic() - started > self.seconds:
                 return
+            if self._rounds >= next_look:
+                next_look = max(self._rounds + 1, int(self._rounds * _GROWTH))
+                if self._is_decided():
+                    return
 
     def _take(self, round: Round) -> None:
         self._notes.update(dict.fromkeys(round._notes))
@@ -153,9 +165,21 @@ class Scenario:
 
     def judge(self) -> list[Result]:
         """The results of all criteria so far, without those that this target cannot be tested for."""
+        if self._rounds != self._looked_at or not self._looks:
+            self._look()
         left_out = self._untested - set(self.metrics)
-        asked = [c for c in self.criteria if c.metric not in left_out]
-        return [judge(c, self.metrics.get(c.metric), self._baseline.get(c.name)) for c in asked]
+        return [self._results[c.name] for c in self.criteria if c.metric not in left_out]
+
+    def _look(self) -> None:
+        self._looks, self._looked_at = self._looks + 1, self._rounds
+        confidence = confidence_of_look(self._looks)
+        for criterion in self.criteria:
+            name = criterion.name
+            found = judge(criterion, self.metrics.get(criterion.metric), self._baseline.get(name), confidence)
+            # What was decided stays so until it is decided otherwise: a later look is only more careful.
+            earlier = self._results.get(name)
+            if earlier is None or earlier.decision.outcome == "undecided" or found.decision.outcome != "undecided":
+                self._results[name] = found
 
     def result(self, error: str = "") -> ScenarioResult:
         """What became of it."""

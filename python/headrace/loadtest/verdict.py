@@ -53,10 +53,12 @@ class Result:
         }
 
 
-def judge(criterion: Criterion, metric: Metric | None, baseline: float | None = None) -> Result:
+def judge(criterion: Criterion, metric: Metric | None, baseline: float | None, confidence: float) -> Result:
     """Decide a criterion."""
-    decision = decide(criterion.threshold, metric, baseline)
-    warned = criterion.warning is not None and decide(criterion.warning, metric, baseline).outcome == "failed"
+    decision = decide(criterion.threshold, metric, baseline, confidence)
+    warned = (
+        criterion.warning is not None and decide(criterion.warning, metric, baseline, confidence).outcome == "failed"
+    )
     return Result(criterion, decision, warned)
 
 

@@ -114,6 +114,11 @@ fn quantile_lower_bound(values: &Bound<'_, PyAny>, q: f64, confidence: f64) -> R
 }
 
 #[pyfunction]
+fn t_quantile(p: f64, freedom: f64) -> Result<f64> {
+    Ok(series::t_quantile(p, freedom)?)
+}
+
+#[pyfunction]
 #[pyo3(signature = (values, confidence=0.95))]
 fn mean_interval(values: &Bound<'_, PyAny>, confidence: f64) -> Result<PyEstimate> {
     wrapped(series::mean_interval(&floats(values)?, confidence))
@@ -170,6 +175,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(quantile_interval, module)?)?;
     module.add_function(wrap_pyfunction!(quantile_upper_bound, module)?)?;
     module.add_function(wrap_pyfunction!(quantile_lower_bound, module)?)?;
+    module.add_function(wrap_pyfunction!(t_quantile, module)?)?;
     module.add_function(wrap_pyfunction!(mean_interval, module)?)?;
     module.add_function(wrap_pyfunction!(batch_means, module)?)?;
     module.add_function(wrap_pyfunction!(block_bootstrap, module)?)?;

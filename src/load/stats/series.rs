@@ -5,7 +5,18 @@ use crate::load::rng::Rng;
 use crate::{Error, Result};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-fn t_quantile(p: f64, freedom: f64) -> Result<f64> {
+/// The quantile of Student's t distribution.
+///
+/// ```
+/// let t = headrace::load::stats::series::t_quantile(0.95, 4.0)?;
+/// assert!((t - 2.131_847).abs() < 1e-6);
+/// # Ok::<(), headrace::Error>(())
+/// ```
+///
+/// # Errors
+/// The share is not between 0 and 1, or there is no degree of freedom.
+pub fn t_quantile(p: f64, freedom: f64) -> Result<f64> {
+    check_share("the share", p)?;
     let t = StudentsT::new(0.0, 1.0, freedom).map_err(|error| Error::invalid(format!("no t distribution: {error}")))?;
     Ok(t.inverse_cdf(p))
 }

@@ -130,7 +130,7 @@ def _origin_checks() -> list[bool]:
 @pytest.mark.scenario("concurrent_handling", suite="focused", title="Concurrent handling", seconds=10.0)
 def test_concurrent_handling(scenario: Scenario) -> None:
     """20 calls at once: how many succeed, and what headrace adds to the provider's own latency."""
-    for round in scenario.rounds(least=3):
+    for round in scenario.rounds(least=4):
         requests = AskedQuestions(ESG(seed=scenario.seed + 100 + round.index).take(20))
         client = scenario.config.client(time_to_first_token=0.05, tokens_per_second=0)
         before = scenario.config.starve
