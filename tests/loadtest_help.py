@@ -1,5 +1,6 @@
 """Servers in processes of their own, and the load suite run against them as a user runs it."""
 
+import http.client
 import json
 import socket
 import subprocess
@@ -35,7 +36,8 @@ def running(command, port, log):
             try:
                 get(f"http://127.0.0.1:{port}/v1/models")
                 break
-            except urllib.error.HTTPError:
+            except (urllib.error.HTTPError, http.client.HTTPException, ConnectionResetError):
+                # It is there, and says something else than JSON.
                 break
             except OSError:
                 assert process.poll() is None, log.read_text()
@@ -48,16 +50,16 @@ def running(command, port, log):
 
 
 @contextmanager
-def small_server(tmp_path, *arguments):
+def small_server(tmp_path, *arguments, scheme="http"):
     """`data/small_server.py`: a correct OpenAI-compatible server, but for what the arguments say."""
     port = free_port()
     with running([sys.executable, str(SMALL_SERVER), str(port), *arguments], port, tmp_path / "server.log") as url:
-        yield url
+        yield url.replace("http", scheme, 1)
 
 
 def loadtest(url, model, report, *arguments, suite="comprehensive"):
-    command = [sys.executable, "-W", "ignore", "-m", "headrace", "loadtest", suite, "--target", url, "--model", model]
-    command += ["--report", str(report), *arguments]
+    command = [sys.executable, "-W", "ignore", "-m", "headrace", "loadtest", suite, "--target", url]
+    command += ["--report", str(report), *arguments, *(["--model", model] if model else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
     told = json.loads((report / "report.json").read_text()) if (report / "report.json").exists() else None
     return done, told

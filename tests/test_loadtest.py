@@ -188,10 +188,20 @@ def test_a_run_that_was_ready_is_resumed_as_ready(tmp_path):
     chosen = ["--scenario", "budget_exhaustion", "--scenario", "cache_load", "--resume", str(state)]
     first = loadtest(*chosen, "--spoil", "guards_off", "--time-limit", "1", suite="comprehensive")
     assert first.returncode == 99, first.stdout + first.stderr
-    assert json.loads(state.read_text())["comprehensive"] == {"budget_exhaustion": "ready", "cache_load": "not ready"}
-    again = loadtest(*chosen, suite="comprehensive")
+    kept = json.loads(state.read_text())["suites"]["comprehensive"]
+    assert {name: row["outcome"] for name, row in kept.items()} == {
+        "budget_exhaustion": "ready",
+        "cache_load": "not ready",
+    }
+    again = loadtest(*chosen, "--report", str(tmp_path), suite="comprehensive")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "shown by an earlier run: budget_exhaustion" in again.stdout
+    # The report is whole: what was not run again stands in it with its figures.
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert [scenario["name"] for scenario in told["scenarios"]] == ["cache_load", "budget_exhaustion"]
+    assert {row["outcome"] for scenario in told["scenarios"] for row in scenario["results"]} == {"met"}
+    other = loadtest(*chosen, "--target", "http://127.0.0.1:1/v1", suite="comprehensive")
+    assert other.returncode == 2
     state.write_text("[1]")
     assert loadtest(*chosen, suite="comprehensive").returncode == 2
 

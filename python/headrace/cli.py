@@ -49,6 +49,7 @@ def _add_loadtest(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     add("--criteria", metavar="FILE", help="criteria in place of the suite's own")
     add("--baseline", metavar="FILE", help="a report.json of an earlier run to compare with")
     add("--time-limit", type=float, metavar="SECONDS", help="for each scenario")
+    add("--total-time", type=float, metavar="SECONDS", help="begin no scenario after this time")
     add("--resume", metavar="FILE", help="skip what this file has as ready, and write what is done into it")
     add("--seed", type=int, default=1, help="of the workload")
     add("--live", action="store_true", help="ask the real provider whose key the environment holds")
@@ -74,6 +75,7 @@ def _loadtest(given: argparse.Namespace) -> int:
         "--headrace-criteria": given.criteria,
         "--headrace-baseline": given.baseline,
         "--headrace-time-limit": given.time_limit,
+        "--headrace-total-time": given.total_time,
         "--headrace-state": given.resume,
         "--headrace-budget": given.budget,
         "--headrace-spoil": given.spoil,

@@ -21,6 +21,8 @@ _QUESTION = [{"role": "user", "content": "What are scope 1 emissions?"}]
 _BUSY = (0, 429, 500, 502, 503, 504)
 _ATTEMPTS = 4
 _LONGEST_WAIT = 1.0
+# Who has said nothing so often within the timeout is not asked again.
+_MOST_SILENCES = 2
 # How a server says that it has no such endpoint.
 _ABSENT = (404, 405, 501)
 # A reply larger than this is no answer, and is not read to its end.
@@ -64,11 +66,15 @@ class Api:
     def __init__(self, url: str, key: str | None = None, *, timeout: float = 10.0) -> None:
         self.url, self.key, self.timeout = url.rstrip("/"), key, timeout
         self.errors: Counter[str] = Counter()
+        self._silences = 0
 
     def ask(self, path: str, body: Any = None, **more: Any) -> tuple[int, bytes]:
         """Status and body of a reply, status 0 where there is none; a busy server is asked again."""
         status, text, wait = 0, b"", 0.0
         for attempt in range(_ATTEMPTS):
+            if self._silences >= _MOST_SILENCES:
+                self.errors["not asked, it had been silent"] += 1
+                break
             status, text, wait = self._once(path, body, **more)
             if status not in _BUSY:
                 break
@@ -89,11 +95,12 @@ class Api:
         request = urllib.request.Request(self.url + path, data=sent, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=self.timeout) as reply:
-                return reply.status, reply.read(_LARGEST), 0.0
+                return reply.status, _read(reply, self.timeout), 0.0
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, _rest(error), _seconds(error.headers.get("retry-after"))
-        except (OSError, http.client.HTTPException):
+                return error.code, _rest(error, self.timeout), _seconds(error.headers.get("retry-after"))
+        except (OSError, http.client.HTTPException) as error:
+            self._silences += isinstance(getattr(error, "reason", error), TimeoutError)
             return 0, b"", 0.1
 
     def json(self, path: str, body: Any = None) -> Any:
@@ -106,9 +113,21 @@ class Api:
         return json.loads(text)
 
 
-def _rest(error: urllib.error.HTTPError) -> bytes:
+def _read(reply: Any, timeout: float) -> bytes:
+    """The body, within a time for all of it: a server may send a byte now and then for ever."""
+    until, body = time.monotonic() + timeout, bytearray()
+    while piece := reply.read1(1 << 16):
+        body += piece
+        if len(body) > _LARGEST:
+            raise http.client.IncompleteRead(b"", None)
+        if time.monotonic() > until:
+            raise TimeoutError
+    return bytes(body)
+
+
+def _rest(error: urllib.error.HTTPError, timeout: float) -> bytes:
     try:
-        return error.read(_LARGEST)
+        return _read(error.fp, timeout)
     except (OSError, http.client.HTTPException):
         return b""
 

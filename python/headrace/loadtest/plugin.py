@@ -6,6 +6,8 @@ for, and its options carry a prefix or are the suite's own.
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--headrace-criteria", default=None, metavar="FILE", help="criteria in place of the suite's own")
     group.addoption("--headrace-baseline", default=None, metavar="FILE", help="an earlier report.json to compare with")
     group.addoption("--headrace-time-limit", default=None, type=float, metavar="SECONDS", help="for each scenario")
+    group.addoption(
+        "--headrace-total-time", default=None, type=float, metavar="SECONDS", help="begin no scenario after this time"
+    )
     group.addoption("--headrace-seed", default=1, type=int, metavar="N", help="the seed of the workload")
     group.addoption("--headrace-state", default=None, metavar="FILE", help="resume: skip what this file has as done")
     group.addoption(
@@ -54,8 +59,22 @@ def _session(config: pytest.Config) -> LoadSession:
     if _KEY not in config.stash:
         from headrace.loadtest.session import LoadSession
 
+        _end_orderly(config)
         config.stash[_KEY] = LoadSession(config)
     return config.stash[_KEY]
+
+
+def _end_orderly(config: pytest.Config) -> None:
+    """Let SIGTERM, by which CI ends a job, end the run as Ctrl-C does: with a report of what was shown so far."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        config.add_cleanup(_end_at_once)
+
+
+def _end_at_once() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -77,8 +96,22 @@ def _is_wanted(item: pytest.Item, session: LoadSession) -> bool:
     suite = mark.kwargs.get("suite")
     name = mark.args[0]
     if session.only:
-        return name in session.only and (suite is None or suite == session.suite) and not session.is_done(name)
-    return (suite is None or suite == session.suite) and not session.is_done(name)
+        return name in session.only and (suite is None or suite == session.suite) and not session.is_done(mark)
+    return (suite is None or suite == session.suite) and not session.is_done(mark)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note which scenarios are left when all selection is done."""
+    if _KEY in session.config.stash:
+        marks = [item.get_closest_marker("scenario") for item in session.items]
+        session.config.stash[_KEY].expect(mark for mark in marks if mark is not None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin no scenario when the time of the whole run is up."""
+    if _KEY in item.config.stash and item.get_closest_marker("scenario") and item.config.stash[_KEY].time_is_up():
+        pytest.skip("the time of the whole run is up")
 
 
 @pytest.fixture
@@ -100,6 +133,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     except pytest.skip.Exception:
         if _KEY in item.config.stash:
             item.config.stash[_KEY].drop(item)
+        raise
+    except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
+        if _KEY in item.config.stash:
+            item.config.stash[_KEY].interrupt(item)
         raise
     except Exception as failure:
         error = f"{type(failure).__name__}: {failure}"
@@ -136,5 +173,5 @@ class Watch:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the verdict first, then the table; write the reports."""
-    if _KEY in config.stash and config.stash[_KEY].has_run:
+    if _KEY in config.stash and config.stash[_KEY].has_run and not config.option.collectonly:
         config.stash[_KEY].finish(terminalreporter.write_line)

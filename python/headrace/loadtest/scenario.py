@@ -18,6 +18,8 @@ from headrace.loadtest.verdict import Result, ScenarioResult, judge
 _GROWTH = 1.5
 # A plot shows no more points than a person can tell apart.
 _MOST_POINTS = 2000
+# How long, in seconds, a round may go on when its scenario has had its time twice.
+_GRACE = 10.0
 # Nor does anybody read more notes than this.
 _MOST_NOTES = 20
 
@@ -112,6 +114,7 @@ class Scenario:
         self._results: dict[str, Result] = {}
         self._void: list[str] = []
         self._started = time.monotonic()
+        self._until = self._started + 2 * seconds + _GRACE
 
     def rounds(self, least: int = 1, most: int = 1000) -> Iterator[Round]:
         """Rounds until every blocking criterion is decided, or the time is up.
@@ -124,6 +127,7 @@ class Scenario:
             most: and no more than these.
         """
         started = time.monotonic()
+        self._until = started + 2 * self.seconds + _GRACE
         next_look = least
         for index in range(most):
             round = Round(index)
@@ -135,6 +139,10 @@ class Scenario:
                 next_look = max(self._rounds + 1, int(self._rounds * _GROWTH))
                 if self._is_decided():
                     return
+
+    def left(self) -> float:
+        """Seconds that a round may still take before what is not asked yet is given up, so that no target holds it up."""
+        return max(0.0, self._until - time.monotonic())
 
     def _take(self, round: Round) -> None:
         self._notes.update(dict.fromkeys(round._notes))

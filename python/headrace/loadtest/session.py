@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from headrace import loadgen
 from headrace.errors import ConfigError
 from headrace.loadtest import criteria, report
 from headrace.loadtest.scenario import Scenario
+from headrace.loadtest.state import State
 from headrace.loadtest.targets import SPOILS, Targets
 from headrace.loadtest.verdict import ScenarioResult, SuiteResult
 
@@ -39,7 +41,9 @@ class LoadSession:
         self._report: str | None = option("--headrace-report")
         self._seconds: float | None = option("--headrace-time-limit")
         self._seed: int = option("--headrace-seed")
-        self._state = Path(option("--headrace-state")) if option("--headrace-state") else None
+        total: float | None = option("--headrace-total-time")
+        self._deadline = math.inf if total is None else time.monotonic() + total
+        state: str | None = option("--headrace-state")
         spoil: str | None = option("--headrace-spoil")
         if spoil is not None and spoil not in SPOILS:
             raise pytest.UsageError(f"--headrace-spoil {spoil!r} is unknown: give one of {', '.join(SPOILS)}")
@@ -55,10 +59,12 @@ class LoadSession:
                 budget=option("--headrace-budget"),
             )
             self._baseline = _baseline(option("--headrace-baseline"))
-            self._done: dict[str, Any] = _state(self._state)
+            self._state = State(Path(state) if state else None, self.suite, self.targets.description)
         except ConfigError as error:
             raise pytest.UsageError(str(error)) from None
         self._open: dict[str, Scenario] = {}
+        # Scenarios that the run is to have, by name, with their titles; each leaves when its result is there.
+        self._order: dict[str, str] = {}
         self._live = bool(sys.stderr.isatty() and not os.environ.get("CI"))
         self._started = time.monotonic()
         self.result = SuiteResult(
@@ -71,26 +77,44 @@ class LoadSession:
         """Whether there is something to report."""
         return bool(self.result.scenarios or self.result.resumed)
 
-    def is_done(self, name: str) -> bool:
-        """Whether an earlier run, which this one resumes, was through with a scenario."""
-        if self._done.get(self.suite, {}).get(name) != "ready":
+    def criteria_of(self, mark: pytest.Mark) -> list[criteria.Criterion]:
+        """What must hold of a scenario: what its mark says, or what is listed for its name."""
+        name, own = mark.args[0], mark.kwargs.get("criteria") or {}
+        listed = [c for c in self._criteria if c.scenario == name]
+        return [criteria.from_fields(name, metric, fields) for metric, fields in own.items()] or listed
+
+    def is_done(self, mark: pytest.Mark) -> bool:
+        """Whether an earlier run, which this one resumes, has shown a scenario to be ready; its result is taken over."""
+        name = mark.args[0]
+        if name in self.result.resumed:
+            return True
+        kept = self._state.ready(name, self.criteria_of(mark))
+        self._order[name] = _title(mark)
+        if kept is None:
             return False
-        if name not in self.result.resumed:
-            self.result.resumed.append(name)
+        self.result.resumed.append(name)
+        self.result.scenarios.append(kept)
         return True
+
+    def expect(self, marks: Iterable[pytest.Mark]) -> None:
+        """Learn which scenarios are to run: what of these has no result at the end was not run."""
+        wanted = {mark.args[0] for mark in marks} | set(self.result.resumed)
+        self._order = {name: title for name, title in self._order.items() if name in wanted}
+
+    def time_is_up(self) -> bool:
+        """Whether the whole run has had its time."""
+        return time.monotonic() >= self._deadline
 
     def open(self, item: pytest.Item, mark: pytest.Mark) -> Scenario:
         """Make the scenario of a test."""
         self.targets.begin()
         name = mark.args[0]
-        own = mark.kwargs.get("criteria") or {}
-        listed = [c for c in self._criteria if c.scenario == name]
-        chosen = [criteria.from_fields(name, metric, fields) for metric, fields in own.items()] or listed
+        left = max(0.0, self._deadline - time.monotonic())
         made = Scenario(
             name,
-            mark.kwargs.get("title") or name.replace("_", " "),
-            chosen,
-            seconds=self._seconds or mark.kwargs.get("seconds", 10.0),
+            _title(mark),
+            self.criteria_of(mark),
+            seconds=min(left, self._seconds or mark.kwargs.get("seconds", 10.0)),
             seed=self._seed,
             config=self.targets,
             baseline=self._baseline,
@@ -103,7 +127,15 @@ class LoadSession:
 
     def drop(self, item: pytest.Item) -> None:
         """Forget a test's scenario, which was skipped: nothing is said of it."""
-        self._open.pop(item.nodeid, None)
+        made = self._open.pop(item.nodeid, None)
+        if made is not None:
+            self._order.pop(made.name, None)
+            self.targets.end()
+
+    def interrupt(self, item: pytest.Item) -> None:
+        """Forget the samples of a test's scenario, which did not come to its end: the report says so."""
+        if self._open.pop(item.nodeid, None) is not None:
+            self.targets.end()
 
     def close(self, item: pytest.Item, error: str) -> list[str]:
         """Take the result of a test's scenario; what keeps it from being ready."""
@@ -114,9 +146,7 @@ class LoadSession:
         result.target_process, remarks = self.targets.end()
         result.notes += remarks
         self.result.scenarios.append(result)
-        if self._state:
-            self._done.setdefault(self.suite, {})[result.name] = "not ready" if result.problems else "ready"
-            self._state.write_text(json.dumps(self._done, indent=1))
+        self._state.keep(result, made.criteria)
         if self._live:
             sys.stderr.write("\r\x1b[K")
         return [] if error else result.problems
@@ -124,12 +154,26 @@ class LoadSession:
     def finish(self, write_line: Callable[..., object]) -> None:
         """Print the verdict and write the reports."""
         self.targets.close()
+        self._complete()
         self.result.seconds = time.monotonic() - self._started
         self.result.environment = _environment(self._noise_before, loadgen.machine_noise(_NOISE_SECONDS))
         report.terminal(self.result, write_line)
         if self._report:
             for path in report.write(self.result, Path(self._report)):
                 write_line(f"  {path}")
+
+    def _complete(self) -> None:
+        """Every scenario that was to run stands in the report, in the order of the suite."""
+        through = {scenario.name for scenario in self.result.scenarios}
+        why = "not run: the time of the whole run was up" if self.time_is_up() else "not run: it was interrupted"
+        missing = [name for name in self._order if name not in through]
+        self.result.scenarios += [ScenarioResult(name, self._order[name], error=why) for name in missing]
+        places = {name: place for place, name in enumerate(self._order)}
+        self.result.scenarios.sort(key=lambda scenario: places.get(scenario.name, len(places)))
+
+
+def _title(mark: pytest.Mark) -> str:
+    return mark.kwargs.get("title") or str(mark.args[0]).replace("_", " ")
 
 
 def _environment(before: dict[str, float], after: dict[str, float]) -> dict[str, Any]:
@@ -140,18 +184,6 @@ def _environment(before: dict[str, float], after: dict[str, float]) -> dict[str,
         "noise_before": before,
         "noise_after": after,
     }
-
-
-def _state(path: Path | None) -> dict[str, Any]:
-    if path is None or not path.exists():
-        return {}
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if not all(isinstance(scenarios, dict) for scenarios in kept.values()):
-            raise ValueError("it has no scenarios by suite")
-    except (OSError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{path} cannot be resumed: {error}; give the file of an earlier run, or a new one") from None
-    return dict(kept)
 
 
 def _baseline(path: str | None) -> dict[str, float]:

@@ -10,11 +10,13 @@ import random
 import time
 from contextlib import suppress
 from decimal import Decimal
+from importlib.util import find_spec
 from typing import Any
 
 import headrace
 from headrace import providers
 from headrace.errors import ConfigError
+from headrace.loadtest.preflight import models
 from headrace.loadtest.process import Watched, listeners
 
 SPOILS = {
@@ -66,7 +68,8 @@ class Targets:
         budget: the most that it may spend, in USD.
 
     Raises:
-        ConfigError: live without a key or a budget, or there is no such process.
+        ConfigError: live without a key or a budget; nobody answers at the URL, or which model to ask is not known; there
+            is no such process.
     """
 
     def __init__(
@@ -85,9 +88,11 @@ class Targets:
         self._model = model
         self._servers: list[providers.SimulatedServer] = []
         self._kept: list[bytes] = []
-        self._asked = False
+        self._asked = self._cached = False
         self._pid = pid
         self._watched: Watched | None = None
+        if url is not None:
+            self._choose_model(url)
         if pid is not None:
             self._watch(pid).stop()
         if live:
@@ -98,12 +103,22 @@ class Targets:
                 raise ConfigError("--live needs a key: set OPENAI_API_KEY or DEEPSEEK_API_KEY")
             self._live_provider = chosen
 
+    def _choose_model(self, url: str) -> None:
+        listed = models(url, target_key())
+        if self._model is None:
+            chat = [name for name in listed if "embed" not in name]
+            if not chat:
+                raise ConfigError(f"{url}/models lists no model: say which one to ask, --model NAME")
+            self._model = chat[0]
+
     @property
     def description(self) -> str:
         """Of whom is asked, for the report."""
         if self.live:
             return f"{self._live_provider.name} (live, at most {self.budget} USD)"
-        return self.url or "simulated provider over HTTP on the loopback"
+        if self.url:
+            return f"{self.url} (model {self._model})"
+        return "simulated provider over HTTP on the loopback"
 
     @property
     def model(self) -> str:
@@ -137,7 +152,7 @@ class Targets:
 
     def begin(self) -> None:
         """Called when a scenario begins."""
-        self._asked = False
+        self._asked = self._cached = False
         with suppress(ValueError):
             self._watched = Watched(found, interval=0.1) if (found := self.pids()) else None
 
@@ -146,11 +161,16 @@ class Targets:
         watched, self._watched = self._watched, None
         if watched is not None:
             watched.stop()
+        remarks = []
+        if self._cached and find_spec("wordllama") is None:
+            remarks.append(
+                "the cache was tested with equal questions only: pip install 'headrace[static]' for similar ones"
+            )
         if self.url and not self._asked:
-            return None, ["tests headrace in this process: the target was not asked"]
+            return None, [*remarks, "tests headrace in this process: the target was not asked"]
         if watched is None:
-            return None, []
-        return watched.figures(), ["the target's process ended"] if watched.ended else []
+            return None, remarks
+        return watched.figures(), [*remarks, "the target's process ended"] if watched.ended else remarks
 
     def server(self, **settings: Any) -> providers.SimulatedServer:
         """A simulated provider's server of the scenario's own."""
@@ -176,7 +196,10 @@ class Targets:
         return kinds.get(self.spoil or "", headrace.RequestQueue)(**settings)
 
     def cache(self) -> headrace.SemanticCache:
-        """A semantic cache with the offline embedder."""
+        """A semantic cache with the offline embedder; without its word vectors, one that knows equal questions only."""
+        self._cached = True
+        if find_spec("wordllama") is None:
+            return headrace.SemanticCache()
         if self.spoil == "guards_off":
             return headrace.SemanticCache(headrace.embedders.static(), guards=False, threshold=0.75)
         return headrace.SemanticCache(headrace.embedders.static())

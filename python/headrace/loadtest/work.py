@@ -24,6 +24,8 @@ _ANSWERED = re.compile(r'^Re "(.*?)": ', re.DOTALL)
 
 # Threads take turns, so a little lag is usual.
 _MOST_LAG_MS = 20.0
+# When an answer is given up, in seconds.
+_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,19 @@ def ask_all(
     workers: int,
     before: Callable[[], object] | None = None,
     cache: bool = True,
-    timeout: float = 30.0,
+    left: Callable[[], float] = lambda: _PATIENCE,
 ) -> list[Answer]:
-    """Ask everything, so many at once; answers in the order of the questions."""
+    """Ask everything, so many at once; answers in the order of the questions.
+
+    Args:
+        client: who asks.
+        model: whom.
+        questions: what.
+        workers: how many at once.
+        before: called before each.
+        cache: whether the client's may answer.
+        left: seconds that there are; what was not asked when none are left counts as failed.
+    """
     started = time.perf_counter()
 
     def ask(request: Request) -> Answer:
@@ -93,6 +105,9 @@ def ask_all(
         if before:
             before()
         lag = (time.perf_counter() - due) * 1000
+        timeout = min(_PATIENCE, left())
+        if timeout <= 0:
+            return Answer(request, due - started, 0.0, lag, error="not asked, the time was up")
         try:
             got = client.chat(
                 model, request.messages, priority=request.priority, tenant="loadtest", timeout=timeout, cache=cache

@@ -13,6 +13,9 @@ use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// A body of more bytes than this is no answer, and a hundred of them at once would fill the memory.
+const LARGEST: usize = 16 << 20;
+
 /// How an OpenAI-compatible server is asked.
 #[derive(Clone)]
 pub struct HttpConfig {
@@ -124,12 +127,12 @@ impl HttpTarget {
         outcome.cost = header("x-headrace-cost-usd").and_then(attodollars);
         if !reply.status().is_success() {
             // Read to its end, so that the connection can be used again.
-            let _ = reply.bytes().await;
+            let _ = whole(reply).await;
             return Err("status");
         }
         let streamed = header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
         if !streamed {
-            let bytes = reply.bytes().await.map_err(|error| transport(&error))?;
+            let bytes = whole(reply).await?;
             let value: Value = serde_json::from_slice(&bytes).map_err(|_| "malformed")?;
             outcome.first_token = Some(begun.elapsed());
             outcome.tokens = usage(&value);
@@ -137,11 +140,15 @@ impl HttpTarget {
             outcome.text = Some(text.ok_or("malformed")?.to_owned());
             return Ok(());
         }
-        let mut events = Events::default();
+        let (mut events, mut read) = (Events::default(), 0);
         let mut body = reply.bytes_stream();
         let mut stream = Streamed { begun, last: None, text: String::new(), finished: false };
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| transport(&error))?;
+            read += piece.len();
+            if read > LARGEST {
+                return Err("too_large");
+            }
             events.buffer.extend_from_slice(&piece);
             for line in events.by_ref() {
                 stream.take(&line, outcome)?;
@@ -164,6 +171,19 @@ impl Target for HttpTarget {
         }
         outcome
     }
+}
+
+/// The whole body, unless it is larger than any answer.
+async fn whole(reply: reqwest::Response) -> std::result::Result<Vec<u8>, &'static str> {
+    let mut bytes = Vec::new();
+    let mut body = reply.bytes_stream();
+    while let Some(piece) = body.next().await {
+        bytes.extend_from_slice(&piece.map_err(|error| transport(&error))?);
+        if bytes.len() > LARGEST {
+            return Err("too_large");
+        }
+    }
+    Ok(bytes)
 }
 
 fn transport(error: &reqwest::Error) -> &'static str {

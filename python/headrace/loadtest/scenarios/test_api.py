@@ -34,9 +34,15 @@ def test_api_endpoints(scenario: Scenario) -> None:
                 round.note(f"does not hold: {check.name}: {check.why}")
         round.errors(api.errors)
         for stream, metric in ((True, "stream_ms"), (False, "plain_ms")):
-            target = Target.http(url, model=model, api_key=key, stream=stream)
+            target = Target.http(url, model=model, api_key=key, stream=stream, timeout=10)
             run = open_loop(
-                target, ESG(seed=scenario.seed), Arrivals.poisson(100), length=0.5, seed=round.index, max_lag=0.05
+                target,
+                ESG(seed=scenario.seed),
+                Arrivals.poisson(100),
+                length=0.5,
+                seed=round.index,
+                max_lag=0.05,
+                drain=10,
             )
             take(round, run, latency=metric)
             if stream:

@@ -59,7 +59,9 @@ def test_cache_warm_up(scenario: Scenario) -> None:
         workload = ESG(seed=scenario.seed + round.index, questions=80, zipf=1.1)
         questions = AskedQuestions(workload.take(300))
         client = scenario.config.client(cache=scenario.config.cache(), time_to_first_token=0.002)
-        answers = ask_all(client, scenario.config.model, questions, workers=8, before=scenario.config.starve)
+        answers = ask_all(
+            client, scenario.config.model, questions, workers=8, before=scenario.config.starve, left=scenario.left
+        )
         if late(answers):
             round.void(late(answers))
         hits = [answer.hit for answer in answers]

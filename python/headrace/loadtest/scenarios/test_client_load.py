@@ -48,7 +48,9 @@ def test_concurrent_load(scenario: Scenario) -> None:
     for round in scenario.rounds(least=2):
         questions = AskedQuestions(ESG(seed=scenario.seed + round.index).take(200))
         client = targets.client(time_to_first_token=0.05, tokens_per_second=0)
-        answers = ask_all(client, targets.model, questions, workers=50, before=targets.starve, cache=False)
+        answers = ask_all(
+            client, targets.model, questions, workers=50, before=targets.starve, cache=False, left=scenario.left
+        )
         if late(answers):
             round.void(late(answers))
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))

@@ -68,7 +68,9 @@ def test_cache_efficiency(scenario: Scenario) -> None:
         )
         requests = AskedQuestions(workload.take(200))
         client = scenario.config.client(cache=scenario.config.cache())
-        answers = ask_all(client, scenario.config.model, requests, workers=8, before=scenario.config.starve)
+        answers = ask_all(
+            client, scenario.config.model, requests, workers=8, before=scenario.config.starve, left=scenario.left
+        )
         if late(answers):
             round.void(late(answers))
         hits = [answer for answer in answers if answer.hit]
@@ -134,7 +136,9 @@ def test_concurrent_handling(scenario: Scenario) -> None:
         requests = AskedQuestions(ESG(seed=scenario.seed + 100 + round.index).take(20))
         client = scenario.config.client(time_to_first_token=0.05, tokens_per_second=0)
         before = scenario.config.starve
-        answers = ask_all(client, scenario.config.model, requests, workers=20, before=before, cache=False)
+        answers = ask_all(
+            client, scenario.config.model, requests, workers=20, before=before, cache=False, left=scenario.left
+        )
         if late(answers):
             round.void(late(answers))
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))

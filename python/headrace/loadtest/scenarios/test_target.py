@@ -32,7 +32,9 @@ def test_target_faults(scenario: Scenario) -> None:
         requests = ESG(seed=scenario.seed + round.index).take(240)
         _without_mercy(round, targets.address(), targets.model.split("/", 1)[1], requests[:80])
         client = headrace.Client([targets.provider(read_timeout=PATIENCE)], costs=targets.costs(), max_attempts=6)
-        answers = ask_all(client, targets.model, AskedQuestions(requests[80:160]), workers=USERS, cache=False)
+        answers = ask_all(
+            client, targets.model, AskedQuestions(requests[80:160]), workers=USERS, cache=False, left=scenario.left
+        )
         good = [answer for answer in answers if answer.error is None]
         round.errors(errors(answers))
         round.rate("success", len(good), len(answers))
