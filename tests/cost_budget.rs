@@ -71,6 +71,78 @@ fn threads_spend_all_of_a_budget_and_no_more() {
 }
 
 #[test]
+fn a_reservation_that_nobody_waits_for_gives_its_money_back() {
+    for (tracker, _, _dir) in trackers() {
+        let one = price(&tracker, 1000);
+        tracker.set_budget(budget(one, "t", Period::Day), vec![], None).wait().unwrap();
+        for _ in 0..20 {
+            // A task that is cancelled while the file has not answered.
+            drop(tracker.reserve(MODEL, &usage(1000), &who("t"), DEFAULT_LEASE));
+        }
+        let reserved = || tracker.budgets().unwrap()[0].taken.reserved;
+        for _ in 0..200 {
+            if reserved() == Money::ZERO {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(reserved(), Money::ZERO);
+        drop(tracker.reserve(MODEL, &usage(1000), &who("t"), DEFAULT_LEASE).wait().unwrap());
+    }
+}
+
+#[test]
+fn a_settlement_that_fails_leaves_the_reservation_as_it_was() {
+    for (tracker, _, _dir) in trackers() {
+        let one = price(&tracker, 1000);
+        tracker.set_budget(budget(one, "t", Period::Day), vec![], None).wait().unwrap();
+        let held = tracker.reserve(MODEL, &usage(1000), &who("t"), DEFAULT_LEASE).wait().unwrap();
+        let broken = Usage { cached_input_tokens: 5, ..usage(1) };
+        assert!(held.settle(&broken, Outcome::default()).wait().is_err());
+        assert!(!held.is_over());
+        held.settle(&usage(500), Outcome::default()).wait().unwrap();
+        let taken = tracker.budgets().unwrap()[0].taken;
+        assert_eq!((taken.spent, taken.reserved), (price(&tracker, 500), Money::ZERO));
+    }
+}
+
+#[test]
+fn a_budget_counts_what_its_names_mean() {
+    for (tracker, _, _dir) in trackers() {
+        let scopes = [
+            Scope { provider: Some("google".into()), ..Scope::default() },
+            Scope { model: Some("google/gemini-2.5-pro".into()), ..Scope::default() },
+            Scope { model: Some("models/gemini-2.5-pro".into()), ..Scope::default() },
+        ];
+        for scope in scopes {
+            let budget = Budget { scope: scope.clone(), ..Budget::new(Money::ZERO).unwrap() };
+            tracker.set_budget(budget.clone(), vec![], None).wait().unwrap();
+            let held = tracker.reserve("gemini/gemini-2.5-pro", &usage(1000), &who("t"), DEFAULT_LEASE).wait();
+            assert!(matches!(held, Err(Error::BudgetExceeded(_))), "{scope}");
+            assert!(tracker.remove_budget(budget).wait().unwrap(), "{scope}");
+        }
+        tracker.record(Call::new("google/gemini-2.5-pro", &usage(1000)), &who("t")).wait().unwrap();
+        let scope = Scope { provider: Some("google".into()), ..Scope::default() };
+        assert_eq!(tracker.records(&Filter { scope, ..Filter::default() }, None, false).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn what_is_dated_later_counts_when_its_period_has_come() {
+    for (tracker, clock, _dir) in trackers() {
+        let one = price(&tracker, 1000);
+        tracker.set_budget(budget(one, "t", Period::Day), vec![], None).wait().unwrap();
+        let (call, tomorrow) = (usage(1000), START + Duration::from_hours(24));
+        let later = Call { time: Some(tomorrow.as_micros() as i64), ..Call::new(MODEL, &call) };
+        tracker.record(later, &who("t")).wait().unwrap();
+        tracker.reserve(MODEL, &call, &who("t"), DEFAULT_LEASE).wait().unwrap().release().wait().unwrap();
+        clock.advance(Duration::from_hours(24));
+        assert!(tracker.reserve(MODEL, &call, &who("t"), DEFAULT_LEASE).wait().is_err());
+        tracker.reserve(MODEL, &usage(0), &who("t"), DEFAULT_LEASE).wait().unwrap();
+    }
+}
+
+#[test]
 fn a_reservation_that_is_forgotten_ends_with_its_lease() {
     for (tracker, clock, _dir) in trackers() {
         let one = price(&tracker, 1000);

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-use headrace::clock::ManualClock;
+use headrace::clock::Clock;
 use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::money::Money;
 use headrace::cost::price::PriceTable;
@@ -10,6 +10,7 @@ use headrace::cost::usage::Usage;
 use headrace::cost::{Attribution, Call, CostTracker, Outcome, Reservation};
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 const MODELS: [&str; 2] = ["openai/gpt-4", "deepseek/deepseek-chat"];
@@ -50,8 +51,19 @@ enum Step {
         model: usize,
         tokens: u64,
     },
+    /// A call of another time, as it is taken over from elsewhere.
+    RecordAt {
+        who: usize,
+        model: usize,
+        tokens: u64,
+        seconds: i64,
+    },
     Wait {
         seconds: u64,
+    },
+    /// The machine's clock was ahead and is set right.
+    SetBack {
+        seconds: i64,
     },
     /// Looking ends leases that are over, so it is not done after every step.
     Look,
@@ -72,7 +84,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..6_usize).prop_map(|which| Step::Release { which }),
         1 => (0..6_usize).prop_map(|which| Step::Forget { which }),
         1 => (0..4_usize, 0..2_usize, 0..500_u64).prop_map(|(who, model, tokens)| Step::Record { who, model, tokens }),
+        1 => (0..4_usize, 0..2_usize, 0..500_u64, -20_000..200_000_i64)
+            .prop_map(|(who, model, tokens, seconds)| Step::RecordAt { who, model, tokens, seconds }),
         3 => (0..20_000_u64).prop_map(|seconds| Step::Wait { seconds }),
+        1 => (0..3600_i64).prop_map(|seconds| Step::SetBack { seconds }),
         3 => Just(Step::Look),
     ];
     proptest::collection::vec(step, 0..60)
@@ -99,17 +114,41 @@ fn covers(place: usize, who: usize, model: usize) -> bool {
     }
 }
 
-/// Whether a call of then still counts now.
+/// Whether a call of then counts now: it is in the same period, or one as long as that holds both.
 fn counts(place: usize, then: i64, now: i64) -> bool {
     let floor = |time: i64, step: i64| time.div_euclid(step) * step;
     match place % 4 {
-        0 => then >= floor(now, 3600 * SECOND),
-        1 => then >= floor(now, 86_400 * SECOND),
+        0 => floor(then, 3600 * SECOND) == floor(now, 3600 * SECOND),
+        1 => floor(then, 86_400 * SECOND) == floor(now, 86_400 * SECOND),
         2 => true,
         _ => {
             let (length, step) = (6 * 3600 * SECOND, 15 * SECOND);
-            floor(then, step) >= floor(now - length, step)
+            (floor(now - length, step)..=floor(now + length, step)).contains(&floor(then, step))
         }
+    }
+}
+
+/// A clock that can be set back.
+#[derive(Debug, Clone)]
+struct SetClock(Arc<AtomicI64>);
+
+impl SetClock {
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(START.as_micros() as i64)))
+    }
+
+    fn set(&self, micros: i64) {
+        self.0.store(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
+    fn monotonic(&self) -> Duration {
+        self.wall()
+    }
+
+    fn wall(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::SeqCst) as u64)
     }
 }
 
@@ -154,7 +193,18 @@ impl Model {
         self.held.iter().map(|(entry, _)| *entry).chain(self.lost.iter().copied()).collect()
     }
 
+    /// What ended by now has ended, whatever the clock will say.
+    fn end_leases(&mut self, now: i64) {
+        self.lost.retain(|entry| entry.expires > now);
+        for (entry, _) in self.held.iter_mut().filter(|(entry, _)| entry.expires <= now) {
+            entry.expires = i64::MIN;
+        }
+    }
+
     fn fits(&self, call: &Entry) -> bool {
+        if call.amount == Money::ZERO {
+            return true;
+        }
         let running = self.running();
         (0..16).filter(|&place| covers(place, call.who, call.model)).all(|place| {
             let taken = sum(place, &self.spent, call.time) + sum(place, &running, call.time);
@@ -163,10 +213,11 @@ impl Model {
     }
 }
 
-fn play(tracker: &CostTracker, clock: &ManualClock, steps: &[Step]) -> Result<(), TestCaseError> {
+fn play(tracker: &CostTracker, clock: &SetClock, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut model = Model::default();
     let unit = tracker.quote(Call::new(MODELS[0], &usage(1000)), &attribution(0)).unwrap().amount;
     let mut now = START.as_micros() as i64;
+    let mut latest = now;
     for step in steps {
         let quote = |who: usize, model: usize, tokens: u64, expires: i64| {
             let amount = tracker.quote(Call::new(MODELS[model], &usage(tokens)), &attribution(who)).unwrap().amount;
@@ -208,9 +259,24 @@ fn play(tracker: &CostTracker, clock: &ManualClock, steps: &[Step]) -> Result<()
                 tracker.record(Call::new(MODELS[at], &usage(tokens)), &attribution(who)).wait().unwrap();
                 model.spent.push(call);
             }
+            Step::RecordAt { who, model: at, tokens, seconds } => {
+                let time = now + seconds * SECOND;
+                let call = Entry { time, ..quote(who, at, tokens, i64::MAX) };
+                let used = usage(tokens);
+                let past = Call { time: Some(time), ..Call::new(MODELS[at], &used) };
+                let amount = tracker.record(past, &attribution(who)).wait().unwrap().cost();
+                model.spent.push(Entry { amount, ..call });
+            }
             Step::Wait { seconds } => {
-                clock.advance(Duration::from_secs(seconds));
                 now += seconds as i64 * SECOND;
+                latest = latest.max(now);
+                clock.set(now);
+            }
+            Step::SetBack { seconds } => {
+                drop(tracker.budgets().unwrap());
+                model.end_leases(now);
+                now = (now - seconds * SECOND).max(latest - 3600 * SECOND);
+                clock.set(now);
             }
             _ => {}
         }
@@ -235,7 +301,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]
     fn memory_agrees_with_the_list(steps in steps()) {
-        let clock = ManualClock::new(START);
+        let clock = SetClock::new();
         let tracker =
             CostTracker::with_clock("memory://", PriceTable::builtin(), Arc::new(clock.clone())).unwrap();
         play(&tracker, &clock, &steps)?;
@@ -246,7 +312,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn sqlite_agrees_with_the_list(steps in steps()) {
-        let (clock, dir) = (ManualClock::new(START), tempfile::tempdir().unwrap());
+        let (clock, dir) = (SetClock::new(), tempfile::tempdir().unwrap());
         let url = format!("sqlite:///{}", dir.path().join("costs.db").display());
         let tracker = CostTracker::with_clock(&url, PriceTable::builtin(), Arc::new(clock.clone())).unwrap();
         play(&tracker, &clock, &steps)?;

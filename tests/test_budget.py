@@ -122,5 +122,40 @@ def test_bad_budgets_are_refused(keywords):
         costs.set_budget(-1)
 
 
+def test_cancelling_while_the_file_has_not_answered_gives_the_money_back(costs):
+    costs.set_budget(ONE * 100)
+
+    async def call():
+        async with costs.areserve(MODEL, USAGE):
+            await asyncio.sleep(60)
+
+    async def main():
+        for place in range(40):
+            task = asyncio.create_task(call())
+            for _ in range(place % 5):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        for _ in range(200):
+            if costs.budgets()[0]["reserved"] == 0:
+                return
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert costs.budgets()[0]["reserved"] == 0
+
+
+def test_a_settlement_that_fails_can_be_made_again(costs):
+    costs = CostTracker(fallback="raise")
+    costs.set_budget(ONE)
+    with costs.reserve(MODEL, USAGE) as held:
+        with pytest.raises(headrace.UnknownModel):
+            held.settle(USAGE, model="acme/none")
+        assert held.settle(USAGE).cost == ONE
+    with pytest.raises(headrace.UnknownModel), costs.reserve(MODEL, Usage()) as held:
+        held.settle(USAGE, model="acme/none")
+    assert costs.budgets()[0]["reserved"] == 0
+
+
 def test_the_error_is_ours():
     assert issubclass(BudgetExceeded, headrace.HeadraceError)

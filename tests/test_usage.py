@@ -1,12 +1,16 @@
 """Usage from the replies of providers, each with its own rule."""
 
+import copy
 import json
+import pickle
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from headrace import BudgetExceeded, CostTracker, Usage
+from hypothesis import given
+from hypothesis import strategies as st
 
 DATA = Path(__file__).parent / "data"
 REPLIES = json.loads((DATA / "provider_replies.json").read_text())
@@ -82,8 +86,251 @@ def test_a_reply_without_usage_is_refused(reply: object) -> None:
 def test_parts_are_never_larger_than_their_whole() -> None:
     with pytest.raises(ValueError, match="at least 15"):
         Usage(input_tokens=10, cached_input_tokens=5, cache_write_tokens=10)
-    with pytest.raises(OverflowError):
-        Usage(input_tokens=-1)
+    for count in (-1, 2**64):
+        with pytest.raises(ValueError, match=f"input_tokens is {count}: give"):
+            Usage(input_tokens=count)
+
+
+# Replies as they are seen beside the books: what is told twice, told beside its whole, or left out.
+ODD_REPLIES = {
+    "nulls": (
+        {"usage": {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": None}},
+        Usage(10, 5),
+    ),
+    "long numbers as text": ({"usage": {"prompt_tokens": "10", "completion_tokens": "5"}}, Usage(10, 5)),
+    "cached beside the input": (
+        {"usage": {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 40}}},
+        Usage(50, 5, cached_input_tokens=40),
+    ),
+    "xai responses": (
+        {
+            "usage": {
+                "input_tokens": 10,
+                "output_tokens": 5,
+                "total_tokens": 115,
+                "output_tokens_details": {"reasoning_tokens": 100},
+            }
+        },
+        Usage(10, 105, reasoning_tokens=100),
+    ),
+    "perplexity's research": (
+        {"usage": {"prompt_tokens": 33, "completion_tokens": 7163, "total_tokens": 7196, "reasoning_tokens": 193008}},
+        Usage(33, 200171, reasoning_tokens=193008),
+    ),
+    "sambanova's rates": (
+        {"usage": {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_per_sec": 120.4, "total_time": 0.3}},
+        Usage(10, 5),
+    ),
+    "deepseek behind a proxy": (
+        {
+            "usage": {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 0},
+                "prompt_cache_hit_tokens": 8,
+            }
+        },
+        Usage(10, 5, cached_input_tokens=8),
+    ),
+    "anthropic behind a proxy": (
+        {
+            "usage": {
+                "prompt_tokens": 110,
+                "completion_tokens": 5,
+                "cache_creation_input_tokens": 20,
+                "cache_read_input_tokens": 80,
+            }
+        },
+        Usage(110, 5, cached_input_tokens=80, cache_write_tokens=20),
+    ),
+    "groq's last chunk": (
+        [{"choices": []}, {"choices": [], "x_groq": {"usage": {"prompt_tokens": 10, "completion_tokens": 5}}}],
+        Usage(10, 5),
+    ),
+    "realtime with cached audio": (
+        {
+            "type": "response.done",
+            "response": {
+                "usage": {
+                    "input_tokens": 1000,
+                    "output_tokens": 100,
+                    "input_token_details": {
+                        "cached_tokens": 640,
+                        "audio_tokens": 700,
+                        "cached_tokens_details": {"text_tokens": 128, "audio_tokens": 512},
+                    },
+                    "output_token_details": {"audio_tokens": 80},
+                }
+            },
+        },
+        Usage(1000, 100, cached_input_tokens=640, input_audio_tokens=188, output_audio_tokens=80),
+    ),
+    "gemini with cached audio": (
+        {
+            "usageMetadata": {
+                "promptTokenCount": 100,
+                "candidatesTokenCount": 10,
+                "thoughtsTokenCount": 20,
+                "toolUsePromptTokenCount": 30,
+                "cachedContentTokenCount": 50,
+                "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 60}],
+                "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 45}],
+            }
+        },
+        Usage(130, 30, cached_input_tokens=50, reasoning_tokens=20, input_audio_tokens=15),
+    ),
+    "gemini live": (
+        {
+            "usageMetadata": {
+                "promptTokenCount": 100,
+                "responseTokenCount": 10,
+                "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 10}],
+            }
+        },
+        Usage(100, 10, output_audio_tokens=10),
+    ),
+    "gemini grounded": (
+        {
+            "modelVersion": "gemini-2.5-flash",
+            "candidates": [{"groundingMetadata": {"webSearchQueries": ["a", "b"]}}],
+            "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 5},
+        },
+        Usage(100, 5, searches=1),
+    ),
+    "openai with a search": (
+        {
+            "usage": {"input_tokens": 100, "output_tokens": 5},
+            "output": [{"type": "web_search_call", "action": {"type": "search"}}, {"type": "message"}],
+        },
+        Usage(100, 5, searches=1),
+    ),
+    "anthropic's compaction": (
+        {
+            "usage": {
+                "input_tokens": 23,
+                "cache_read_input_tokens": 0,
+                "output_tokens": 10,
+                "iterations": [
+                    {"type": "compaction", "input_tokens": 180, "output_tokens": 35},
+                    {"type": "message", "input_tokens": 23, "output_tokens": 10},
+                ],
+            }
+        },
+        Usage(203, 45),
+    ),
+    "anthropic with an hour's cache and searches": (
+        {
+            "usage": {
+                "input_tokens": 5,
+                "cache_creation_input_tokens": 300,
+                "cache_read_input_tokens": 20,
+                "cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200},
+                "output_tokens": 7,
+                "server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 1},
+                "service_tier": "batch",
+            }
+        },
+        Usage(325, 7, 20, 300, batch=True, cache_write_1h_tokens=200, searches=3),
+    ),
+    "a line of anthropic's batch": (
+        {
+            "custom_id": "a",
+            "result": {"type": "succeeded", "message": {"usage": {"input_tokens": 5, "output_tokens": 7}}},
+        },
+        Usage(5, 7),
+    ),
+    "an embedding": ({"object": "list", "usage": {"total_tokens": 10}}, Usage(10)),
+    "the usage alone": ({"prompt_tokens": 3, "completion_tokens": 4}, Usage(3, 4)),
+    "events as text": (
+        'event: x\ndata: {"usage": null}\n\ndata: {"usage": {"prompt_tokens": 5, "completion_tokens": 7}}\n\ndata: [DONE]\n',
+        Usage(5, 7),
+    ),
+    "events as lines": (
+        [b'data: {"usage": {"prompt_tokens": 5, "completion_tokens": 7}}', b"", b"data: [DONE]"],
+        Usage(5, 7),
+    ),
+    "nothing used": ({"usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}}, Usage()),
+}
+
+
+@pytest.mark.parametrize("name", ODD_REPLIES)
+def test_odd_replies_are_read_and_can_be_recorded(name: str) -> None:
+    reply, expected = ODD_REPLIES[name]
+    usage = Usage.from_response(reply)
+    assert usage == expected
+    assert CostTracker().record("openai/gpt-4o", usage).usage == usage
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": -4}},
+        {"prompt_tokens": "ten", "completion_tokens": 5},
+        {"prompt_tokens": True, "completion_tokens": 5},
+        {"input_tokens": 10, "output_tokens": 1.5},
+        {"promptTokenCount": 5, "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": -1}]},
+        {"prompt_tokens": 10**30, "completion_tokens": 5},
+    ],
+)
+def test_a_broken_count_is_refused_wherever_it_stands(usage: dict) -> None:
+    with pytest.raises(ValueError, match="whole numbers"):
+        Usage.from_response({"usage": usage})
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-5, 2**65) | st.floats() | st.text(max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "usage",
+                        "usageMetadata",
+                        "prompt_tokens",
+                        "completion_tokens",
+                        "total_tokens",
+                        "prompt_tokens_details",
+                        "input_tokens",
+                        "output_tokens",
+                        "cached_tokens",
+                        "reasoning_tokens",
+                        "cache_read_input_tokens",
+                        "cache_creation_input_tokens",
+                        "cache_creation",
+                        "ephemeral_1h_input_tokens",
+                        "promptTokenCount",
+                        "candidatesTokenCount",
+                        "thoughtsTokenCount",
+                        "cachedContentTokenCount",
+                        "inputTokens",
+                        "outputTokens",
+                        "cacheReadInputTokens",
+                        "audio_tokens",
+                        "iterations",
+                    ]
+                ),
+                inner,
+                max_size=6,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_what_is_read_can_be_recorded_and_is_charged_once(reply: object) -> None:
+    try:
+        usage = Usage.from_response(reply)
+    except (ValueError, TypeError):
+        return
+    quote = CostTracker().quote("openai/gpt-4o", usage)
+    tokens = [line["quantity"] for line in quote.lines if line["kind"] not in ("image", "search", "request")]
+    assert sum(tokens) == usage.total_tokens
+
+
+def test_a_usage_can_be_pickled_and_copied() -> None:
+    usage = Usage(10, 20, 3, 4, 5, 1, 2, "flex", False, 7, cache_write_1h_tokens=2, images=1, searches=2)
+    assert pickle.loads(pickle.dumps(usage)) == copy.deepcopy(usage) == usage
+    assert eval(repr(usage), {"Usage": Usage}) == usage
 
 
 def test_a_call_is_estimated_before_it_is_made() -> None:

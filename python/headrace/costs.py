@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace import _core
 from headrace.costs_report import Report, report
-from headrace.errors import ConfigError
+from headrace.errors import ConfigError, UnknownModel
 
 if TYPE_CHECKING:
     import polars
@@ -190,7 +190,13 @@ class CostTracker(_core.cost.CostTracker):
         >>> best = costs.cheapest(["openai/gpt-4", "openai/gpt-4o-mini"], headrace.Usage(1000, 500))
         >>> best[0].model
         'gpt-4o-mini'
+
+        Raises:
+            ValueError: A need is unknown.
         """
+        for name, given in [("candidates", candidates), ("needs", needs)]:
+            if isinstance(given, str):
+                raise TypeError(f"{name} is one string: give a list of strings")
         fast, good = latency or {}, quality or {}
         kept = [
             name
@@ -227,10 +233,19 @@ class CostTracker(_core.cost.CostTracker):
 
         Raises:
             ValueError: A name is unknown, or the share is not between 0 and 1.
+            TypeError: `since` or `until` is no datetime with a time zone.
+            UnknownModel: No list has the model `move_to`.
         """
-        part = Decimal(share)
-        if not 0 < part <= 1:
+        try:
+            part = Decimal(str(share))
+        except InvalidOperation:
+            part = Decimal("NaN")
+        if not (part.is_finite() and 0 < part <= 1):
             raise ConfigError(f"share {share} is no part: give one above 0 and at most 1, such as 0.5")
+        if move_to is not None and self.quote(move_to, _core.cost.Usage(1, 1)).estimated:
+            raise UnknownModel(
+                f"no price list has the model {move_to!r}, to which calls might move: give provider/model"
+            )
         return report(self, since=since, until=until, by=by, move_to=move_to, part=part, period=period, zone=timezone)
 
     def areserve(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.costs import CostTracker
+from headrace.errors import ConfigError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -31,7 +32,7 @@ def register(subparsers: Subparsers) -> None:
         ("purge", purge, "forget old records"),
     ]:
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("url", help="the ledger, sqlite:///FILE")
+        verb.add_argument("url", metavar="LEDGER", help="the ledger: sqlite:///FILE, or the file")
         verb.set_defaults(run=run)
         if name == "purge":
             verb.add_argument(
@@ -43,31 +44,69 @@ def register(subparsers: Subparsers) -> None:
         if name == "report":
             verb.add_argument("--by", default="model", help="the dimension of the breakdown")
             verb.add_argument("--move-to", help="a model to which a share of the calls might move")
-            verb.add_argument("--timezone", default="UTC", help="the zone in which days begin")
+            verb.add_argument("--share", default="0.5", help="the share of the calls that might")
+            verb.add_argument("--period", default="month", help="day, week or month: the forecast is for its end")
+            verb.add_argument("--timezone", default="UTC", help="the zone in which days begin, as Europe/Berlin")
+            verb.add_argument("--html", type=Path, metavar="FILE", help="write the picture there, too")
             continue
         verb.add_argument("--tenant", help="only this tenant's calls")
+        if name == "export":
+            verb.add_argument("path", type=Path, help="the file to write")
+            verb.add_argument("--format", choices=["csv", "focus"], default="csv")
+            continue
         verb.add_argument("--json", action="store_true", help="for programs")
         if name == "summary":
             verb.add_argument("--by", default="provider,model", help="dimensions, separated by commas")
             verb.add_argument("--bucket", choices=["hour", "day", "week", "month"])
-        elif name == "records":
-            verb.add_argument("--limit", type=int, default=20, help="at most so many, the newest first")
-        elif name == "export":
-            verb.add_argument("path", type=Path, help="the file to write")
-            verb.add_argument("--format", choices=["csv", "focus"], default="csv")
+            verb.add_argument("--timezone", default="UTC", help="the zone in which they begin, as Europe/Berlin")
+        else:
+            verb.add_argument("--limit", type=count, default=20, help="at most so many, the newest first")
 
 
 def moment(text: str) -> datetime:
     """Read an ISO date or time; without a zone it is UTC."""
-    found = datetime.fromisoformat(text)
+    try:
+        # Python 3.10 does not know the Z.
+        found = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+    except ValueError:
+        wish = "write it as 2026-11-01 or 2026-11-01T08:00:00Z"
+        raise argparse.ArgumentTypeError(f"{text!r} is no date or time: {wish}") from None
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def count(text: str) -> int:
+    """Read a whole number from zero on."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no count: give a whole number of at least 0")
+    return int(text)
+
+
+def ledger(url: str) -> CostTracker:
+    """Open a ledger that is there: who looks into one does not want a new one."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        file, url = Path(url), f"sqlite:///{url}"
+    elif scheme == "sqlite":
+        file = Path(rest.removeprefix("/"))
+    elif scheme == "memory":
+        raise ConfigError("a ledger in memory ends with its process: give sqlite:///FILE")
+    else:
+        return CostTracker(url=url)
+    if not file.is_file():
+        raise ConfigError(f"there is no ledger at {file}: give the file that CostTracker(url='sqlite:///...') writes")
+    return CostTracker(url=url)
 
 
 def summary(arguments: argparse.Namespace) -> int:
     """Run `headrace cost summary`."""
     by = [name for name in arguments.by.split(",") if name]
-    rows = CostTracker(url=arguments.url).summary(
-        by, since=arguments.since, until=arguments.until, bucket=arguments.bucket, tenant=arguments.tenant
+    rows = ledger(arguments.url).summary(
+        by,
+        since=arguments.since,
+        until=arguments.until,
+        bucket=arguments.bucket,
+        timezone=arguments.timezone,
+        tenant=arguments.tenant,
     )
     shown = (
         (["start"] if arguments.bucket else []) + by + ["calls", "cache_hits", "cost", "saved", "energy_wh", "co2e_g"]
@@ -78,7 +117,7 @@ def summary(arguments: argparse.Namespace) -> int:
 
 def records(arguments: argparse.Namespace) -> int:
     """Run `headrace cost records`."""
-    found = CostTracker(url=arguments.url).records(
+    found = ledger(arguments.url).records(
         since=arguments.since, until=arguments.until, tenant=arguments.tenant, limit=arguments.limit, newest_first=True
     )
     shown = ["id", "time", "tenant", "provider", "model", "cost", "estimated", "cache"]
@@ -88,7 +127,7 @@ def records(arguments: argparse.Namespace) -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Run `headrace cost export`."""
-    costs = CostTracker(url=arguments.url)
+    costs = ledger(arguments.url)
     run = costs.export_focus if arguments.format == "focus" else costs.to_csv
     count = run(arguments.path, since=arguments.since, until=arguments.until, tenant=arguments.tenant)
     print(f"{count} rows in {arguments.path}")
@@ -97,15 +136,25 @@ def export(arguments: argparse.Namespace) -> int:
 
 def report(arguments: argparse.Namespace) -> int:
     """Run `headrace cost report`."""
-    costs = CostTracker(url=arguments.url)
-    span = {"since": arguments.since, "until": arguments.until}
-    print(costs.report(by=arguments.by, move_to=arguments.move_to, timezone=arguments.timezone, **span))
+    made = ledger(arguments.url).report(
+        since=arguments.since,
+        until=arguments.until,
+        by=arguments.by,
+        move_to=arguments.move_to,
+        share=arguments.share,
+        period=arguments.period,
+        timezone=arguments.timezone,
+    )
+    print(made)
+    if arguments.html is not None:
+        page = f'<!doctype html>\n<meta charset="utf-8">\n<title>Cost</title>\n{made._repr_html_()}\n'
+        arguments.html.write_text(page, encoding="utf-8")
     return 0
 
 
 def purge(arguments: argparse.Namespace) -> int:
     """Run `headrace cost purge`."""
-    print(f"{CostTracker(url=arguments.url).purge(arguments.before)} records forgotten")
+    print(f"{ledger(arguments.url).purge(arguments.before)} records forgotten")
     return 0
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from headrace import _core, costs_picture
 from headrace.costs_forecast import HISTORY, Anomaly, Forecast, anomalies, filled, forecast
@@ -42,6 +42,8 @@ class Report:
     co2e_g: float
     avoided_co2e_g: float
     calls_of_unknown_footprint: int
+    estimated_calls: int
+    """Calls of models that no list has, at the fallback's price."""
     groups: list[dict[str, Any]]
     """A row of `CostTracker.summary` for each group, the dearest first."""
     days: list[tuple[date, Decimal]]
@@ -80,6 +82,8 @@ class Report:
             f"{grams(self.avoided_co2e_g)} CO2e saved.",
             f"Energy {self.energy_wh:,.1f} Wh, {grams(self.co2e_g)} CO2e (middle of the range).",
         ]
+        if self.estimated_calls:
+            lines.append(f"The price of {self.estimated_calls:,} calls is an estimate: no list has their model.")
         if self.calls_of_unknown_footprint:
             lines.append(f"The footprint of {self.calls_of_unknown_footprint:,} calls is unknown, and in no sum.")
         ahead = self.forecast
@@ -112,6 +116,23 @@ def span(moment: datetime, period: str) -> tuple[datetime, datetime]:
     raise ConfigError(f"period {period!r} is unknown: give day, week or month")
 
 
+def zone_of(name: str) -> ZoneInfo:
+    """Find a zone by its name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(f"time zone {name!r} is unknown: give an IANA name such as Europe/Berlin") from None
+
+
+def aware(moment: datetime, name: str) -> datetime:
+    """Refuse a moment that depends on where the machine is."""
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        without = " without a time zone" if isinstance(moment, datetime) else ""
+        wish = "give a datetime with a time zone, such as datetime.now(timezone.utc)"
+        raise TypeError(f"{name} is a {type(moment).__name__}{without}: {wish}")
+    return moment
+
+
 def report(
     costs: _core.cost.CostTracker,
     *,
@@ -124,9 +145,12 @@ def report(
     zone: str,
 ) -> Report:
     """Make the report of `CostTracker.report`."""
-    until = (until or datetime.now(timezone.utc)).astimezone(ZoneInfo(zone))
+    place = zone_of(zone)
+    until = aware(until or datetime.now(timezone.utc), "until").astimezone(place)
     start, end = span(until, period)
-    since = since.astimezone(ZoneInfo(zone)) if since else start
+    since = aware(since, "since").astimezone(place) if since else start
+    if since >= until:
+        raise ConfigError(f"since {since} is not before until {until}: give an earlier one")
     groups = sorted(costs.summary([by], since=since, until=until), key=lambda group: -group["cost"])
     by_day = days_of(costs, by, min(since, start) - timedelta(days=HISTORY), until, zone)
     total: dict[date, Decimal] = defaultdict(Decimal)
@@ -147,6 +171,7 @@ def report(
         co2e_g=sum(float(group["co2e_g"]) for group in groups),
         avoided_co2e_g=sum(float(group["avoided_co2e_g"]) for group in groups),
         calls_of_unknown_footprint=sum(group["calls_of_unknown_footprint"] for group in groups),
+        estimated_calls=sum(group["estimated_calls"] for group in groups),
         groups=groups,
         days=filled(total, since.date(), after),
         forecast=forecast(total, spent, start, until, end),

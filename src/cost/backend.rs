@@ -41,6 +41,39 @@ struct State {
     entries: Vec<Arc<Entry>>,
 }
 
+/// Money that is set aside. Who asked for it takes it over; if he is gone by the time the file has it (a cancelled
+/// task, Ctrl-C), it is given back.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    number: u64,
+    place: Option<Arc<Database>>,
+}
+
+impl Hold {
+    fn new(number: u64, place: Arc<Database>) -> Self {
+        Self { number, place: Some(place) }
+    }
+
+    fn taken(number: u64) -> Self {
+        Self { number, place: None }
+    }
+
+    /// The number; from here on its owner gives the money back.
+    pub(crate) fn take(mut self) -> u64 {
+        self.place = None;
+        self.number
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            let number = self.number;
+            drop(place.write(move |connection| budget_store::release(connection, number)));
+        }
+    }
+}
+
 /// A record's id, and what it did to budgets.
 pub(crate) type Recorded = (u64, Vec<Step>);
 
@@ -111,18 +144,18 @@ impl Backend {
         }
     }
 
-    pub(crate) fn reserve(&self, record: &Arc<CostRecord>, expires: i64) -> Pending<u64> {
+    pub(crate) fn reserve(&self, record: &Arc<CostRecord>, expires: i64) -> Pending<Hold> {
         match self {
             Self::Memory(memory) => {
-                Pending::ready(memory.state.lock().book.reserve(asked(record, record.amount), expires))
+                let held = memory.state.lock().book.reserve(asked(record, record.amount), expires);
+                Pending::ready(held.map(Hold::taken))
             }
             Self::Sqlite(database) => {
                 let record = Arc::clone(record);
-                Pending::waiting(
-                    database.write(move |connection| {
-                        budget_store::reserve(connection, asked(&record, record.amount), expires)
-                    }),
-                )
+                let reserve =
+                    move |connection: &_| budget_store::reserve(connection, asked(&record, record.amount), expires);
+                let place = Arc::clone(database);
+                Pending::waiting(database.write_then(reserve, move |number| Hold::new(number, place)))
             }
         }
     }
@@ -345,7 +378,7 @@ impl State {
 
     fn set_budget(&mut self, budget: Budget, now: i64) {
         let mut spent: BTreeMap<i64, Money> = BTreeMap::new();
-        let filter = Filter { since: Some(budget.lower(now)), until: None, scope: budget.scope.clone() };
+        let filter = Filter { since: Some(budget.kept(now)), until: None, scope: budget.scope.clone() };
         let snapshot = self.columns.snapshot();
         for row in snapshot.rows(&filter, &self.entries, self.attributions.values()) {
             if !row.cache.is_hit() {

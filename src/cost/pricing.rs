@@ -1,8 +1,9 @@
 //! From a model's name and a usage to money and a footprint; what repeats is worked out once.
 
+use super::budget::Scope;
 use super::carbon::{EmissionFactors, Override};
 use super::money::Money;
-use super::price::{ModelPrice, PriceTable};
+use super::price::{self, ModelPrice, PriceTable};
 use super::record::Entry;
 use super::usage::Usage;
 use crate::Result;
@@ -80,6 +81,22 @@ impl Pricing {
             })
         };
         Ok(met.entries.get(place).map_or_else(make, |slot| Arc::clone(slot.get_or_init(make))))
+    }
+
+    /// The scope in the names that records have: a budget for `google` must hold the calls of `gemini`.
+    pub(crate) fn scope(&self, given: &Scope) -> Scope {
+        let mut scope = given.clone();
+        if let Some(provider) = &mut scope.provider {
+            *provider = price::provider_name(provider).to_owned();
+        }
+        if let Some(model) = &mut scope.model
+            && let Some(found) = self.held.read().prices.find(model)
+            // A bare name that a model has is that model at every provider.
+            && *model != found.model
+        {
+            *model = format!("{}/{}", found.provider, found.model);
+        }
+        scope
     }
 
     /// Changes emission factors for the calls that follow.

@@ -17,7 +17,7 @@ pub struct Reservation {
     tracker: CostTracker,
     hold: u64,
     worst: Arc<CostRecord>,
-    over: AtomicBool,
+    over: Arc<AtomicBool>,
 }
 
 /// How a call went, beside its usage.
@@ -39,7 +39,7 @@ impl Default for Outcome {
 
 impl Reservation {
     pub(crate) fn new(tracker: CostTracker, hold: u64, worst: Arc<CostRecord>) -> Self {
-        Self { tracker, hold, worst, over: AtomicBool::new(false) }
+        Self { tracker, hold, worst, over: Arc::default() }
     }
 
     /// The most that the call may cost, as it was reserved.
@@ -74,7 +74,11 @@ impl Reservation {
             latency_s: outcome.latency_s,
             attempts: outcome.attempts,
         };
-        self.tracker.book(call, &self.worst.attribution, Some(self.hold))
+        let over = Arc::clone(&self.over);
+        self.tracker.book(call, &self.worst.attribution, Some(self.hold)).then(move |settled| {
+            // Nothing was booked, and the money is still set aside: it can be settled again, or given back.
+            settled.inspect_err(|_| over.store(false, Ordering::Release))
+        })
     }
 
     /// Gives the money back: the call failed or was not made.

@@ -92,7 +92,7 @@ impl CostTracker {
     /// `Store` where the file cannot be read.
     pub fn summary(&self, by: &[Dimension], filter: &Filter, span: Option<(Period, TimeZone)>) -> Result<Vec<Group>> {
         let spans = span.is_some();
-        let sums = self.inner.backend.sums(filter, Buckets::new(span))?;
+        let sums = self.inner.backend.sums(&self.meant(filter), Buckets::new(span))?;
         let mut groups: BTreeMap<(i64, Vec<String>), Aggregate> = BTreeMap::new();
         for (cell, sum) in &sums.cells {
             let (Some(entry), Some(who)) =

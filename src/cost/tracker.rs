@@ -164,7 +164,7 @@ impl CostTracker {
         let held = self.inner.backend.reserve(&worst, expires);
         let tracker = self.clone();
         held.then(move |held| match held {
-            Ok(hold) => Ok(Reservation::new(tracker, hold, worst)),
+            Ok(hold) => Ok(Reservation::new(tracker, hold.take(), worst)),
             Err(error) => {
                 tracker.inner.counts.refused.fetch_add(1, Ordering::Relaxed);
                 Err(error)
@@ -174,6 +174,10 @@ impl CostTracker {
 
     /// Sets a budget, or changes the limit of the one with the same scope, period and zone. What the ledger holds counts.
     pub fn set_budget(&self, budget: Budget, fractions: Vec<Fraction>, listener: Option<AlertListener>) -> Pending<()> {
+        let budget = Budget { scope: self.inner.pricing.scope(&budget.scope), ..budget };
+        if let Err(error) = budget.check() {
+            return Pending::ready(Err(error));
+        }
         let identity = budget.identity();
         let mut watches = self.inner.watches.write();
         let kept = watches.iter().filter(|watch| watch.identity != identity).cloned();
@@ -185,6 +189,7 @@ impl CostTracker {
 
     /// Removes the budget with this scope, period and zone; whether there was one.
     pub fn remove_budget(&self, budget: Budget) -> Pending<bool> {
+        let budget = Budget { scope: self.inner.pricing.scope(&budget.scope), ..budget };
         let identity = budget.identity();
         let mut watches = self.inner.watches.write();
         *watches = watches.iter().filter(|watch| watch.identity != identity).cloned().collect();
@@ -200,12 +205,17 @@ impl CostTracker {
         self.inner.backend.budgets(self.now())
     }
 
+    /// The filter in the names that records have.
+    pub(crate) fn meant(&self, filter: &Filter) -> Filter {
+        Filter { scope: self.inner.pricing.scope(&filter.scope), ..*filter }
+    }
+
     /// All that was paid.
     ///
     /// # Errors
     /// `Store` where the file cannot be read.
     pub fn total(&self, filter: &Filter) -> Result<Money> {
-        let sums = self.inner.backend.sums(filter, super::ledger::bucket::Buckets::new(None))?;
+        let sums = self.inner.backend.sums(&self.meant(filter), super::ledger::bucket::Buckets::new(None))?;
         Ok(sums.cells.iter().fold(Money::ZERO, |sum, (_, part)| sum + part.cost))
     }
 
@@ -235,7 +245,7 @@ impl CostTracker {
         newest_first: bool,
         see: impl FnMut(CostRecord) -> Result<bool>,
     ) -> Result<()> {
-        self.inner.backend.each_record(filter, newest_first, see)
+        self.inner.backend.each_record(&self.meant(filter), newest_first, see)
     }
 
     /// Forgets the records before `time` (microseconds since 1970); how many there were. Budgets keep what they know.

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from os import PathLike
@@ -19,13 +19,13 @@ class Usage:
         cached_input_tokens: Input read from the provider's prompt cache.
         cache_write_tokens: Input written to it, for however long.
         reasoning_tokens: Output that the model thought.
-        input_audio_tokens: Input that was sound.
+        input_audio_tokens: Input that was sound and was not read from the cache.
         output_audio_tokens: Output that was sound.
         service_tier: `batch`, `flex`, `priority`, or None.
         batch: The same as `service_tier="batch"`.
         requests: Calls.
         cache_write_1h_tokens: The part of the cache writes that is for an hour.
-        input_image_tokens: Input that was images.
+        input_image_tokens: Input that was images and was not read from the cache.
         output_image_tokens: Output that was images.
         images: Images made.
         searches: Web searches made.
@@ -55,14 +55,16 @@ class Usage:
     ) -> Usage: ...
     @staticmethod
     def from_response(response: object) -> Usage:
-        """Read a provider's reply: a dict, JSON text or bytes, an SDK's object, or the list of a stream's chunks.
+        """Read a provider's reply: a dict, JSON text or bytes, an SDK's object, or the usage in it alone.
+
+        A streamed reply is the list of its chunks, or its text (server-sent events, JSON lines), whole or in lines.
 
         Raises:
             ValueError: There is no usage in it, or a count is not a whole number.
         """
 
     @staticmethod
-    def estimate(model: str, messages: object, *, max_output_tokens: int = 0) -> Usage:
+    def estimate(model: str, messages: object, *, max_output_tokens: int | None = None) -> Usage:
         """Count before a call, offline: what to set aside for messages (or a text) and the longest answer."""
 
     @property
@@ -98,6 +100,7 @@ class Usage:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]: ...
 
 @final
 class PriceTable:
@@ -238,8 +241,8 @@ class Reservation:
         *,
         model: str | None = None,
         cache: str | None = None,
-        latency: float | None = None,
-        attempts: int = 1,
+        latency: float | timedelta | None = None,
+        attempts: int | None = None,
     ) -> CostRecord:
         """Book what the call did use and give the rest back.
 
@@ -250,8 +253,11 @@ class Reservation:
             latency: Seconds that the provider took.
             attempts: How often it was asked.
 
+        What fails books nothing, and leaves the money aside: settle again, or release it.
+
         Raises:
             ValueError: The reservation is over already.
+            UnknownModel: No list has the model, and the fallback is to raise.
             StoreError: The ledger cannot be written.
         """
 
@@ -261,8 +267,8 @@ class Reservation:
         *,
         model: str | None = None,
         cache: str | None = None,
-        latency: float | None = None,
-        attempts: int = 1,
+        latency: float | timedelta | None = None,
+        attempts: int | None = None,
     ) -> Awaitable[CostRecord]:
         """Settle as `settle` does, to be awaited."""
 
@@ -272,7 +278,7 @@ class Reservation:
     def forget(self) -> None:
         """Give the money back without waiting until that is on disk."""
 
-    def extend(self, seconds: float) -> None:
+    def extend(self, seconds: float | timedelta) -> None:
         """Make the lease last so long from now.
 
         Raises:
@@ -298,7 +304,7 @@ class CostTracker:
         prices: PriceTable | None = None,
         fallback: str | dict[str, Any] = ...,
         url: str = "memory://",
-        retention: timedelta | None = None,
+        retention: float | timedelta | None = None,
     ) -> CostTracker: ...
     def record(
         self,
@@ -309,8 +315,8 @@ class CostTracker:
         tags: Iterable[str] | None = None,
         at: datetime | None = None,
         cache: str | None = None,
-        latency: float | None = None,
-        attempts: int = 1,
+        latency: float | timedelta | None = None,
+        attempts: int | None = None,
     ) -> CostRecord:
         """Write a call into the ledger; with `sqlite:///`, return when it is on disk.
 
@@ -355,7 +361,7 @@ class CostTracker:
         *,
         tenant: str = "default",
         tags: Iterable[str] | None = None,
-        lease_seconds: float = 600.0,
+        lease_seconds: float | timedelta | None = None,
         max_output_tokens: int | None = None,
     ) -> Reservation:
         """Set the worst case of a call aside in every budget that covers it.
@@ -365,7 +371,8 @@ class CostTracker:
             usage: The most that it uses; or the text or the messages of the call, as for `quote`.
             tenant: Who it is for.
             tags: More of who it is for.
-            lease_seconds: How long the money stays aside where nobody settles or releases it.
+            lease_seconds: How long the money stays aside where nobody settles or releases it, 600 s where it is not
+                given; also a timedelta.
             max_output_tokens: As for `quote`.
 
         Raises:
@@ -379,7 +386,7 @@ class CostTracker:
         *,
         tenant: str = "default",
         tags: Iterable[str] | None = None,
-        lease_seconds: float = 600.0,
+        lease_seconds: float | timedelta | None = None,
         max_output_tokens: int | None = None,
     ) -> Any:
         """Reserve as `reserve` does, to be awaited."""
@@ -392,10 +399,10 @@ class CostTracker:
         provider: str | None = None,
         model: str | None = None,
         tag: str | None = None,
-        period: str = "month",
+        period: str | timedelta | None = None,
         timezone: str = "UTC",
         on_exceed: str = "reject",
-        alert_at: list[float] = ...,
+        alert_at: Sequence[float | Decimal | str] | None = None,
         alerts: Callable[[dict[str, Any]], object] | None = None,
     ) -> None:
         """Set a budget, or change the limit of the one with the same scope, period and zone.
@@ -408,10 +415,11 @@ class CostTracker:
             provider: Only calls of this provider.
             model: Only calls of this model.
             tag: Only calls with this tag.
-            period: `hour`, `day`, `week`, `month`, `ever`, or a rolling length such as `rolling 24h`.
+            period: `hour`, `day`, `week`, `month` (where it is not given), `ever`, or a rolling length:
+                `rolling 24h` or a timedelta.
             timezone: The IANA name of the zone in which the period begins.
             on_exceed: `reject` a call that does not fit, or `warn` in the log.
-            alert_at: Fractions of the limit.
+            alert_at: Fractions of the limit; 0.5, 0.8 and 1 where they are not given.
             alerts: Called with a dictionary when spending crosses a fraction, by the process whose call did.
 
         Raises:
@@ -426,7 +434,7 @@ class CostTracker:
         provider: str | None = None,
         model: str | None = None,
         tag: str | None = None,
-        period: str = "month",
+        period: str | timedelta | None = None,
         timezone: str = "UTC",
     ) -> bool:
         """Remove the budget with this scope, period and zone; whether there was one."""

@@ -1,12 +1,14 @@
 //! Budgets from keywords, and as dictionaries.
 
 use super::decimal;
+use crate::duration::duration;
 use crate::error::Result;
 use headrace::Error;
-use headrace::cost::budget::{Alert, AlertListener, Budget, BudgetStatus, OnExceed, Period, Scope};
+use headrace::cost::budget::{Alert, AlertListener, Budget, BudgetStatus, Fraction, OnExceed, Period, Scope};
 use jiff::tz::TimeZone;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDelta, PyDict, PyString};
 use std::sync::Arc;
 
 pub(crate) fn zone(name: &str) -> Result<TimeZone> {
@@ -14,28 +16,60 @@ pub(crate) fn zone(name: &str) -> Result<TimeZone> {
     Ok(TimeZone::get(name).map_err(|_| unknown())?)
 }
 
+/// A word such as `month`, which it is where nothing is given, or a timedelta: the time up to now, that long.
+pub(crate) fn period(given: Option<&Bound<'_, PyAny>>) -> Result<Period> {
+    let Some(given) = given else { return Ok(Period::Month) };
+    if let Ok(word) = given.cast::<PyString>() {
+        return Ok(Period::parse(word.to_str()?)?);
+    }
+    if !given.is_instance_of::<PyDelta>() {
+        let kind = given.get_type().qualname()?;
+        return Err(PyTypeError::new_err(format!(
+            "period is a {kind}: give hour, day, week, month, ever, or a timedelta for the time up to now"
+        ))
+        .into());
+    }
+    let length = duration("period", given)?;
+    if length.subsec_nanos() > 0 {
+        return Err(Error::invalid(format!("period is {given}: give whole seconds")).into());
+    }
+    Ok(Period::parse(&format!("rolling {}s", length.as_secs()))?)
+}
+
+/// Parts of the limit at which somebody is told.
+pub(crate) fn fractions(given: Option<Vec<Bound<'_, PyAny>>>) -> Result<Vec<Fraction>> {
+    let Some(given) = given else {
+        return Ok(["0.5", "0.8", "1"].iter().map(|part| part.parse()).collect::<headrace::Result<_>>()?);
+    };
+    given.iter().map(|part| Ok(part.str()?.to_str()?.parse()?)).collect()
+}
+
 pub(crate) fn budget(
     limit: &Bound<'_, PyAny>,
     scope: Scope,
-    period: &str,
+    period: Period,
     timezone: &str,
     on_exceed: &str,
 ) -> Result<Budget> {
-    let period = Period::parse(period)?;
     let (zone, on_exceed) = (zone(timezone)?, OnExceed::parse(on_exceed)?);
     Ok(Budget { scope, period, zone, on_exceed, ..Budget::new(decimal::from_py(limit, "limit")?)? })
 }
 
 /// A Python callable as a listener; what it raises is reported as unraisable, as no call is its cause.
-pub(crate) fn listener(callback: Py<PyAny>) -> AlertListener {
-    Arc::new(move |alert: &Alert| {
+pub(crate) fn listener(callback: &Bound<'_, PyAny>) -> Result<AlertListener> {
+    if !callback.is_callable() {
+        let kind = callback.get_type().qualname()?;
+        return Err(PyTypeError::new_err(format!("alerts is a {kind}: give a function of one dictionary")).into());
+    }
+    let callback = callback.clone().unbind();
+    Ok(Arc::new(move |alert: &Alert| {
         Python::attach(|py| {
             let call = || callback.call1(py, (alert_to_py(py, alert)?,));
             if let Err(error) = call() {
                 error.write_unraisable(py, Some(callback.bind(py)));
             }
         });
-    })
+    }))
 }
 
 fn alert_to_py<'py>(py: Python<'py>, alert: &Alert) -> PyResult<Bound<'py, PyDict>> {

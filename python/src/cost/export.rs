@@ -1,6 +1,6 @@
 //! The ledger for other programs.
 
-use super::arguments::{Narrow, filter};
+use super::arguments::{Count, Narrow, filter, optional_count};
 use super::record::CostRecord;
 use super::tracker::CostTracker;
 use super::usage::Usage;
@@ -82,9 +82,10 @@ pub(crate) fn cheapest(
     candidates: Vec<String>,
     usage: &Usage,
     needs: Vec<String>,
-    context: Option<u64>,
+    context: Option<Count>,
     allow_estimated: bool,
 ) -> Result<Vec<CostRecord>> {
+    let context = optional_count(context.as_ref(), "context")?;
     let needs = Needs { context, abilities: needs, allow_estimated };
     let found = tracker.core.cheapest(&candidates, &usage.core, &needs)?;
     Ok(found.into_iter().map(|core| CostRecord { core }).collect())

@@ -1,12 +1,13 @@
 //! Prices by model.
 
-use super::arguments::optional_time;
+use super::arguments::{Count, optional_time};
 use super::decimal;
 use crate::error::Result;
 use headrace::Error;
 use headrace::cost::price::{self as core, Condition, Kind, Period};
 use jiff::Timestamp;
 use parking_lot::RwLock;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt};
 use std::path::PathBuf;
@@ -48,7 +49,7 @@ impl PriceTable {
             let key: String = key.extract()?;
             match key.as_str() {
                 _ if value.is_none() => {}
-                "context" => context = Some(value.extract()?),
+                "context" => context = Some(value.extract::<Count>()?.named("context")?),
                 "since" | "until" | "hours" | "days" => when.set(&key, &moment(&value, &key)?)?,
                 _ => words.push(format!("{key}={}", decimal::from_py(&value, &key)?)),
             }
@@ -109,10 +110,23 @@ impl PriceTable {
 }
 
 /// What an unknown model costs, as `CostTracker(fallback=...)` takes it.
-#[derive(FromPyObject)]
 pub(crate) enum Fallback<'py> {
     Name(String),
     Prices(Bound<'py, PyDict>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Fallback<'py> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(name) = value.extract() {
+            return Ok(Self::Name(name));
+        }
+        value.cast::<PyDict>().map(|prices| Self::Prices(prices.to_owned())).map_err(|_| {
+            let kind = value.get_type().qualname().map_or_else(|_| "?".into(), |name| name.to_string());
+            PyTypeError::new_err(format!("it is a {kind}: give \"estimate\", \"raise\", a model's name or a dict of prices"))
+        })
+    }
 }
 
 impl Fallback<'_> {

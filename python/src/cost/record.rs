@@ -1,8 +1,9 @@
 //! One call in the ledger.
 
-use super::arguments::time_to_py;
+use super::arguments::{self, Count, optional_count, time_to_py};
 use super::usage::Usage;
 use super::{carbon, decimal};
+use crate::error::Result;
 use headrace::cost::carbon::{Impact, Range};
 use headrace::cost::{self as core, Outcome};
 use pyo3::prelude::*;
@@ -149,17 +150,17 @@ impl CostRecord {
 }
 
 /// How a call went, from keywords.
-pub(crate) fn outcome(cache: Option<&str>, latency: Option<f64>, attempts: u32) -> headrace::Result<Outcome> {
+pub(crate) fn outcome(
+    cache: Option<&str>,
+    latency: Option<&Bound<'_, PyAny>>,
+    attempts: Option<&Count>,
+) -> Result<Outcome> {
     let unknown =
         |text: &str| headrace::Error::invalid(format!("cache {text:?} is unknown: give exact, semantic or None"));
     let cache = match cache {
         None => core::CacheUse::Miss,
         Some(text) => core::CacheUse::parse(text).ok_or_else(|| unknown(text))?,
     };
-    match latency {
-        Some(seconds) if !seconds.is_finite() || seconds < 0.0 => Err(headrace::Error::invalid(format!(
-            "latency is {seconds}: give a finite number of seconds of at least 0"
-        ))),
-        _ => Ok(Outcome { cache, latency_s: latency, attempts }),
-    }
+    let attempts = optional_count(attempts, "attempts")?.unwrap_or(1);
+    Ok(Outcome { cache, latency_s: arguments::latency(latency)?, attempts })
 }

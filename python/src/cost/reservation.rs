@@ -1,5 +1,6 @@
 //! Money set aside for a call that runs.
 
+use super::arguments::Count;
 use super::record::{CostRecord, outcome};
 use super::usage::Usage;
 use super::{arguments, decimal, tracker};
@@ -21,32 +22,32 @@ impl Reservation {
         decimal::to_py(py, self.core.worst_case().amount)
     }
 
-    #[pyo3(signature = (usage, *, model=None, cache=None, latency=None, attempts=1))]
+    #[pyo3(signature = (usage, *, model=None, cache=None, latency=None, attempts=None))]
     fn settle(
         &self,
         py: Python<'_>,
         usage: &Usage,
         model: Option<&str>,
         cache: Option<&str>,
-        latency: Option<f64>,
-        attempts: u32,
+        latency: Option<&Bound<'_, PyAny>>,
+        attempts: Option<Count>,
     ) -> Result<CostRecord> {
-        let outcome = outcome(cache, latency, attempts)?;
+        let outcome = outcome(cache, latency, attempts.as_ref())?;
         let core = tracker::answer(py, self.core.settle_as(model, &usage.core, outcome))?;
         Ok(CostRecord { core })
     }
 
-    #[pyo3(signature = (usage, *, model=None, cache=None, latency=None, attempts=1))]
+    #[pyo3(signature = (usage, *, model=None, cache=None, latency=None, attempts=None))]
     fn asettle<'py>(
         &self,
         py: Python<'py>,
         usage: &Usage,
         model: Option<&str>,
         cache: Option<&str>,
-        latency: Option<f64>,
-        attempts: u32,
+        latency: Option<&Bound<'_, PyAny>>,
+        attempts: Option<Count>,
     ) -> Result<Bound<'py, PyAny>> {
-        let outcome = outcome(cache, latency, attempts)?;
+        let outcome = outcome(cache, latency, attempts.as_ref())?;
         let pending = self.core.settle_as(model, &usage.core, outcome);
         Ok(crate::awaitable::awaitable(py, async move { Ok(CostRecord { core: pending.finish().await? }) })?)
     }
@@ -60,8 +61,8 @@ impl Reservation {
         drop(self.core.release());
     }
 
-    fn extend(&self, py: Python<'_>, seconds: f64) -> Result<()> {
-        let lease = arguments::seconds(seconds, "seconds")?;
+    fn extend(&self, py: Python<'_>, seconds: &Bound<'_, PyAny>) -> Result<()> {
+        let lease = arguments::lease(seconds, "seconds")?;
         Ok(py.detach(|| self.core.extend(lease))?)
     }
 

@@ -1,11 +1,12 @@
 //! The cost tracker.
 
-use super::arguments::{self, Narrow, attribution, filter, optional_time, time_to_py};
+use super::arguments::{self, Count, Narrow, attribution, filter, optional_count, optional_time, time_to_py};
 use super::price::{Fallback, PriceTable};
 use super::record::{CostRecord, outcome};
 use super::reservation::Reservation;
 use super::usage::{self, Usage};
 use super::{budget, carbon, decimal};
+use crate::duration::duration;
 use crate::error::Result;
 use crate::{log, runtime};
 use headrace::Error;
@@ -63,8 +64,9 @@ impl CostTracker {
         prices: Option<&PriceTable>,
         fallback: Fallback<'_>,
         url: &str,
-        retention: Option<std::time::Duration>,
+        retention: Option<&Bound<'_, PyAny>>,
     ) -> Result<Self> {
+        let retention = retention.map(|length| duration("retention", length)).transpose()?;
         let mut table = prices.map_or_else(core::price::PriceTable::builtin, |prices| prices.core.read().clone());
         table.set_fallback(fallback.read()?)?;
         let core = py.detach(|| core::CostTracker::open(url, table))?;
@@ -72,7 +74,7 @@ impl CostTracker {
         Ok(Self { core, tenants: Mutex::default() })
     }
 
-    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=1))]
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn record(
         &self,
@@ -83,11 +85,11 @@ impl CostTracker {
         tags: Option<&Bound<'_, PyAny>>,
         at: Option<&Bound<'_, PyAny>>,
         cache: Option<&str>,
-        latency: Option<f64>,
-        attempts: u32,
+        latency: Option<&Bound<'_, PyAny>>,
+        attempts: Option<Count>,
     ) -> Result<CostRecord> {
         let (who, time) = (self.who(tenant, tags)?, optional_time(at, "at")?);
-        let outcome = outcome(cache, latency, attempts)?;
+        let outcome = outcome(cache, latency, attempts.as_ref())?;
         let core = answer(py, self.core.record(call(model, usage, time, outcome), &who))?;
         Ok(CostRecord { core })
     }
@@ -99,17 +101,17 @@ impl CostTracker {
         model: &str,
         usage: &Bound<'_, PyAny>,
         at: Option<&Bound<'_, PyAny>>,
-        max_output_tokens: Option<u64>,
+        max_output_tokens: Option<Count>,
     ) -> Result<CostRecord> {
         let who = self.who("default", None)?;
-        let usage = usage::of_call(usage, model, max_output_tokens, &self.core.prices())?;
+        let usage = usage::of_call(usage, model, max_output_tokens.as_ref(), &self.core.prices())?;
         let call = Call { time: optional_time(at, "at")?, ..Call::new(model, &usage) };
         let core = self.core.quote(call, &who)?;
         log::flush(py);
         Ok(CostRecord { core })
     }
 
-    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=600.0, max_output_tokens=None))]
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=None, max_output_tokens=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn reserve(
         &self,
@@ -118,16 +120,16 @@ impl CostTracker {
         usage: &Bound<'_, PyAny>,
         tenant: &str,
         tags: Option<&Bound<'_, PyAny>>,
-        lease_seconds: f64,
-        max_output_tokens: Option<u64>,
+        lease_seconds: Option<&Bound<'_, PyAny>>,
+        max_output_tokens: Option<Count>,
     ) -> Result<Reservation> {
-        let lease = arguments::seconds(lease_seconds, "lease_seconds")?;
-        let usage = usage::of_call(usage, model, max_output_tokens, &self.core.prices())?;
+        let lease = arguments::lease_or_default(lease_seconds)?;
+        let usage = usage::of_call(usage, model, max_output_tokens.as_ref(), &self.core.prices())?;
         let held = answer(py, self.core.reserve(model, &usage, &self.who(tenant, tags)?, lease))?;
         Ok(Reservation { core: Arc::new(held) })
     }
 
-    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=600.0, max_output_tokens=None))]
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=None, max_output_tokens=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn areserve<'py>(
         &self,
@@ -136,17 +138,17 @@ impl CostTracker {
         usage: &Bound<'_, PyAny>,
         tenant: &str,
         tags: Option<&Bound<'_, PyAny>>,
-        lease_seconds: f64,
-        max_output_tokens: Option<u64>,
+        lease_seconds: Option<&Bound<'_, PyAny>>,
+        max_output_tokens: Option<Count>,
     ) -> Result<Bound<'py, PyAny>> {
-        let lease = arguments::seconds(lease_seconds, "lease_seconds")?;
-        let usage = usage::of_call(usage, model, max_output_tokens, &self.core.prices())?;
+        let lease = arguments::lease_or_default(lease_seconds)?;
+        let usage = usage::of_call(usage, model, max_output_tokens.as_ref(), &self.core.prices())?;
         let pending = self.core.reserve(model, &usage, &self.who(tenant, tags)?, lease);
         Ok(crate::awaitable::awaitable(py, async move { Ok(Reservation { core: Arc::new(pending.finish().await?) }) })?)
     }
 
-    #[pyo3(signature = (limit, *, tenant=None, provider=None, model=None, tag=None, period="month", timezone="UTC",
-                        on_exceed="reject", alert_at=vec![0.5, 0.8, 1.0], alerts=None))]
+    #[pyo3(signature = (limit, *, tenant=None, provider=None, model=None, tag=None, period=None, timezone="UTC",
+                        on_exceed="reject", alert_at=None, alerts=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn set_budget(
         &self,
@@ -156,20 +158,21 @@ impl CostTracker {
         provider: Option<String>,
         model: Option<String>,
         tag: Option<String>,
-        period: &str,
+        period: Option<&Bound<'_, PyAny>>,
         timezone: &str,
         on_exceed: &str,
-        alert_at: Vec<f64>,
-        alerts: Option<Py<PyAny>>,
+        alert_at: Option<Vec<Bound<'_, PyAny>>>,
+        alerts: Option<&Bound<'_, PyAny>>,
     ) -> Result<()> {
         let scope = Scope { tenant, provider, model, tag };
-        let budget = budget::budget(limit, scope, period, timezone, on_exceed)?;
-        let fractions =
-            alert_at.iter().map(|fraction| fraction.to_string().parse()).collect::<headrace::Result<Vec<_>>>()?;
-        answer(py, self.core.set_budget(budget, fractions, alerts.map(budget::listener)))
+        let budget = budget::budget(limit, scope, budget::period(period)?, timezone, on_exceed)?;
+        let fractions = budget::fractions(alert_at)?;
+        let listener = alerts.map(budget::listener).transpose()?;
+        answer(py, self.core.set_budget(budget, fractions, listener))
     }
 
-    #[pyo3(signature = (*, tenant=None, provider=None, model=None, tag=None, period="month", timezone="UTC"))]
+    #[pyo3(signature = (*, tenant=None, provider=None, model=None, tag=None, period=None, timezone="UTC"))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn remove_budget(
         &self,
         py: Python<'_>,
@@ -177,11 +180,11 @@ impl CostTracker {
         provider: Option<String>,
         model: Option<String>,
         tag: Option<String>,
-        period: &str,
+        period: Option<&Bound<'_, PyAny>>,
         timezone: &str,
     ) -> Result<bool> {
         let (scope, period, zone) =
-            (Scope { tenant, provider, model, tag }, Period::parse(period)?, budget::zone(timezone)?);
+            (Scope { tenant, provider, model, tag }, budget::period(period)?, budget::zone(timezone)?);
         let budget = Budget { scope, period, zone, ..Budget::new(Money::ZERO)? };
         answer(py, self.core.remove_budget(budget))
     }
@@ -247,10 +250,11 @@ impl CostTracker {
         provider: Option<String>,
         model: Option<String>,
         tag: Option<String>,
-        limit: Option<usize>,
+        limit: Option<Count>,
         newest_first: bool,
     ) -> Result<Vec<CostRecord>> {
         let filter = filter(since, until, Narrow { tenant, provider, model, tag })?;
+        let limit = optional_count(limit.as_ref(), "limit")?;
         let found = py.detach(|| self.core.records(&filter, limit, newest_first))?;
         Ok(found.into_iter().map(|core| CostRecord { core }).collect())
     }

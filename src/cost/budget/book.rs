@@ -53,7 +53,8 @@ impl Asked<'_> {
 
 impl Line {
     fn taken(&self, now: i64) -> Taken {
-        self.taken.range(self.budget.lower(now)..).fold(Taken::default(), |sum, (_, part)| Taken {
+        let (first, last) = self.budget.span(now);
+        self.taken.range(first..=last).fold(Taken::default(), |sum, (_, part)| Taken {
             spent: sum.spent + part.spent,
             reserved: sum.reserved + part.reserved,
         })
@@ -61,8 +62,8 @@ impl Line {
 
     /// Periods that can count no more are forgotten, unless a reservation is still in them.
     fn forget(&mut self, now: i64) {
-        let lower = self.budget.lower(now);
-        self.taken.retain(|&start, part| start >= lower || part.reserved != Money::ZERO);
+        let kept = self.budget.kept(now);
+        self.taken.retain(|&start, part| start >= kept || part.reserved != Money::ZERO);
     }
 }
 
@@ -126,7 +127,7 @@ impl Book {
                 return None;
             }
             let taken = line.taken(asked.time);
-            if taken.total() + asked.amount <= line.budget.limit {
+            if taken.has_room(asked.amount, line.budget.limit) {
                 return None;
             }
             let error = line.budget.exceeded(taken, asked.amount);

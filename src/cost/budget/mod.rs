@@ -119,6 +119,17 @@ impl Budget {
         Ok(Self { limit, scope, period, zone: TimeZone::UTC, on_exceed: OnExceed::Reject })
     }
 
+    /// Refuses what no call can be for.
+    pub(crate) fn check(&self) -> Result<()> {
+        let parts = [&self.scope.tenant, &self.scope.provider, &self.scope.model, &self.scope.tag];
+        if parts.into_iter().flatten().any(String::is_empty) {
+            return Err(Error::invalid(
+                "a budget's tenant, provider, model or tag is empty: name it, or leave it out to cover all",
+            ));
+        }
+        Ok(())
+    }
+
     /// Two budgets with one identity are one: setting it again changes its limit.
     pub(crate) fn identity(&self) -> (Scope, String, String) {
         (self.scope.clone(), self.period.to_string(), self.zone_name())
@@ -133,8 +144,14 @@ impl Budget {
         self.period.bucket(time, &self.zone)
     }
 
-    pub(crate) fn lower(&self, now: i64) -> i64 {
-        self.period.lower(now, &self.zone)
+    /// The first and the last span that count at `now`.
+    pub(crate) fn span(&self, now: i64) -> (i64, i64) {
+        (self.period.lower(now, &self.zone), self.period.upper(now, &self.zone))
+    }
+
+    /// The first span that has to be remembered.
+    pub(crate) fn kept(&self, now: i64) -> i64 {
+        self.period.kept(now, &self.zone)
     }
 
     /// The error for a call that does not fit.
@@ -157,6 +174,11 @@ pub struct Taken {
 }
 
 impl Taken {
+    /// Whether a call of at most `asked` has room below a limit. What costs nothing always has.
+    pub(crate) fn has_room(self, asked: Money, limit: Money) -> bool {
+        asked == Money::ZERO || self.total() + asked <= limit
+    }
+
     pub(crate) fn total(self) -> Money {
         self.spent + self.reserved
     }

@@ -66,6 +66,19 @@ impl Period {
         }
     }
 
+    /// The latest span that counts at `now`: what is dated later is in no period that holds this moment.
+    pub(crate) fn upper(self, now: i64, zone: &TimeZone) -> i64 {
+        match self {
+            Self::Rolling(length) => self.bucket(now.saturating_add(length.as_micros() as i64), zone),
+            _ => self.bucket(now, zone),
+        }
+    }
+
+    /// The earliest span that may count again, where the clock is set back by up to a period.
+    pub(crate) fn kept(self, now: i64, zone: &TimeZone) -> i64 {
+        self.lower(self.lower(now, zone).saturating_sub(1), zone)
+    }
+
     /// When the span that holds `time` ends; `None` where it never does.
     pub(crate) fn end(self, time: i64, zone: &TimeZone) -> Option<i64> {
         let start = Timestamp::from_microsecond(self.bucket(time, zone)).ok()?.to_zoned(zone.clone());

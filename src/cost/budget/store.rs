@@ -41,16 +41,17 @@ fn budgets(connection: &Connection) -> Result<Vec<(i64, Budget)>> {
     Ok(found)
 }
 
-fn sum(connection: &Connection, query: &str, budget: i64, lower: i64) -> Result<Money> {
+fn sum(connection: &Connection, query: &str, budget: i64, (first, last): (i64, i64)) -> Result<Money> {
     let read = |row: &Row<'_>| Ok(join(row.get(0)?, row.get(1)?));
-    Ok(connection.prepare_cached(query)?.query_row(params![budget, lower], read)?)
+    Ok(connection.prepare_cached(query)?.query_row(params![budget, first, last], read)?)
 }
 
 fn taken(connection: &Connection, id: i64, budget: &Budget, now: i64) -> Result<Taken> {
-    let lower = budget.lower(now);
-    let spent = "SELECT ifnull(sum(nano), 0), ifnull(sum(atto), 0) FROM spend WHERE budget = ? AND start >= ?";
-    let held = "SELECT ifnull(sum(nano), 0), ifnull(sum(atto), 0) FROM hold WHERE budget = ? AND start >= ?";
-    Ok(Taken { spent: sum(connection, spent, id, lower)?, reserved: sum(connection, held, id, lower)? })
+    let span = budget.span(now);
+    let spent =
+        "SELECT ifnull(sum(nano), 0), ifnull(sum(atto), 0) FROM spend WHERE budget = ? AND start BETWEEN ? AND ?";
+    let held = "SELECT ifnull(sum(nano), 0), ifnull(sum(atto), 0) FROM hold WHERE budget = ? AND start BETWEEN ? AND ?";
+    Ok(Taken { spent: sum(connection, spent, id, span)?, reserved: sum(connection, held, id, span)? })
 }
 
 fn add_spend(connection: &Connection, id: i64, start: i64, amount: Money) -> Result<()> {
@@ -102,7 +103,7 @@ pub(crate) fn set(connection: &Connection, budget: &Budget, now: i64) -> Result<
         params![nano, atto, budget.on_exceed.as_str(), id],
     )?;
     let mut spent: BTreeMap<i64, Money> = BTreeMap::new();
-    let filter = Filter { since: Some(budget.lower(now)), until: None, scope: scope.clone() };
+    let filter = Filter { since: Some(budget.kept(now)), until: None, scope: scope.clone() };
     each_record(connection, &filter, false, |record| {
         let sum = spent.entry(budget.bucket(record.time)).or_default();
         *sum += record.cost();
@@ -122,7 +123,7 @@ pub(crate) fn reserve(connection: &Connection, asked: Asked<'_>, expires: i64) -
         budgets(connection)?.into_iter().filter(|(_, budget)| asked.is_for(budget)).collect();
     for (id, budget) in &covering {
         let taken = taken(connection, *id, budget, asked.time)?;
-        if taken.total() + asked.amount > budget.limit {
+        if !taken.has_room(asked.amount, budget.limit) {
             let error = budget.exceeded(taken, asked.amount);
             match budget.on_exceed {
                 OnExceed::Reject => return Err(error),

@@ -21,7 +21,7 @@ impl CostTracker {
     /// `Store` where the ledger cannot be read.
     pub fn arrow_stream(&self, filter: Filter) -> Result<FFI_ArrowArrayStream> {
         let schema = batch(Vec::new()).map_err(|error| failed(&error))?.schema();
-        let batches = Batches(self.inner.backend.pages(filter)?);
+        let batches = Batches(self.inner.backend.pages(self.meant(&filter))?);
         Ok(FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new(batches, schema))))
     }
 }

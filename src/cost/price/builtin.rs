@@ -97,6 +97,11 @@ impl Table {
         names.join(", ")
     }
 
+    /// Every provider with its model.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
+        self.rows.keys().copied()
+    }
+
     /// Every `provider/model`.
     pub(super) fn names(&self) -> impl Iterator<Item = String> + '_ {
         self.rows.keys().map(|(provider, model)| format!("{provider}/{model}"))

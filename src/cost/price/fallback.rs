@@ -43,7 +43,8 @@ impl PriceTable {
             Fallback::Rates(rates) if rates.is_empty() => {
                 return Err(crate::Error::invalid("the fallback has no price: give at least input or output"));
             }
-            Fallback::Rates(_) | Fallback::Estimate | Fallback::Raise => {}
+            Fallback::Rates(rates) => rates.check()?,
+            Fallback::Estimate | Fallback::Raise => {}
         }
         self.fallback = fallback;
         Ok(())

@@ -7,6 +7,7 @@ mod fallback;
 mod kind;
 mod period;
 mod rates;
+mod resource;
 mod toml_file;
 
 pub use fallback::{FALLBACK, Fallback};
@@ -123,15 +124,19 @@ impl PriceTable {
         if model.periods.iter().all(|period| period.rates.is_empty()) {
             return Err(Error::invalid(format!("model {name:?} has no price: give at least input or output")));
         }
+        for period in &model.periods {
+            period.rates.check().map_err(|error| Error::invalid(format!("model {name:?}: {error}")))?;
+        }
         self.own.insert(name, Arc::new(model));
         Ok(())
     }
 
-    /// Sets a model's prices: for all time, or where the period has a condition, for the times that meet it. What is
-    /// known of the model otherwise stays; `context` replaces its context length.
+    /// Sets a model's prices: for all time, or where the period has a condition, for the times that meet it. The kinds that
+    /// are not named keep their prices of that time, and what is known of the model otherwise stays; `context` replaces its
+    /// context length.
     ///
     /// # Errors
-    /// `InvalidArgument` where the name is not `provider/model`, or there is no price.
+    /// `InvalidArgument` where the name is not `provider/model`, there is no price, or one for a part alone.
     pub fn set(&mut self, name: &str, period: Period, context: Option<u64>) -> Result<()> {
         let known = self.find(name);
         let (provider, model) = split(name)?;
@@ -143,10 +148,12 @@ impl PriceTable {
         if period.rates.is_empty() {
             return Err(Error::invalid(format!("model {name:?} has no price: give at least input or output")));
         }
+        let start = period.when.since.unwrap_or_else(Timestamp::now);
+        let rates = held.rates(start).with(&period.rates);
         if period.when == Condition::default() {
             held.periods.clear();
         }
-        held.periods.push(period);
+        held.periods.push(Period { rates, ..period });
         held.context = context.or(held.context);
         (held.source, held.version) = ("own".into(), "own".into());
         self.insert(held)
@@ -180,6 +187,24 @@ impl PriceTable {
             _ => None,
         }
         .map(|found| self.own.get(&format!("{}/{}", found.provider, found.model)).cloned().unwrap_or(found))
+        .or_else(|| self.find(&resource::plain(name)?))
+        .or_else(|| self.find_in_other_case(name))
+    }
+
+    /// The one model of a provider whose name is the same but for capitals.
+    fn find_in_other_case(&self, name: &str) -> Option<Arc<ModelPrice>> {
+        let (provider, model) = name.split_once('/')?;
+        let provider = provider.to_ascii_lowercase();
+        let provider = builtin::provider(&provider);
+        let is_same =
+            |known: &(&str, &str)| known.1.eq_ignore_ascii_case(model) && known.0.eq_ignore_ascii_case(provider);
+        let own = self.own.values().map(|price| (price.provider.as_str(), price.model.as_str()));
+        let builtin = self.is_builtin.then(|| builtin::table().rows()).into_iter().flatten();
+        let mut same = own.chain(builtin).filter(is_same);
+        let first = same.next()?;
+        // The user's own price of a model stands beside the table's.
+        (same.all(|other| other == first) && first != (provider, model))
+            .then(|| self.find(&format!("{}/{}", first.0, first.1)))?
     }
 
     /// The model of that name.
@@ -243,6 +268,12 @@ impl ModelPrice {
             periods: Vec::new(),
         }
     }
+}
+
+/// The table's name for a provider that goes by several: `gemini` for `google`.
+#[must_use]
+pub fn provider_name(name: &str) -> &str {
+    builtin::provider(name)
 }
 
 fn split(name: &str) -> Result<(&str, &str)> {

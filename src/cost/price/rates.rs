@@ -83,6 +83,38 @@ impl Rates {
         text.split_whitespace().map(rate).collect::<Result<_>>().map(Self::new)
     }
 
+    /// These prices with others over them: of the kinds that those name, theirs alone hold.
+    #[must_use]
+    pub fn with(&self, over: &Self) -> Self {
+        let named = |kind| over.published.iter().any(|rate| rate.kind == kind);
+        let kept = self.published.iter().filter(|rate| !named(rate.kind));
+        Self::new(kept.chain(&over.published).copied().collect())
+    }
+
+    /// Refuses the price of a part whose whole has none: the rest of the whole would be free.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming both.
+    pub fn check(&self) -> Result<()> {
+        let has = |kind| self.published.iter().any(|rate| rate.kind == kind && rate.above == 0 && rate.tier.is_none());
+        let whole = |kind: Kind| match kind {
+            // What costs something to answer costs something to read.
+            Kind::Output => Some(Kind::Input),
+            kind => kind.part_of().map(|whole| whole.part_of().unwrap_or(whole)),
+        };
+        let unpriced = |rate: &Rate| {
+            let whole = whole(rate.kind).filter(|whole| !has(*whole))?;
+            Some((rate.kind.as_str(), whole.as_str()))
+        };
+        match self.published.iter().find_map(unpriced) {
+            None => Ok(()),
+            Some((part, whole)) => Err(Error::invalid(format!(
+                "there is a price for {part} and none for {whole}, which would be free: give {whole} too, or 0 where it \
+                 costs nothing"
+            ))),
+        }
+    }
+
     /// The published prices.
     pub fn published(&self) -> &[Rate] {
         &self.published
@@ -122,13 +154,12 @@ impl Rates {
     }
 }
 
-/// The price that a kind is charged at: published for the terms, else for the standard, else what it is part of.
+/// The price that a kind is charged at: that of the longest bound, there for the terms, else for the standard; where there
+/// is none, that of what it is part of. A discount that is told for short inputs is none for long ones.
 fn charged(published: &[Rate], kind: Kind, tier: Option<ServiceTier>, above: u64) -> Option<Money> {
-    let of = |tier| {
-        let held = published.iter().filter(|rate| rate.kind == kind && rate.tier == tier && rate.above <= above);
-        held.max_by_key(|rate| rate.above).map(|rate| rate.price)
-    };
-    of(tier).or_else(|| of(None)).or_else(|| charged(published, kind.part_of()?, tier, above))
+    let fits = |rate: &&Rate| rate.kind == kind && rate.above <= above && (rate.tier.is_none() || rate.tier == tier);
+    let held = published.iter().filter(fits).max_by_key(|rate| (rate.above, rate.tier.is_some()));
+    held.map(|rate| rate.price).or_else(|| charged(published, kind.part_of()?, tier, above))
 }
 
 /// Splits the usage so that each unit is in one kind; where parts overlap, the earlier kind has it.
@@ -254,6 +285,7 @@ mod tests {
         assert_eq!(price(Kind::CacheWrite1h, None, 1).as_deref(), Some("2"));
         assert_eq!(price(Kind::CachedInput, Some(ServiceTier::Batch), 1).as_deref(), Some("1"));
         assert_eq!(price(Kind::Reasoning, Some(ServiceTier::Flex), 1).as_deref(), Some("8"));
+        assert_eq!(price(Kind::Input, Some(ServiceTier::Batch), 101).as_deref(), Some("4"));
         assert_eq!(price(Kind::Input, None, 100).as_deref(), Some("2"));
         assert_eq!(price(Kind::Input, None, 101).as_deref(), Some("4"));
         assert_eq!(price(Kind::Request, None, 1), None);

@@ -8,7 +8,13 @@ fn names_are_found_exactly_by_other_names_or_bare() {
     assert_eq!(full("fireworks_ai/kimi-k3"), full("fireworks/kimi-k3"));
     assert_eq!(full("google/gemini-2.5-pro").as_deref(), Some("gemini/gemini-2.5-pro"));
     assert_eq!(full("gpt-4o").as_deref(), Some("openai/gpt-4o"));
-    for unknown in ["openai/gpt-4-of-my-own", "claude", "openai/", "/", "", "openai/gpt"] {
+    assert_eq!(full("models/gemini-2.5-pro"), full("gemini/gemini-2.5-pro"));
+    assert_eq!(full("OpenAI/GPT-4o").as_deref(), Some("openai/gpt-4o"));
+    let llama = "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo";
+    assert_eq!(full(&llama.to_lowercase()).as_deref(), Some(llama));
+    for unknown in
+        ["models/gpt-4", "gemini/models/", "openai/gpt-4-of-my-own", "claude", "openai/", "/", "", "openai/gpt"]
+    {
         assert!(table.find(unknown).is_none(), "{unknown}");
         assert!(table.resolve(unknown).unwrap().estimated);
         assert!(table.price(unknown, &Usage::new(1, 0), Timestamp::UNIX_EPOCH).unwrap().total > Money::ZERO);
@@ -36,4 +42,28 @@ fn own_prices_go_first_and_may_begin_at_a_date() {
     assert_eq!(cost("openai/gpt-4o", "2027-01-01T00:00:00Z"), "1");
     assert_eq!(cost("gpt-4o", "2027-01-01T00:00:00Z"), "1");
     assert!(table.set("gpt-mine", Period::parse("input=1").unwrap(), None).is_err());
+}
+
+#[test]
+fn a_price_that_is_set_leaves_the_others_and_makes_nothing_free() {
+    let mut table = PriceTable::builtin();
+    let set = |table: &mut PriceTable, name: &str, text: &str| table.set(name, Period::parse(text).unwrap(), None);
+    set(&mut table, "openai/gpt-4o", "cached_input=1").unwrap();
+    set(&mut table, "openai/gpt-4", "since:2030-01-01 input=1").unwrap();
+    let cost = |name: &str, usage: &Usage, at: &str| {
+        table.price(name, usage, at.parse().unwrap()).unwrap().total.to_string()
+    };
+    let call = Usage { cached_input_tokens: 500_000, ..Usage::new(1_000_000, 1_000_000) };
+    assert_eq!(cost("openai/gpt-4o", &call, "2026-12-01T00:00:00Z"), "11.75");
+    assert_eq!(cost("openai/gpt-4", &Usage::new(1_000_000, 1_000_000), "2030-01-02T00:00:00Z"), "61");
+    for (text, missing) in [("cached_input=1", "input"), ("input=1 reasoning=2", "output"), ("output=1", "input")] {
+        let error = set(&mut table, "acme/new", text).unwrap_err().to_string();
+        assert!(error.contains(&format!("none for {missing}")), "{error}");
+    }
+    let toml = "[models.\"acme/x\"]\ninput = \"1\"\noutput = \"2\"\n[[models.\"acme/x\".periods]]\n\
+                since = \"2030-01-01\"\ninput = \"3\"";
+    let own = PriceTable::from_toml(toml).unwrap();
+    let both = Usage::new(1_000_000, 1_000_000);
+    assert_eq!(own.price("acme/x", &both, "2030-01-02T00:00:00Z".parse().unwrap()).unwrap().total.to_string(), "5");
+    assert!(PriceTable::from_toml("[models.\"acme/x\"]\ncached_input = \"1\"").is_err());
 }

@@ -56,7 +56,11 @@ impl PriceTable {
 
 fn model(name: &str, fields: &Table) -> Result<ModelPrice> {
     let (provider, bare) = super::split(name)?;
-    let mut model = ModelPrice { source: "own".into(), version: "own".into(), ..ModelPrice::new(provider, bare) };
+    let mut model = ModelPrice {
+        source: "own".into(),
+        version: "own".into(),
+        ..ModelPrice::new(super::builtin::provider(provider), bare)
+    };
     let mut prices = Table::new();
     for (key, value) in fields {
         match key.as_str() {
@@ -81,7 +85,10 @@ fn model(name: &str, fields: &Table) -> Result<ModelPrice> {
         let entry = entry
             .as_table()
             .ok_or_else(|| Error::invalid("periods is no list of tables: write [[models.\"...\".periods]]"))?;
-        model.periods.push(period(entry)?);
+        let period = period(entry)?;
+        // What a period leaves out is as it was before.
+        let rates = model.rates(period.when.since.unwrap_or_else(jiff::Timestamp::now)).with(&period.rates);
+        model.periods.push(Period { rates, ..period });
     }
     Ok(model)
 }

@@ -2,10 +2,12 @@
 
 #![deny(clippy::disallowed_types, clippy::float_arithmetic)]
 
+mod count;
 mod families;
 mod response;
 mod stream;
 mod tier;
+mod tools;
 
 pub use tier::ServiceTier;
 
@@ -39,13 +41,13 @@ pub struct Usage {
     /// Output that is the model's reasoning.
     #[serde(skip_serializing_if = "is_zero")]
     pub reasoning_tokens: u64,
-    /// Input that is audio.
+    /// Input that is audio and was not read from the cache.
     #[serde(skip_serializing_if = "is_zero")]
     pub input_audio_tokens: u64,
     /// Output that is audio.
     #[serde(skip_serializing_if = "is_zero")]
     pub output_audio_tokens: u64,
-    /// Input that is images.
+    /// Input that is images and was not read from the cache.
     #[serde(skip_serializing_if = "is_zero")]
     pub input_image_tokens: u64,
     /// Output that is images.

@@ -1,12 +1,12 @@
 //! Usage from a provider's reply: which family wrote it is told by its fields.
 
-use super::{ServiceTier, Usage, families, stream};
+use super::{ServiceTier, Usage, count, families, stream, tools};
 use crate::{Error, Result};
 use serde_json::Value;
 
 impl Usage {
     /// Reads the usage of a reply: OpenAI chat, responses and embeddings, Anthropic, Gemini, DeepSeek, Mistral, xAI,
-    /// Bedrock Converse. A streamed reply is given as the array of its chunks.
+    /// Bedrock Converse; or the usage in it alone. A streamed reply is given as the array of its chunks.
     ///
     /// # Errors
     /// `InvalidArgument` where there is no usage in it, or a count is no whole number.
@@ -19,26 +19,51 @@ impl Usage {
     /// ```
     pub fn from_response(response: &Value) -> Result<Self> {
         let merged;
-        let response = match response {
+        let (response, searches) = match response {
             Value::Array(chunks) => {
                 merged = stream::merge(chunks);
-                &merged
+                (&merged, chunks.iter().map(tools::searches).max().unwrap_or(0))
             }
-            whole => whole,
+            whole => (whole, tools::searches(whole)),
         };
-        let Some(block) = block(response) else { return Err(no_usage(response)) };
-        whole_numbers(block)?;
+        let block = block(response).unwrap_or(response);
+        count::check(block)?;
         let mut usage = families::read(block).ok_or_else(|| no_usage(response))?;
+        usage.searches = usage.searches.max(searches);
         usage.service_tier = tier(block, response);
         Ok(usage)
+    }
+
+    /// Reads the text of a reply: JSON, or a stream of server-sent events or of JSON lines as it came.
+    ///
+    /// # Errors
+    /// As [`Usage::from_response`], and where the text is neither.
+    ///
+    /// ```
+    /// use headrace::cost::usage::Usage;
+    /// let stream = "data: {\"usage\": {\"prompt_tokens\": 3, \"completion_tokens\": 2}}\n\ndata: [DONE]\n";
+    /// assert_eq!(Usage::from_text(stream).unwrap(), Usage::new(3, 2));
+    /// ```
+    pub fn from_text(text: &str) -> Result<Self> {
+        match serde_json::from_str(text) {
+            Ok(reply) => Self::from_response(&reply),
+            Err(error) => {
+                let chunks = stream::chunks(text).ok_or_else(|| {
+                    Error::invalid(format!(
+                        "the reply is no JSON ({error}) and no stream of it: give a reply of a provider"
+                    ))
+                })?;
+                Self::from_response(&Value::Array(chunks))
+            }
+        }
     }
 }
 
 /// Where the usage is: at the top, or inside what an event of a stream carries.
 pub(super) fn block(response: &Value) -> Option<&Value> {
     let direct = ["usage", "usageMetadata", "usage_metadata"].iter().find_map(|key| response.get(key));
-    let nested =
-        || ["message", "response", "metadata", "data", "body"].iter().find_map(|key| block(response.get(key)?));
+    let inside = ["message", "response", "metadata", "data", "body", "result", "x_groq"];
+    let nested = || inside.iter().find_map(|key| block(response.get(key)?));
     direct.filter(|usage| usage.as_object().is_some_and(|fields| !fields.is_empty())).or_else(nested)
 }
 
@@ -58,18 +83,6 @@ pub(super) fn told_tier(place: &Value) -> Option<String> {
     Some(name.strip_prefix("ON_DEMAND_").unwrap_or(name).to_lowercase())
 }
 
-/// A count that is negative, or a fraction, would be silently nothing otherwise.
-fn whole_numbers(block: &Value) -> Result<()> {
-    for (key, value) in block.as_object().into_iter().flatten() {
-        if value.is_number() && !key.contains("cost") && !key.contains("time") && families::whole(value).is_none() {
-            return Err(Error::invalid(format!(
-                "the reply's {key} is {value}: a provider counts in whole numbers of at least 0, so it cannot be priced"
-            )));
-        }
-    }
-    Ok(())
-}
-
 fn no_usage(response: &Value) -> Error {
     let keys: Vec<_> = response.as_object().into_iter().flat_map(|fields| fields.keys()).take(8).collect();
     Error::invalid(format!(
@@ -87,7 +100,16 @@ mod tests {
     fn a_tier_is_read_and_nonsense_refused() {
         let reply = json!({"service_tier": "flex", "usage": {"prompt_tokens": 1, "completion_tokens": 2}});
         assert_eq!(Usage::from_response(&reply).unwrap().service_tier, Some(ServiceTier::Flex));
-        for bad in [json!({}), json!({"usage": {}}), json!({"usage": {"prompt_tokens": -1}}), json!(3), json!([])] {
+        let broken = [
+            json!({"prompt_tokens": -1}),
+            json!({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": -4}}),
+            json!({"prompt_tokens": 9, "completion_tokens": "many"}),
+            json!({"prompt_tokens": true}),
+            json!({"promptTokenCount": 5, "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 1.5}]}),
+            json!({}),
+        ];
+        let replies = broken.into_iter().map(|usage| json!({"usage": usage}));
+        for bad in replies.chain([json!({}), json!({"choices": []}), json!(3), json!([])]) {
             assert!(Usage::from_response(&bad).is_err(), "{bad}");
         }
     }

@@ -3,6 +3,14 @@
 use super::response;
 use serde_json::{Map, Value, json};
 
+/// The chunks of a stream's text: server-sent events, or a line each. `None` where a line is neither.
+pub(super) fn chunks(text: &str) -> Option<Vec<Value>> {
+    let is_field = |line: &str| ["event:", "id:", "retry:", ":"].iter().any(|field| line.starts_with(field));
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_field(line));
+    let data = lines.map(|line| line.strip_prefix("data:").unwrap_or(line).trim()).filter(|data| *data != "[DONE]");
+    data.map(|data| serde_json::from_str(data).ok()).collect()
+}
+
 /// The usage of all chunks. Anthropic tells its input in `message_start` and its output in `message_delta`; the others
 /// tell all at the end.
 pub(super) fn merge(chunks: &[Value]) -> Value {

@@ -90,10 +90,25 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
+        self.write_then(work, |value| value)
+    }
+
+    /// The same, with an answer that is made only when the write is on disk. Where nobody waits for it any more, it is
+    /// dropped: an answer can undo by that what its caller has given up.
+    pub fn write_then<T, U, F>(
+        &self,
+        work: F,
+        answer: impl FnOnce(T) -> U + Send + 'static,
+    ) -> oneshot::Receiver<Result<U>>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel();
         let boxed: Work = Box::new(move |connection| match connection.and_then(work) {
             Ok(value) => Ok(Box::new(move |committed: Result<()>| {
-                let _ = sender.send(committed.map(|()| value));
+                let _ = sender.send(committed.map(|()| answer(value)));
             }) as Reply),
             Err(error) => {
                 let _ = sender.send(Err(error));
