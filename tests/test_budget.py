@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from decimal import Decimal
 
 import headrace
@@ -143,6 +144,28 @@ def test_cancelling_while_the_file_has_not_answered_gives_the_money_back(costs):
 
     asyncio.run(main())
     assert costs.budgets()[0]["reserved"] == 0
+
+
+def test_the_asyncio_twins_are_awaited(costs):
+    costs.set_budget(ONE * 3)
+
+    async def main():
+        record = await costs.arecord(MODEL, USAGE, tenant="t")
+        held = await costs.areserve(MODEL, USAGE)
+        assert held.reserved == ONE
+        await held.settle(USAGE)
+        (await costs.areserve(MODEL, USAGE)).release()
+        with pytest.raises(RuntimeError, match="async with"):
+            await costs.areserve(MODEL, USAGE).__class__(None, MODEL, USAGE, {}).settle(USAGE)
+        return record
+
+    assert asyncio.run(main()).cost == ONE
+    assert costs.total == ONE * 2
+    for _ in range(100):
+        if costs.budgets()[0]["reserved"] == 0:
+            return
+        time.sleep(0.01)
+    pytest.fail("the money was not given back")
 
 
 def test_a_settlement_that_fails_can_be_made_again(costs):

@@ -26,13 +26,15 @@ def test_every_verb_answers(file, tmp_path, capsys):
     assert main(["cost", "summary", url, "--by", "tenant,tag:project", "--json"]) == 0
     rows = {row["tenant"]: row for row in json.loads(capsys.readouterr().out)}
     assert (rows["acme"]["calls"], rows["acme"]["tag:project"], rows["acme"]["cost"]) == (3, "x", "0.0105")
+    assert rows["other"]["energy_wh"] is None, "unknown is not zero"
     assert main(["cost", "summary", str(file), "--bucket", "day", "--timezone", "Asia/Tokyo"]) == 0
+    assert " 00:00:00  " in capsys.readouterr().out.splitlines()[1]
     assert main(["cost", "records", url, "--limit", "1"]) == 0
     assert "acme" in capsys.readouterr().out
     assert main(["cost", "export", url, str(tmp_path / "focus.csv"), "--format", "focus"]) == 0
     assert main(["cost", "report", url, "--period", "week", "--html", str(tmp_path / "report.html")]) == 0
     assert "<svg" in (tmp_path / "report.html").read_text()
-    assert "1 calls is an estimate" in capsys.readouterr().out
+    assert "no list has their model: 1." in capsys.readouterr().out
     assert main(["cost", "purge", url, "--before", "2100-01-01T00:00:00Z"]) == 0
     assert capsys.readouterr().out == "4 records forgotten\n"
 

@@ -73,6 +73,11 @@ def test_a_past_call_has_the_price_of_its_day() -> None:
         # OpenAI's cut of August 2026, and of GPT-4o before it.
         ("openai/gpt-5.6", "2026-08-20T12:00:00Z", "5"),
         ("openai/gpt-5.6", "2026-09-01T12:00:00Z", "4"),
+        # What one list had by mistake, until it was put right on the day on which it was noticed, is no history.
+        ("openai/gpt-4", "2024-06-01T12:00:00Z", "30"),
+        ("anthropic/claude-haiku-4-5", "2025-10-15T12:00:00Z", "1"),
+        # Nor is what another name pointed to.
+        ("gemini/gemini-2.5-flash", "2025-08-01T12:00:00Z", "0.3"),
         # DeepSeek's discount from 16:30 to 00:30 UTC, which ended on 2025-09-05.
         ("deepseek/deepseek-chat", "2025-03-03T12:00:00Z", "0.27"),
         ("deepseek/deepseek-chat", "2025-03-03T16:30:00Z", "0.135"),
@@ -96,6 +101,25 @@ def test_long_inputs_cost_more_for_the_whole_call() -> None:
         costs.quote("gemini/gemini-2.5-pro", Usage(tokens, 1000), at=DAY).cost for tokens in (200_000, 200_001)
     )
     assert (short, long) == (Decimal("0.26"), Decimal("0.5150025"))
+
+
+def test_the_fast_mode_has_its_price() -> None:
+    costs = CostTracker()
+    standard, fast = (
+        costs.quote("anthropic/claude-opus-5", Usage(1000, 100, service_tier=tier)) for tier in (None, "fast")
+    )
+    assert fast.cost == standard.cost * 2
+    # Where no list has a price for it, the standard one is all that is known.
+    plain = costs.quote("openai/gpt-4", Usage(1000, 100))
+    assert costs.quote("openai/gpt-4", Usage(1000, 100, service_tier="fast")).cost == plain.cost
+
+
+def test_a_discount_for_short_inputs_is_none_for_long_ones() -> None:
+    costs = CostTracker()
+    flex, standard = (
+        costs.quote("gemini/gemini-2.5-pro", Usage(300_000, 100, service_tier=tier)) for tier in ("flex", None)
+    )
+    assert flex.cost == standard.cost
 
 
 def test_regions_have_their_own_rows() -> None:

@@ -232,6 +232,10 @@ ODD_REPLIES = {
         },
         Usage(325, 7, 20, 300, batch=True, cache_write_1h_tokens=200, searches=3),
     ),
+    "anthropic's fast mode": (
+        {"usage": {"input_tokens": 5, "output_tokens": 7, "service_tier": "standard", "speed": "fast"}},
+        Usage(5, 7, service_tier="fast"),
+    ),
     "a line of anthropic's batch": (
         {
             "custom_id": "a",

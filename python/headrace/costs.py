@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from importlib import import_module
@@ -251,7 +252,9 @@ class CostTracker(_core.cost.CostTracker):
     def areserve(
         self, model: str, usage: _core.cost.Usage | str | list[dict[str, Any]], **keywords: Any
     ) -> AsyncReservation:
-        """Reserve as `reserve` does, for `async with`.
+        """Reserve as `reserve` does, for `async with`, or to be awaited.
+
+        Who awaits it must settle or release; who drops it gives the money back.
 
         Args:
             model: The model, as `provider/model`.
@@ -273,6 +276,9 @@ class AsyncReservation:
         self._held = await reserve(model, usage, **keywords)
         return self
 
+    def __await__(self) -> Generator[Any, None, AsyncReservation]:
+        return self.__aenter__().__await__()
+
     async def __aexit__(self, *_error: object) -> None:
         if self._held is not None:
             self._held.forget()
@@ -284,7 +290,19 @@ class AsyncReservation:
             usage: What it did use.
             **keywords: `model`, `cache`, `latency`, `attempts`, as for `Reservation.settle`.
         """
-        if self._held is None:
-            raise RuntimeError("this reservation was not entered: use it with `async with`")
-        record: _core.cost.CostRecord = await self._held.asettle(usage, **keywords)
+        record: _core.cost.CostRecord = await self._entered().asettle(usage, **keywords)
         return record
+
+    @property
+    def reserved(self) -> Decimal:
+        """The worst case, in dollars."""
+        return self._entered().reserved
+
+    def release(self) -> None:
+        """Give the money back."""
+        self._entered().forget()
+
+    def _entered(self) -> _core.cost.Reservation:
+        if self._held is None:
+            raise RuntimeError("this reservation was not entered: use it with `async with`, or await it")
+        return self._held

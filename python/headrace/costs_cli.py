@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.costs import CostTracker
+from headrace.costs_report import zone_of
 from headrace.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -108,9 +109,15 @@ def summary(arguments: argparse.Namespace) -> int:
         timezone=arguments.timezone,
         tenant=arguments.tenant,
     )
-    shown = (
-        (["start"] if arguments.bucket else []) + by + ["calls", "cache_hits", "cost", "saved", "energy_wh", "co2e_g"]
-    )
+    zone = zone_of(arguments.timezone)
+    for row in rows:
+        if arguments.bucket:
+            row["start"] = row["start"].astimezone(zone)
+        if row["calls_of_unknown_footprint"] == row["calls"]:
+            # Unknown is not zero.
+            row["energy_wh"] = row["co2e_g"] = None
+    figures = ["calls", "cache_hits", "estimated_calls", "cost", "saved", "energy_wh", "co2e_g"]
+    shown = (["start"] if arguments.bucket else []) + by + figures
     write([{name: row[name] for name in shown} for row in rows], arguments.json)
     return 0
 

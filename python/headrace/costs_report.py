@@ -83,7 +83,7 @@ class Report:
             f"Energy {self.energy_wh:,.1f} Wh, {grams(self.co2e_g)} CO2e (middle of the range).",
         ]
         if self.estimated_calls:
-            lines.append(f"The price of {self.estimated_calls:,} calls is an estimate: no list has their model.")
+            lines.append(f"Calls whose price is an estimate, as no list has their model: {self.estimated_calls:,}.")
         if self.calls_of_unknown_footprint:
             lines.append(f"The footprint of {self.calls_of_unknown_footprint:,} calls is unknown, and in no sum.")
         ahead = self.forecast

@@ -55,6 +55,10 @@ def litellm_rates(entry: dict) -> Rates:
             above = int(match["above"] or 0) * 1000
             unit = 1 if kind in BY_UNIT else MILLION
             rates[Rate(kind, above, LITELLM_TIERS.get(match["tier"], ""))] = decimal(value) * unit
+    # Anthropic's fast mode is told as a factor.
+    if fast := (entry.get("provider_specific_entry") or {}).get("fast"):
+        standard = [(rate, price) for rate, price in rates.items() if rate.tier == "" and rate.kind not in BY_UNIT]
+        rates |= {rate._replace(tier="fast"): price * decimal(fast) for rate, price in standard}
     made = entry.get("input_cost_per_image") if entry.get("mode") == "image_generation" else None
     if made is not None:
         # What such an entry calls input is the picture that is made.

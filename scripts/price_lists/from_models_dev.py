@@ -159,8 +159,27 @@ def dated(snapshot: dict[str, Any]) -> dict[tuple[str, str], Periods]:
     return models
 
 
+def without_slips(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what models.dev alone had until the maker's page put it right at the same moment: it never was a price."""
+    kept: list[dict[str, Any]] = []
+    for entry in entries:
+        last = kept[-1] if kept else None
+        found, before = entry["rates"] or {}, (last["rates"] or {}) if last else {}
+        is_slip = (
+            found.get("valid_from_basis") == "documented"
+            and before.get("valid_from_basis", "documented") != "documented"
+            and before["valid_from"] >= (entry["start"] or "")
+        )
+        if last and is_slip:
+            kept[-1] = {**entry, "start": last["start"]}
+        else:
+            kept.append(entry)
+    return kept
+
+
 def timeline(modes: dict[str, list[dict[str, Any]]]) -> Periods:
     """The standard prices with those for batch and flex beside them, one period after another."""
+    modes = {mode: without_slips(entries) for mode, entries in modes.items()}
     starts = sorted({entry["start"] or "" for mode in ("standard", "batch", "flex") for entry in modes.get(mode, ())})
     periods: Periods = []
     for start in starts:

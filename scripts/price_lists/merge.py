@@ -216,6 +216,9 @@ def finished(
         if known is None:
             models[where], voices[where] = row, {"m": row.periods}
             continue
+        if known != where and known in third.models:
+            # The list has the model itself: what it says of another name, which may have pointed elsewhere, is no history.
+            continue
         voices[known]["m"] = row.periods
         held = models[known]
         models[known] = held._replace(

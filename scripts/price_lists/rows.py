@@ -12,7 +12,7 @@ KIND_ORDER = [
     "output", "reasoning", "output_audio", "output_image", "image", "search", "request",
 ]  # fmt: skip
 BY_UNIT = {"image", "search", "request"}
-TIERS = ["", "batch", "flex", "priority"]
+TIERS = ["", "batch", "flex", "priority", "fast"]
 
 
 class Rate(NamedTuple):

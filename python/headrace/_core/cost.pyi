@@ -21,7 +21,7 @@ class Usage:
         reasoning_tokens: Output that the model thought.
         input_audio_tokens: Input that was sound and was not read from the cache.
         output_audio_tokens: Output that was sound.
-        service_tier: `batch`, `flex`, `priority`, or None.
+        service_tier: `batch`, `flex`, `priority`, `fast` (Anthropic's fast mode), or None.
         batch: The same as `service_tier="batch"`.
         requests: Calls.
         cache_write_1h_tokens: The part of the cache writes that is for an hour.
@@ -336,6 +336,20 @@ class CostTracker:
             ValueError: An argument is not possible.
             StoreError: The ledger cannot be written.
         """
+
+    def arecord(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        tenant: str = "default",
+        tags: Iterable[str] | None = None,
+        at: datetime | None = None,
+        cache: str | None = None,
+        latency: float | timedelta | None = None,
+        attempts: int | None = None,
+    ) -> Awaitable[CostRecord]:
+        """Record as `record` does, to be awaited: nothing else waits for the disk."""
 
     def quote(
         self,

@@ -6,7 +6,7 @@ use headrace::Error;
 use headrace::cost::budget::Scope;
 use headrace::cost::{Attribution, DEFAULT_LEASE, Filter};
 use jiff::Timestamp;
-use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyString};
 use std::sync::Arc;
@@ -18,6 +18,9 @@ pub(crate) fn time(value: &Bound<'_, PyAny>, name: &str) -> PyResult<i64> {
         return Ok(time.as_microsecond());
     }
     let kind = value.get_type().qualname()?;
+    if value.is_instance_of::<PyDateTime>() && !value.getattr("tzinfo")?.is_none() {
+        return Err(PyValueError::new_err(format!("{name} is {value}: give a time between the years 1 and 9999")));
+    }
     let given = if value.is_instance_of::<PyDateTime>() { " without a time zone" } else { "" };
     Err(PyTypeError::new_err(format!(
         "{name} is a {kind}{given}: give a datetime with a time zone, such as datetime.now(timezone.utc)"

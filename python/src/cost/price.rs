@@ -124,7 +124,9 @@ impl<'py> FromPyObject<'_, 'py> for Fallback<'py> {
         }
         value.cast::<PyDict>().map(|prices| Self::Prices(prices.to_owned())).map_err(|_| {
             let kind = value.get_type().qualname().map_or_else(|_| "?".into(), |name| name.to_string());
-            PyTypeError::new_err(format!("it is a {kind}: give \"estimate\", \"raise\", a model's name or a dict of prices"))
+            PyTypeError::new_err(format!(
+                "it is a {kind}: give \"estimate\", \"raise\", a model's name or a dict of prices"
+            ))
         })
     }
 }

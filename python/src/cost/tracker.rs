@@ -94,6 +94,26 @@ impl CostTracker {
         Ok(CostRecord { core })
     }
 
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn arecord<'py>(
+        &self,
+        py: Python<'py>,
+        model: &str,
+        usage: &Usage,
+        tenant: &str,
+        tags: Option<&Bound<'_, PyAny>>,
+        at: Option<&Bound<'_, PyAny>>,
+        cache: Option<&str>,
+        latency: Option<&Bound<'_, PyAny>>,
+        attempts: Option<Count>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let (who, time) = (self.who(tenant, tags)?, optional_time(at, "at")?);
+        let outcome = outcome(cache, latency, attempts.as_ref())?;
+        let pending = self.core.record(call(model, usage, time, outcome), &who);
+        Ok(crate::awaitable::awaitable(py, async move { Ok(CostRecord { core: pending.finish().await? }) })?)
+    }
+
     #[pyo3(signature = (model, usage, *, at=None, max_output_tokens=None))]
     fn quote(
         &self,

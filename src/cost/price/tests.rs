@@ -50,9 +50,8 @@ fn a_price_that_is_set_leaves_the_others_and_makes_nothing_free() {
     let set = |table: &mut PriceTable, name: &str, text: &str| table.set(name, Period::parse(text).unwrap(), None);
     set(&mut table, "openai/gpt-4o", "cached_input=1").unwrap();
     set(&mut table, "openai/gpt-4", "since:2030-01-01 input=1").unwrap();
-    let cost = |name: &str, usage: &Usage, at: &str| {
-        table.price(name, usage, at.parse().unwrap()).unwrap().total.to_string()
-    };
+    let cost =
+        |name: &str, usage: &Usage, at: &str| table.price(name, usage, at.parse().unwrap()).unwrap().total.to_string();
     let call = Usage { cached_input_tokens: 500_000, ..Usage::new(1_000_000, 1_000_000) };
     assert_eq!(cost("openai/gpt-4o", &call, "2026-12-01T00:00:00Z"), "11.75");
     assert_eq!(cost("openai/gpt-4", &Usage::new(1_000_000, 1_000_000), "2030-01-02T00:00:00Z"), "61");

@@ -4,7 +4,8 @@ use crate::{Error, Result};
 use serde_json::Value;
 
 /// How the names of counts end. Rates, times and costs, which some providers put beside them, end otherwise.
-const COUNTS: [&str; 8] = ["tokens", "Tokens", "tokenCount", "TokenCount", "token_count", "requests", "queries", "_used"];
+const COUNTS: [&str; 8] =
+    ["tokens", "Tokens", "tokenCount", "TokenCount", "token_count", "requests", "queries", "_used"];
 
 /// A count, also where it is written as `3.0` or, as protocol buffers write long numbers, as `"3"`.
 fn whole(value: &Value) -> Option<u64> {

@@ -76,6 +76,10 @@ fn tier(block: &Value, response: &Value) -> Option<ServiceTier> {
 
 /// `OpenAI` and Anthropic name a tier, Bedrock an object with its type, Gemini the type of the traffic.
 pub(super) fn told_tier(place: &Value) -> Option<String> {
+    // Anthropic's fast mode stands beside the tier, and has prices of its own.
+    if place.get("speed").and_then(Value::as_str) == Some("fast") {
+        return Some("fast".into());
+    }
     let given = ["service_tier", "serviceTier", "trafficType", "traffic_type"].iter().find_map(|key| place.get(key))?;
     let name = given.as_str().or_else(|| given.get("type")?.as_str())?;
     // An SDK's enum may come with its class in front.

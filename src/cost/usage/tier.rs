@@ -13,13 +13,15 @@ pub enum ServiceTier {
     Flex,
     /// Faster, dearer.
     Priority,
+    /// Anthropic's fast mode: the same model, faster and dearer.
+    Fast,
 }
 
 impl ServiceTier {
     /// Every tier.
-    pub const ALL: [Self; 3] = [Self::Batch, Self::Flex, Self::Priority];
+    pub const ALL: [Self; 4] = [Self::Batch, Self::Flex, Self::Priority, Self::Fast];
 
-    /// Reads `batch`, `flex` or `priority`; what means the standard terms is `None`.
+    /// Reads `batch`, `flex`, `priority` or `fast`; what means the standard terms is `None`.
     ///
     /// # Errors
     /// `InvalidArgument` for anything else.
@@ -27,11 +29,12 @@ impl ServiceTier {
         Ok(Some(match text {
             "batch" | "batches" => Self::Batch,
             "flex" => Self::Flex,
-            "priority" | "fast" => Self::Priority,
+            "priority" => Self::Priority,
+            "fast" => Self::Fast,
             "" | "auto" | "default" | "standard" | "standard_only" | "on_demand" | "scale" => return Ok(None),
             _ => {
                 return Err(Error::invalid(format!(
-                    "service tier {text:?} is unknown: give batch, flex, priority, or default"
+                    "service tier {text:?} is unknown: give batch, flex, priority, fast, or default"
                 )));
             }
         }))
@@ -43,6 +46,7 @@ impl ServiceTier {
             Self::Batch => "batch",
             Self::Flex => "flex",
             Self::Priority => "priority",
+            Self::Fast => "fast",
         }
     }
 }
