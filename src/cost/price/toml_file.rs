@@ -157,7 +157,7 @@ mod tests {
                 .total
                 .to_string()
         };
-        assert_eq!([cost("2026-06-01T00:00:00Z"), cost("2027-01-01T00:00:00Z")], ["2.4", "0.3"]);
+        assert_eq!([cost("2026-06-01T00:00:00Z"), cost("2027-01-01T00:00:00Z")], ["2.4", "2.3"]);
         for bad in [
             "models = 3",
             "x = 1",
