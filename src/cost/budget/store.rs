@@ -218,6 +218,10 @@ pub(crate) fn spend(connection: &Connection, asked: Asked<'_>, now: i64) -> Resu
         let before = taken(connection, id, &budget, now)?.spent;
         add_spend(connection, id, budget.bucket(asked.time), asked.amount)?;
         let after = taken(connection, id, &budget, now)?.spent;
+        // A rolling budget would leave a row for each of its steps.
+        connection
+            .prepare_cached("DELETE FROM spend WHERE budget = ? AND start < ?")?
+            .execute(params![id, budget.kept(now)])?;
         steps.push(Step { budget, before, after });
     }
     Ok(steps)

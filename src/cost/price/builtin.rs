@@ -1,7 +1,7 @@
 //! The table that comes with the package, indexed by name. What no call asks for is never parsed.
 
 use super::{ModelPrice, Period};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 /// Written by `scripts/refresh_prices.py`; `docs/prices.md` has its format and sources.
@@ -13,6 +13,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(TEXT));
 pub(super) struct Table {
     rows: HashMap<(&'static str, &'static str), &'static str>,
     other_names: HashMap<&'static str, (&'static str, &'static str)>,
+    /// Every provider.
+    places: HashSet<&'static str>,
     /// Who has a model of that name; whether only models.dev says so.
     providers: HashMap<&'static str, Vec<(&'static str, bool)>>,
     /// The day on which the table was written.
@@ -36,6 +38,7 @@ impl Table {
         let mut table = Self {
             rows: HashMap::with_capacity(count),
             other_names: HashMap::with_capacity(count),
+            places: HashSet::new(),
             providers: HashMap::with_capacity(count),
             day: heads.next().unwrap_or_default(),
             lists: heads.filter_map(list).collect(),
@@ -44,6 +47,7 @@ impl Table {
             let mut cells = line.splitn(3, '\t');
             if let (Some(provider), Some(model), Some(rest)) = (cells.next(), cells.next(), cells.next()) {
                 table.rows.insert((provider, model), rest);
+                table.places.insert(provider);
                 table.providers.entry(model).or_default().push((provider, rest.starts_with("m\t")));
                 let names = rest.split('\t').nth(OTHER_NAMES).unwrap_or_default();
                 table
@@ -80,8 +84,11 @@ impl Table {
     }
 
     /// The model of a name that only one provider has. Resellers that models.dev alone knows do not count where
-    /// another list has the name.
+    /// another list has the name. What begins with a provider is no bare name: `anthropic/x` is never a reseller's.
     pub(super) fn bare(&self, model: &str) -> Option<Arc<ModelPrice>> {
+        if model.split_once('/').is_some_and(|(place, _)| self.places.contains(provider(place))) {
+            return None;
+        }
         let all = self.providers.get(model)?;
         let listed: Vec<_> = all.iter().filter(|(_, is_weak)| !is_weak).collect();
         match (listed.as_slice(), all.as_slice()) {

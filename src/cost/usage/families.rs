@@ -53,7 +53,7 @@ fn uncached(part: u64, cached: u64) -> u64 {
     part.saturating_sub(cached)
 }
 
-/// OpenAI chat and embeddings, and who follows them: DeepSeek, Mistral, xAI, Groq, OpenRouter.
+/// OpenAI chat and embeddings, and who follows them: DeepSeek, Mistral, xAI, Groq, `OpenRouter`.
 fn chat(block: &Value) -> Usage {
     let input_tokens = any(block, &[&["prompt_tokens"]]);
     let (input, output) = ("prompt_tokens_details", "completion_tokens_details");
