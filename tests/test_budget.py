@@ -146,6 +146,33 @@ def test_cancelling_while_the_file_has_not_answered_gives_the_money_back(costs):
     assert costs.budgets()[0]["reserved"] == 0
 
 
+def test_an_alert_is_told_though_its_task_was_cancelled(costs):
+    told = []
+    costs.set_budget(ONE * 2, alert_at=[0.5, 1], alerts=told.append)
+
+    async def settle():
+        async with costs.areserve(MODEL, USAGE) as held:
+            entered.set()
+            await held.settle(USAGE)
+
+    async def main():
+        for work in (settle(), costs.arecord(MODEL, USAGE)):
+            task = asyncio.create_task(work)
+            await (entered.wait() if work.__name__ == "settle" else asyncio.sleep(0))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        for _ in range(200):
+            if len(told) == 2:
+                return
+            await asyncio.sleep(0.01)
+
+    entered = asyncio.Event()
+    asyncio.run(main())
+    assert [alert["fraction"] for alert in told] == [0.5, 1.0]
+    assert costs.total == ONE * 2
+
+
 def test_the_asyncio_twins_are_awaited(costs):
     costs.set_budget(ONE * 3)
 

@@ -113,6 +113,22 @@ ODD_REPLIES = {
         },
         Usage(10, 105, reasoning_tokens=100),
     ),
+    "gemini in openai's form": (
+        {"usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 115}},
+        Usage(10, 105, reasoning_tokens=100),
+    ),
+    "a cache that only the total has": (
+        {
+            "usage": {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 115,
+                "cache_read_input_tokens": 80,
+                "cache_creation_input_tokens": 20,
+            }
+        },
+        Usage(110, 5, cached_input_tokens=80, cache_write_tokens=20),
+    ),
     "perplexity's research": (
         {"usage": {"prompt_tokens": 33, "completion_tokens": 7163, "total_tokens": 7196, "reasoning_tokens": 193008}},
         Usage(33, 200171, reasoning_tokens=193008),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -249,6 +250,16 @@ class CostTracker(_core.cost.CostTracker):
             )
         return report(self, since=since, until=until, by=by, move_to=move_to, part=part, period=period, zone=timezone)
 
+    async def arecord(self, model: str, usage: Usage, **keywords: Any) -> CostRecord:
+        """Record as `record` does, without keeping the event loop waiting for the disk.
+
+        Args:
+            model: The model, as `provider/model`.
+            usage: What it used.
+            **keywords: As for `record`.
+        """
+        return await asyncio.shield(super().arecord(model, usage, **keywords))
+
     def areserve(
         self, model: str, usage: _core.cost.Usage | str | list[dict[str, Any]], **keywords: Any
     ) -> AsyncReservation:
@@ -290,7 +301,8 @@ class AsyncReservation:
             usage: What it did use.
             **keywords: `model`, `cache`, `latency`, `attempts`, as for `Reservation.settle`.
         """
-        record: _core.cost.CostRecord = await self._entered().asettle(usage, **keywords)
+        # What was used is booked and alerts are told, whether or not the caller still waits.
+        record: _core.cost.CostRecord = await asyncio.shield(self._entered().asettle(usage, **keywords))
         return record
 
     @property

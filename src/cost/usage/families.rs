@@ -72,11 +72,24 @@ fn chat(block: &Value) -> Usage {
     let written: [&[&str]; 3] =
         [&[input, "cache_write_tokens"], &[input, "cache_creation_tokens"], &["cache_creation_input_tokens"]];
     let cached_part = |name| any(block, &[&[input, "cached_tokens_details", name]]);
-    let output_tokens = all_output(block, input_tokens, any(block, &[&["completion_tokens"]]), reasoning_tokens);
+    let output_tokens = any(block, &[&["completion_tokens"]]);
+    let (cached, written) = (most(block, &cached), most(block, &written));
+    let hidden = any(block, &[&["total_tokens"]]).saturating_sub(input_tokens.saturating_add(output_tokens));
+    let stored = cached.saturating_add(written);
+    // What the total has more is what is told beside the two: the cache where it is just that, else reasoning, which
+    // Gemini in this form tells nowhere else.
+    let (input_tokens, thought) = match hidden {
+        0 => (input_tokens, 0),
+        _ if hidden == reasoning_tokens => (input_tokens, hidden),
+        _ if hidden >= stored && stored > 0 && [0, reasoning_tokens].contains(&(hidden - stored)) => {
+            (input_tokens.saturating_add(stored), hidden - stored)
+        }
+        _ => (input_tokens, hidden),
+    };
     Usage {
-        reasoning_tokens,
-        cached_input_tokens: most(block, &cached),
-        cache_write_tokens: most(block, &written),
+        reasoning_tokens: reasoning_tokens.max(thought),
+        cached_input_tokens: cached,
+        cache_write_tokens: written,
         input_audio_tokens: uncached(any(block, &[&[input, "audio_tokens"]]), cached_part("audio_tokens")),
         input_image_tokens: uncached(
             any(block, &[&[input, "image_tokens"], &["prompt_image_tokens"]]),
@@ -85,7 +98,7 @@ fn chat(block: &Value) -> Usage {
         output_audio_tokens: any(block, &[&[output, "audio_tokens"]]),
         output_image_tokens: any(block, &[&[output, "image_tokens"]]),
         searches: any(block, &[&["num_search_queries"], &["num_sources_used"]]),
-        ..Usage::new(input_tokens, output_tokens)
+        ..Usage::new(input_tokens, output_tokens.saturating_add(thought))
     }
 }
 
