@@ -1,10 +1,11 @@
 """Fits the guards' weighing of wordings (`src/cache/guard/evidence.rs`), and says how well it does on unseen questions.
 
-Wordings of one question are to pass. To be blocked are wordings of any two questions about the same company, site and
-year (hard ones: nothing but what is asked for sets them apart), questions with a phrase more ("… from coal"), and the
-pairs of `tests/data` that are known to differ. Cross-validated over questions, never over wordings of one question.
+Wordings of one question are to pass. To be blocked are the other questions of the same set that are near enough to be
+candidates, wordings of any two questions about the same company, site and year (hard ones: nothing but what is asked for
+sets them apart), questions with a phrase more ("… from coal"), and the pairs of `tests/data` that are known to differ.
+Cross-validated over sets of questions, never over wordings of one question.
 
-Usage: fit_guards.py [--least 0.55]    needs numpy and scikit-learn; prints the constants to copy.
+Usage: fit_guards.py [--least 0.5]    needs numpy and scikit-learn; prints the constants to copy.
 """
 
 from __future__ import annotations

@@ -109,6 +109,11 @@ fn comma(reading: &Reading<'_>, at: usize) -> bool {
 pub(super) fn codes(reading: &mut Reading<'_>) {
     let mut at = 0;
     while at < reading.tokens.len() {
+        if is_mark(reading, at) {
+            let letter: Box<str> = reading.tokens[at].text.into();
+            reading.fact(at, "letter", letter);
+            reading.take(at, 1);
+        }
         let count = chain(reading, at);
         let after_family = at > 0 && !reading.tokens[at].starts && {
             let family = &reading.tokens[at - 1];
@@ -132,6 +137,26 @@ pub(super) fn codes(reading: &mut Reading<'_>) {
         reading.take(at, count);
         at += count;
     }
+}
+
+/// A capital that stands alone is a mark: "rated A", "class B"; but not "I", and not one of several, as in "U.S.".
+fn is_mark(reading: &Reading<'_>, at: usize) -> bool {
+    let single = |at: usize| {
+        reading.free(at).is_some_and(|token| {
+            let mut letters = token.text.chars();
+            letters.next().is_some_and(|letter| letter.is_ascii_uppercase()) && letters.next().is_none()
+        })
+    };
+    let is_word = |at: usize| reading.tokens.get(at).is_some_and(Token::is_joined);
+    let token = &reading.tokens[at];
+    single(at)
+        && token.text != "I"
+        && !token.starts
+        && !token.is_joined()
+        && !token.possessive
+        && !is_word(at + 1)
+        && !single(at + 1)
+        && (at == 0 || !single(at - 1))
 }
 
 /// How many tokens go on from each other without a space, all of them capitals or digits.

@@ -23,7 +23,8 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| measures(asked, stored))
         .or_else(|| negation(asked, stored))
         .or_else(|| order(asked, stored))
-        .or_else(|| ends(asked, stored));
+        .or_else(|| ends(asked, stored))
+        .or_else(|| contrast(asked, stored));
     differs.map_or_else(|| evidence::weigh(asked, stored), Err)
 }
 
@@ -129,6 +130,17 @@ fn negation(asked: &Signature, stored: &Signature) -> Option<String> {
         .map(|key| ("asked", key))
         .or_else(|| moved(&theirs, &mine, &heads(asked, false)).map(|key| ("stored", key)))?;
     Some(format!("negation: “{}” is negated in the {here} question only", key.trim_start_matches('=')))
+}
+
+/// Two things of one kind, each said by one question alone: wetland and grassland, employees and contractors.
+fn contrast(asked: &Signature, stored: &Signature) -> Option<String> {
+    let says = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key);
+    let mine = asked.terms.iter().filter(|term| !term.contrasts.is_empty() && !says(stored, &term.key));
+    mine.flat_map(|mine| stored.terms.iter().map(move |theirs| (mine, theirs)))
+        .find(|(mine, theirs)| {
+            theirs.contrasts.iter().any(|list| mine.contrasts.contains(list)) && !says(asked, &theirs.key)
+        })
+        .map(|(mine, theirs)| format!("“{}” differs from “{}”", mine.shown, theirs.shown))
 }
 
 fn order(asked: &Signature, stored: &Signature) -> Option<String> {

@@ -6,17 +6,21 @@ use super::signature::{Signature, Term, TermKind};
 use super::vector;
 
 /// What the weighing looks at.
-pub(super) const FEATURES: usize = 10;
+pub(super) const FEATURES: usize = 11;
 
 /// The weighing: a logistic regression, fitted by `benches/quality/fit_guards.py` on pairs of questions that differ in
 /// nothing but wording, and on pairs about one company and year that ask for different things.
-const WEIGHTS: [f32; FEATURES] = [-0.34, 17.31, 4.86, 2.58, -0.07, -6.23, -4.32, -1.73, 0.66, -1.50];
-const OFFSET: f32 = 0.02;
+const WEIGHTS: [f32; FEATURES] = [0.81, 18.36, 4.92, 5.21, -1.06, -1.76, -0.75, 0.76, -1.91, -5.60, 4.49];
+const OFFSET: f32 = -7.11;
 /// From this chance on the wordings are taken to ask the same.
-const LEAST: f32 = 0.57;
+const LEAST: f32 = 0.5;
 
 /// Words of one field are this much alike without saying the same: nitrate and phosphorus, households and communities.
 const UNLIKE: f32 = 0.35;
+/// Less alike than this, two things that are each said by one question only are two things.
+const RIVALS: f32 = 0.15;
+/// Up to this share of its words in the same order, a question is worded in another way.
+const REWORDED: f32 = 0.6;
 /// What a slot or a name that both questions name counts beside a word.
 const HOLD: f32 = 0.4;
 
@@ -37,35 +41,44 @@ pub(super) fn weigh<'a>(asked: &'a Signature, stored: &'a Signature) -> Result<E
     // What is named alike holds two questions together, whatever the words.
     let held = HOLD * shared(asked, stored);
     let share = |side: &Side<'_>| (side.shared + held) / (side.weight + held).max(f32::MIN_POSITIVE);
-    let heaviest = |side: &Side<'_>| side.alone.first().map_or(0.0, |alone| alone.weight);
-    let things = |side: &Side<'_>| {
-        let heavy = side.alone.iter().filter(|alone| alone.term.is_thing() && alone.weight > align::UNSAID);
-        heavy.map(|alone| alone.weight).sum::<f32>()
-    };
-    let [poorer, richer] = [share(&one).min(share(&other)), share(&one).max(share(&other))];
-    // All is said alike but for what one says and the other says otherwise: that is what the questions differ in.
-    let both = !one.alone.is_empty() && !other.alone.is_empty();
-    // Two things of the lexicon are not the same for being alike: "hybrid" is near to "electric".
-    let likeness = if both && things(&one).min(things(&other)) <= 0.0 {
-        (remainders(&one, &other) - UNLIKE).max(0.0) / (1.0 - UNLIKE)
-    } else {
-        0.0
-    };
-    let rivalry = heaviest(&one).min(heaviest(&other)) * (1.0 - likeness);
-    let swap = asked.frame == stored.frame && both;
+    let [poorer, richer] = sorted(share(&one), share(&other));
+    let [_, heavier] = sorted(heaviest(&one, false), heaviest(&other, false));
+    let [lighter, _] = sorted(heaviest(&one, true), heaviest(&other, true));
+    let [things, _] = sorted(weight(&one, Term::is_thing), weight(&other, Term::is_thing));
+    let [_, words] = sorted(weight(&one, Term::is_word), weight(&other, Term::is_word));
+    let [fewer, more] = sorted(weight(&one, |_| true), weight(&other, |_| true));
+    // Two questions in the same words but for one differ in that one; two wordings differ all over.
+    let literal = (literal(&asked.said, &stored.said) - REWORDED).max(0.0) / (1.0 - REWORDED);
+    let likeness = likeness(&one, &other);
     let features = [
         directions(&one, &other),
         likeness,
-        f32::from(both),
         poorer,
         richer,
-        heaviest(&one).max(heaviest(&other)),
-        rivalry,
-        things(&one).max(things(&other)),
-        one.weight.min(other.weight),
-        f32::from(swap),
+        heavier,
+        lighter,
+        things,
+        words,
+        f32::from(asked.frame == stored.frame && lighter > 0.0),
+        literal * more,
+        literal * fewer,
     ];
     Ok(Evidence { features, asked: one, stored: other })
+}
+
+fn sorted(one: f32, other: f32) -> [f32; 2] {
+    [one.min(other), one.max(other)]
+}
+
+/// The heaviest word that only this question says, small ones left out or not.
+fn heaviest(side: &Side<'_>, with_minor: bool) -> f32 {
+    let alone = side.alone.iter().filter(|alone| with_minor || !alone.term.is_minor());
+    alone.map(|alone| alone.term.weight).fold(0.0, f32::max)
+}
+
+/// What such words weigh together that only this question says.
+fn weight(side: &Side<'_>, counts: impl Fn(&Term) -> bool) -> f32 {
+    side.alone.iter().filter(|alone| counts(alone.term)).map(|alone| alone.term.weight).sum()
 }
 
 impl Evidence<'_> {
@@ -77,6 +90,9 @@ impl Evidence<'_> {
         }
         let sum = OFFSET + WEIGHTS.iter().zip(&self.features).map(|(weight, value)| weight * value).sum::<f32>();
         let chance = 1.0 / (1.0 + (-sum).exp());
+        if heaviest(&self.asked, false).min(heaviest(&self.stored, false)) > 0.0 && self.features[1] < RIVALS {
+            return Err(self.reason());
+        }
         if chance >= LEAST { Ok(chance) } else { Err(self.reason()) }
     }
 
@@ -89,6 +105,20 @@ impl Evidence<'_> {
             _ => "words: the questions share too little".to_owned(),
         }
     }
+}
+
+/// The share of the shorter question that the longer one says in the same words and order.
+fn literal(asked: &[u32], stored: &[u32]) -> f32 {
+    let mut row = vec![0_u16; stored.len() + 1];
+    for word in asked {
+        let mut before = 0;
+        for (place, other) in stored.iter().enumerate() {
+            let above = row[place + 1];
+            row[place + 1] = if word == other { before + 1 } else { above.max(row[place]) };
+            before = above;
+        }
+    }
+    f32::from(row[stored.len()]) / asked.len().min(stored.len()).max(1) as f32
 }
 
 /// How many slots and names two questions share, once they were found to be the same in them.
@@ -124,6 +154,17 @@ fn directions(one: &Side<'_>, other: &Side<'_>) -> f32 {
         return (one.shared + other.shared) / (one.weight + other.weight).max(f32::MIN_POSITIVE);
     }
     vector::cosine(&a, &b)
+}
+
+/// How much what each question says alone is alike: 0 for things of one field, towards 1 for synonyms.
+fn likeness(one: &Side<'_>, other: &Side<'_>) -> f32 {
+    let has_thing =
+        |side: &Side<'_>| side.alone.iter().any(|alone| alone.term.is_thing() && alone.weight > align::UNSAID);
+    // Two things of the lexicon are not the same for being alike: "hybrid" is near to "electric".
+    if has_thing(one) && has_thing(other) {
+        return 0.0;
+    }
+    (remainders(one, other) - UNLIKE).max(0.0) / (1.0 - UNLIKE)
 }
 
 /// The cosine of what each question says alone: near 1 for two ways to say one thing.

@@ -19,6 +19,15 @@ const SOFT_WEIGHT: f32 = 0.35;
 /// The weight of a minor word of the lexicon.
 const MINOR_WEIGHT: f32 = 0.2;
 
+/// So many words are compared in their order; a question with a document behind it is told by its beginning.
+const LONGEST_SAID: usize = 200;
+
+fn digest(token: &Token<'_>) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    token.stem.hash(&mut hasher);
+    hasher.finish() as u32
+}
+
 /// A question in the middle of being taken apart.
 pub(super) struct Reading<'a> {
     pub(super) tokens: Vec<Token<'a>>,
@@ -56,6 +65,7 @@ pub(super) fn read<'a>(question: &'a str, lexicon: &'a Lexicon, vectors: Option<
         vectors,
         negations: Vec::new(),
     };
+    reading.skip_purpose();
     reading.negate();
     reading.yes_or_no();
     code::labels(&mut reading);
@@ -145,14 +155,19 @@ impl Reading<'_> {
             weight,
             is_common,
             is_unsaid,
+            contrasts: Box::default(),
         }
     }
 
     fn negate(&mut self) {
         for at in 0..self.tokens.len() {
+            if self.is_alternative(at) {
+                self.take(at - 2, 3);
+                self.small[at - 2..=at].fill(true);
+                continue;
+            }
             let token = &self.tokens[at];
-            let mut negates = token.stem.ends_with(" not")
-                || self.lexicon.is_negation(&token.stem, self.language.unwrap_or(Language::English));
+            let mut negates = token.stem.ends_with(" not") || self.denies_in(&token.stem);
             let next = self.lower(Some(at + 1));
             // "not only" asserts, "no. 5" numbers, and "no" is an article in Portuguese.
             negates &= !(matches!(next, "only" | "just")
@@ -168,6 +183,25 @@ impl Reading<'_> {
         }
     }
 
+    /// Where the language is open, a word that denies in any of them does, but for short ones that mean more.
+    fn denies_in(&self, stem: &str) -> bool {
+        const ANY: [Language; 4] = [Language::German, Language::French, Language::Spanish, Language::Portuguese];
+        match self.language {
+            Some(language) => self.lexicon.is_negation(stem, language),
+            None => {
+                self.lexicon.is_negation(stem, Language::English)
+                    || (stem.chars().count() > 3
+                        && ANY.iter().any(|&language| self.lexicon.is_negation(stem, language)))
+            }
+        }
+    }
+
+    /// "yes or no" and "whether or not" leave open what they name.
+    fn is_alternative(&self, at: usize) -> bool {
+        let before = |back: usize| self.lower(at.checked_sub(back));
+        before(1) == "or" && matches!(before(2), "yes" | "whether")
+    }
+
     /// Whether "non" before a word of the lexicon denies it: "non-members", but not "non-financial", a thing of its own.
     fn denies(&self, at: usize) -> bool {
         if !matches!(self.language, None | Some(Language::English)) {
@@ -177,6 +211,48 @@ impl Reading<'_> {
         next.is_some_and(|next| {
             self.lexicon.meaning(&next.stem).is_some() && self.lexicon.meaning(&format!("non {}", next.stem)).is_none()
         })
+    }
+
+    /// "For our annual report, …" tells what the answer is for, and nothing of what is asked.
+    fn skip_purpose(&mut self) {
+        const BEGINS: [&str; 5] = ["for", "before", "in", "as", "to"];
+        const PURPOSES: [&str; 24] = [
+            "report",
+            "page",
+            "chapter",
+            "section",
+            "statement",
+            "questionnaire",
+            "meeting",
+            "analysis",
+            "plan",
+            "presentation",
+            "disclosure",
+            "dashboard",
+            "newsletter",
+            "slide",
+            "filing",
+            "brief",
+            "briefing",
+            "memo",
+            "regulator",
+            "auditor",
+            "paper",
+            "table",
+            "note",
+            "file",
+        ];
+        if !BEGINS.contains(&self.lower(Some(0))) {
+            return;
+        }
+        let Some(end) = (1..self.tokens.len().min(9)).find(|&at| self.tokens[at].apart) else { return };
+        let clause = &self.tokens[1..end];
+        let plain = clause.iter().all(|token| token.kind == Kind::Word && (!token.is_capital() || token.is_acronym()));
+        let purpose = clause.last().is_some_and(|last| PURPOSES.contains(&last.lower.trim_end_matches('s')));
+        if plain && purpose {
+            self.take(0, end);
+            self.small[..end].fill(true);
+        }
     }
 
     /// "Was …?" and "Does …?" ask for a yes or a no.
@@ -218,8 +294,15 @@ impl Reading<'_> {
             ends.push(key.len());
         }
         let lexicon = self.lexicon;
-        let found =
-            (1..=free).rev().find_map(|count| lexicon.meaning(&key[..ends[count - 1]]).map(|meaning| (count, meaning)));
+        // "Which location" asks for a place, "Which location-based target" does not.
+        let whole = |count: usize, meaning: &Meaning| {
+            !matches!(meaning, Meaning::Frame(_))
+                || self.tokens.get(at + count).is_none_or(|next| !next.hyphen || next.kind != Kind::Word)
+        };
+        let found = (1..=free)
+            .rev()
+            .filter_map(|count| lexicon.meaning(&key[..ends[count - 1]]).map(|meaning| (count, meaning)))
+            .find(|(count, meaning)| whole(*count, meaning));
         if found.is_none_or(|(count, _)| count == 1) && self.is_free(at) && self.is_foreign_light(at) {
             self.take(at, 1);
             self.small[at] = true;
@@ -261,8 +344,8 @@ impl Reading<'_> {
             Meaning::Frame(kind) => {
                 self.small[at..at + count].fill(true);
                 // "who" after a noun tells more about it, and asks for nothing.
-                let relative = count == 1 && matches!(&**kind, "person" | "time" | "place");
-                let early = !relative || self.terms.iter().all(|(place, _)| *place > at);
+                let relative = matches!(&*shown, "who" | "whom" | "whose" | "when" | "where");
+                let early = !relative || self.asks_at(at);
                 let counts_units = matches!(&**kind, "count" | "quantity") && self.next_is_unit(at + count);
                 if early && !counts_units {
                     self.frames.push(kind.clone());
@@ -284,6 +367,20 @@ impl Reading<'_> {
         }
         self.take(at, count);
         Some(count)
+    }
+
+    /// Whether a word that can ask does so there: nothing but names and small words stand before it, and no other
+    /// word that asks comes after a comma, as in "When it reports, how ...".
+    fn asks_at(&self, at: usize) -> bool {
+        let carries = |before: usize| {
+            let token = &self.tokens[before];
+            token.kind == Kind::Word && !self.small[before] && !token.is_capital() && self.is_free(before)
+        };
+        let asks_later = (at + 1..self.tokens.len()).any(|later| {
+            self.tokens[later].apart
+                && matches!(self.lower(Some(later)), "how" | "what" | "which" | "who" | "why" | "where")
+        });
+        !asks_later && !(0..at).any(carries) && self.terms.iter().all(|(place, _)| *place > at)
     }
 
     /// Whether a thing of the lexicon is part of a name here: "Steel" in "Thornbury Steel", but not in "EU Taxonomy".
@@ -322,7 +419,9 @@ impl Reading<'_> {
     /// Whether an amount follows, and not a year.
     fn bounds(&self, at: usize) -> bool {
         let places = self.facts_at(at);
-        ["number", "percentage", "unit"].iter().any(|slot| places.contains(slot))
+        // "under 1.5 °C" is a scenario.
+        let degrees = (at..=at + 2).any(|at| self.tokens.get(at).is_some_and(|token| token.text.starts_with('°')));
+        !degrees && ["number", "percentage", "unit"].iter().any(|slot| places.contains(slot))
     }
 
     /// The slots that were read from the token there.
@@ -365,6 +464,23 @@ impl Reading<'_> {
         if self.terms.iter().any(|(_, term)| &*term.key == "=emissions") {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
         }
+        // Whoever names a refrigerant need not say that it is one.
+        let named = |fact: &Fact| {
+            (&*fact.slot == "chemical" && &*fact.value != "refrigerants")
+                || (&*fact.slot == "code" && fact.value.starts_with("R-"))
+        };
+        if self.facts.iter().any(named) {
+            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("chemical", "refrigerants"));
+        }
+        // And carbon is priced by the tonne.
+        if self.terms.iter().any(|(_, term)| &*term.key == "=carbon price") {
+            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
+        }
+        // Both sexes side by side are all people.
+        let sexes = self.facts.iter().filter(|fact| &*fact.slot == "gender").map(|fact| &*fact.value);
+        if sexes.collect::<std::collections::BTreeSet<_>>().len() > 1 {
+            self.facts.retain(|fact| &*fact.slot != "gender");
+        }
         // A global warming potential is one over a hundred years where nobody says otherwise.
         if self.terms.iter().any(|(_, term)| &*term.key == "=global warming potential") {
             let is_usual = |fact: &Fact| {
@@ -396,7 +512,9 @@ impl Reading<'_> {
         things.sort();
         let after = |words: &[&str]| {
             let mark = self.tokens.iter().rposition(|token| words.contains(&token.lower.as_str()))?;
-            things.iter().find(|(at, _)| *at > mark).map(|(_, key)| key.clone())
+            // What moves stands right there, but for an article: "to find Acme's savings" is no movement.
+            let near = mark + 1..=mark + 2;
+            things.iter().find(|(at, _)| near.contains(at)).map(|(_, key)| key.clone())
         };
         [after(&["to", "into", "nach", "zu"]), after(&["from", "von", "aus"])]
     }
@@ -431,6 +549,9 @@ impl Reading<'_> {
         let ordered = self.order();
         let ends = self.ends();
         self.terms.sort_by_key(|(at, _)| *at);
+        for (_, term) in &mut self.terms {
+            term.contrasts = self.lexicon.contrasts(&term.key).into();
+        }
         for negation in &self.negations {
             if let Some((_, head)) = self.terms.iter_mut().find(|(at, _)| at > negation) {
                 head.negated = true;
@@ -449,6 +570,7 @@ impl Reading<'_> {
         };
         self.asides.retain(is_fact);
         let (negations, frame) = (self.negations.len(), self.frame());
+        let said = self.tokens.iter().take(LONGEST_SAID).map(digest).collect();
         let terms = self.terms.into_iter().map(|(_, term)| term).collect();
         Signature {
             facts: self.facts,
@@ -460,6 +582,7 @@ impl Reading<'_> {
             ordered,
             ends,
             frame,
+            said,
             text: None,
         }
     }

@@ -4,12 +4,13 @@ use super::text;
 use hashbrown::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     include_str!("lexicon/units.txt"),
     include_str!("lexicon/topics.txt"),
     include_str!("lexicon/esg.txt"),
     include_str!("lexicon/en.txt"),
     include_str!("lexicon/other.txt"),
+    include_str!("lexicon/contrasts.txt"),
 ];
 
 static STANDARD: LazyLock<Arc<Lexicon>> = LazyLock::new(|| {
@@ -60,6 +61,11 @@ pub(super) struct Lexicon {
     unsaid: HashSet<Box<str>>,
     /// Things, slots and kinds of answer, each with the things that go without saying beside it.
     implied: HashMap<Box<str>, Vec<Box<str>>>,
+    /// Keys of terms, each with the lists of things that exclude one another in which it stands.
+    contrasts: HashMap<Box<str>, Vec<u16>>,
+    lists: u16,
+    /// Things that one language says so.
+    spoken: HashMap<Box<str>, Vec<Language>>,
 }
 
 /// A language that the guards know by its small words.
@@ -104,7 +110,28 @@ impl Lexicon {
             } else if let Some((name, phrases)) = line.split_once(" = ") {
                 let argument = section.get(1).copied().unwrap_or_default();
                 self.add(section.first().copied().unwrap_or_default(), argument, name, phrases.split(','));
+            } else if section == ["contrast"] {
+                self.add_contrast(line.split(','));
             }
+        }
+    }
+
+    /// Things of which none is another one.
+    fn add_contrast<'a>(&mut self, things: impl Iterator<Item = &'a str>) {
+        self.lists += 1;
+        for thing in things {
+            let stems = key(thing);
+            let known = match self.phrases.get(&stems) {
+                Some(Meaning::Concept(name) | Meaning::Soft(name) | Meaning::Minor(name)) => format!("={name}").into(),
+                Some(_) => continue,
+                None if stems.contains(' ') => {
+                    let name: Arc<str> = thing.trim().into();
+                    self.phrases.insert(stems, Meaning::Concept(name.clone()));
+                    format!("={name}").into()
+                }
+                None => stems,
+            };
+            self.contrasts.entry(known).or_default().push(self.lists);
         }
     }
 
@@ -126,6 +153,9 @@ impl Lexicon {
                 continue;
             }
             let key = key(phrase);
+            if section == "concept" {
+                self.spoken.entry(key.clone()).or_default().extend(language);
+            }
             let meaning = match section {
                 "concept" => Meaning::Concept(name.clone()),
                 "facet" => Meaning::Facet(slot.clone(), name.clone()),
@@ -185,6 +215,11 @@ impl Lexicon {
         self.unsaid.contains(name)
     }
 
+    /// The lists of things that exclude one another in which a term's key stands.
+    pub(super) fn contrasts(&self, key: &str) -> &[u16] {
+        self.contrasts.get(key).map_or(&[], Vec::as_slice)
+    }
+
     /// The things that go without saying beside this one.
     pub(super) fn implied(&self, sign: &str) -> &[Box<str>] {
         self.implied.get(sign).map_or(&[], Vec::as_slice)
@@ -198,13 +233,43 @@ impl Lexicon {
         self.negation.get(stem).is_some_and(|languages| languages.contains(&language))
     }
 
-    /// The languages that have this small word.
+    /// The languages that have this small word, or this thing.
     pub(super) fn languages(&self, stem: &str) -> &[Language] {
-        self.light.get(stem).map_or(&[], Vec::as_slice)
+        self.light.get(stem).or_else(|| self.spoken.get(stem)).map_or(&[], Vec::as_slice)
     }
 }
 
 fn key(phrase: &str) -> Box<str> {
     let stems = text::tokens(phrase).into_iter().filter(|token| !token.stem.is_empty()).map(|token| token.stem);
     stems.collect::<Vec<_>>().join(" ").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_list_of_contrasts_names_one_thing_twice() {
+        let lexicon = Lexicon::standard();
+        let lists = FILES[FILES.len() - 1].lines().filter(|line| line.contains(',') && !line.starts_with('#'));
+        let mut twice = Vec::new();
+        for list in lists {
+            let mut keys: Vec<Box<str>> = list
+                .split(',')
+                .map(|thing| match lexicon.meaning(&key(thing)) {
+                    Some(Meaning::Concept(name) | Meaning::Soft(name) | Meaning::Minor(name)) => {
+                        format!("={name}").into()
+                    }
+                    _ => key(thing),
+                })
+                .collect();
+            keys.sort();
+            let all = keys.len();
+            keys.dedup();
+            if keys.len() < all {
+                twice.push(list);
+            }
+        }
+        assert!(twice.is_empty(), "{twice:#?}");
+    }
 }

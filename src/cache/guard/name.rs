@@ -44,7 +44,8 @@ pub(super) fn words(reading: &mut Reading<'_>) {
         let (kind, weight) = kind(reading, at, capitals_tell, vectors);
         let kind = if number::ordinal(&token.lower).is_some() { TermKind::Name } else { kind };
         let vector = match kind {
-            TermKind::Word | TermKind::Rare | TermKind::Minor if !is_foreign(reading) => vectors
+            // The vector of a rare word is that of its pieces, and "peatland" no synonym of "wetland".
+            TermKind::Word | TermKind::Minor if !is_foreign(reading) => vectors
                 .and_then(|vectors| vectors.vector(&shown.to_lowercase()))
                 .map(|vector: Box<[f32]>| WordVector::new(&vector)),
             _ => None,
@@ -52,7 +53,18 @@ pub(super) fn words(reading: &mut Reading<'_>) {
         reading.take(at, count);
         let stems = text::stems(&shown.to_lowercase());
         let (key, shown) = (stem.into(), shown.into());
-        let term = Term { key, shown, stems, kind, vector, negated: false, weight, is_common: false, is_unsaid: false };
+        let term = Term {
+            key,
+            shown,
+            stems,
+            kind,
+            vector,
+            negated: false,
+            weight,
+            is_common: false,
+            is_unsaid: false,
+            contrasts: Box::default(),
+        };
         reading.term(at, term);
         at += count;
     }
@@ -84,7 +96,10 @@ fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&
         return (TermKind::Name, 1.0);
     }
     let ordinary = ORDINARY.iter().any(|ending| token.lower.len() > ending.len() + 2 && token.lower.ends_with(ending));
-    let weight = vectors.and_then(|vectors| vectors.weight(&token.lower));
+    let weight = vectors.and_then(|vectors| {
+        let singular = || token.lower.strip_suffix('s').and_then(|singular| vectors.weight(singular));
+        vectors.weight(&token.lower).or_else(singular)
+    });
     let common = vectors.is_none() || weight.is_some();
     if token.is_capital() && capitals_tell {
         let next = reading.tokens.get(at + 1);

@@ -22,6 +22,8 @@ pub struct Signature {
     pub(super) ends: [Option<Box<str>>; 2],
     /// A digest of the small words with places for the others: two questions that differ in one word have the same.
     pub(super) frame: u64,
+    /// A digest of each word and number, in the order written.
+    pub(super) said: Box<[u32]>,
     /// The question itself, kept where the user's own check wants it.
     pub(super) text: Option<Box<str>>,
 }
@@ -65,12 +67,19 @@ pub(super) struct Term {
     pub(super) is_common: bool,
     /// It may go without saying, as staff in "hours worked by staff", where nothing is said in its place.
     pub(super) is_unsaid: bool,
+    /// The lists of things that exclude one another in which it stands.
+    pub(super) contrasts: Box<[u16]>,
 }
 
 impl Term {
     /// Whether the lexicon knows it as a thing of its own.
     pub(super) fn is_thing(&self) -> bool {
         self.kind == TermKind::Concept
+    }
+
+    /// Whether it is a word that the lexicon does not know.
+    pub(super) fn is_word(&self) -> bool {
+        matches!(self.kind, TermKind::Word | TermKind::Rare)
     }
 
     pub(super) fn is_minor(&self) -> bool {

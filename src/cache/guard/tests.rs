@@ -186,6 +186,45 @@ fn words_of_one_question_only() {
     assert!(!passes("Share of Acme's waste sent to landfill", "How many Acme landfills are there?"));
 }
 
+/// Two things of one kind are two questions, however the rest is worded; so is a word more in the same words.
+#[test]
+fn what_differs_in_one_thing_differs() {
+    let reason = |asked, stored| verdict(asked, stored).reason().map(str::to_owned);
+    for (asked, stored) in [
+        ("What area of wetland did Acme restore in 2023?", "Hectares of grassland restored by Acme, 2023"),
+        ("Acme employee fatalities 2023", "How many contractors of Acme died on the job in 2023?"),
+        ("How many confirmed cases of corruption were there?", "Number of alleged corruption incidents"),
+        ("Floor area rated EPC A", "Floor area rated EPC D"),
+        ("Why were the figures revised upwards?", "Why were the figures revised downwards?"),
+        ("Sites in areas of low water stress", "Sites in areas of high water stress"),
+        ("Diesel used by the Acme fleet in 2023", "How much petrol did the Acme fleet burn in 2023?"),
+    ] {
+        assert!(reason(asked, stored).is_some(), "{asked} | {stored}");
+    }
+    assert_eq!(
+        reason("Wetland restored by Acme", "Grassland restored by Acme").as_deref(),
+        Some("“Wetland” differs from “Grassland”")
+    );
+}
+
+/// How a question is put, and what its answer is for, is no part of it.
+#[test]
+fn how_it_is_asked_does_not_matter() {
+    for (asked, stored) in [
+        ("I'd like to know Acme's scope 1 emissions in 2023", "What were Acme's scope 1 emissions in 2023?"),
+        ("For our annual report, what were Acme's scope 1 emissions in 2023?", "Acme scope 1 emissions 2023"),
+        ("Is the fund Article 8 under SFDR, yes or no?", "Is the fund Article 8 under SFDR?"),
+        ("When is the CDP disclosure of Acme due?", "Acme CDP disclosure, due date"),
+        ("When Acme reports, how does it treat leases?", "How does Acme treat leases when it reports?"),
+        ("Which location-based target has Acme set for 2030?", "Acme target 2030, location-based"),
+        ("What was behind the fall in Acme's waste in 2023?", "Why did Acme's waste fall in 2023?"),
+    ] {
+        assert_eq!(verdict(asked, stored).reason(), None, "{asked} | {stored}");
+    }
+    // A site is no purpose, and people are none.
+    assert!(!verdict("For our suppliers, how many audits were there?", "How many audits were there?").is_pass());
+}
+
 #[test]
 fn users_add_terms_synonyms_patterns_and_checks() {
     #[derive(Debug)]

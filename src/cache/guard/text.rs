@@ -86,7 +86,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         let between = text.get(end..at).unwrap_or(" ");
         let hyphen = between.len() <= 4 && between.chars().count() == 1 && between.starts_with(HYPHENS);
         let apart = between.contains([',', ';', ':', '(', ')', '.', '?', '!', '"']);
-        let written = if kind == Kind::Word { without_possessive(raw) } else { raw };
+        let written = if kind == Kind::Word { without_possessive(without_contraction(raw)) } else { raw };
         let lower = if kind == Kind::Number { number::canonical(raw) } else { written.to_lowercase() };
         let stem = if kind == Kind::Word { stem(&lower) } else { lower.clone() };
         found.push(Token {
@@ -98,7 +98,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             hyphen,
             starts,
             apart,
-            possessive: written.len() < raw.len(),
+            possessive: raw.len() > written.len() && raw.ends_with(['s', 'S', '\'', '’', 'ʼ']),
         });
         at += length;
         end = at;
@@ -128,6 +128,13 @@ fn word_length(text: &str) -> usize {
         before = letter;
     }
     text.len()
+}
+
+/// "I'd", "they've": what is left is the word, and the rest carries nothing.
+fn without_contraction(word: &str) -> &str {
+    let Some((bare, ending)) = word.rsplit_once(APOSTROPHES) else { return word };
+    let contracted = matches!(ending, "d" | "m" | "ll" | "re" | "ve") && !bare.is_empty();
+    if contracted { bare } else { word }
 }
 
 fn without_possessive(word: &str) -> &str {
