@@ -57,15 +57,22 @@ def test_a_run_that_is_ended_in_the_middle_is_resumed_and_its_report_is_whole(tm
 
 
 def test_what_the_time_does_not_suffice_for_is_not_ready(tmp_path):
-    bound = [*COMMAND, "--total-time", "3", "--report", str(tmp_path)]
-    began = time.monotonic()
-    done = subprocess.run(bound, capture_output=True, text=True, check=False, timeout=60)
-    assert time.monotonic() - began < 30
+    """A p99 takes 299 rounds of a second and a half: in three seconds no machine has shown it, however fast."""
+    (tmp_path / "own.toml").write_text(
+        '[[cost_volume.exact]]\npass = "rate == 1"\n'
+        '[[budget_exhaustion.over_budget]]\npass = "count == 0"\n'
+        '[[memory_usage.kib_per_request]]\npass = "p(99) < 32"\n'
+    )
+    own = [*COMMAND, "--criteria", str(tmp_path / "own.toml")]
+    done = subprocess.run(
+        [*own, "--total-time", "3", "--report", str(tmp_path)], capture_output=True, text=True, check=False, timeout=100
+    )
     assert done.returncode == 99, done.stdout + done.stderr
     told = json.loads((tmp_path / "report.json").read_text())
     assert [scenario["name"] for scenario in told["scenarios"]] == list(CHOSEN)
+    # Undecided where it was begun, not run where a slow machine had no time left for it.
     assert any("memory_usage" in problem for problem in told["problems"])
-    none = subprocess.run([*COMMAND, "--total-time", "0"], capture_output=True, text=True, check=False, timeout=60)
+    none = subprocess.run([*own, "--total-time", "0"], capture_output=True, text=True, check=False, timeout=100)
     assert none.returncode == 2
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections import Counter
 from contextlib import contextmanager
 from decimal import Decimal
@@ -72,35 +73,58 @@ def aimock(aimock_command, tmp_path):
         yield url
 
 
+def order(url, *behaviors):
+    """Faults that llmock's next requests meet, one each: so many there are, in whatever order the requests come."""
+    body = json.dumps({"behaviors": behaviors}).encode()
+    with urllib.request.urlopen(url.removesuffix("/v1") + "/_llmock/scenario", body, timeout=5) as reply:
+        assert json.load(reply)["queued"] == len(behaviors)
+
+
+def refusals(stream, **counts):
+    return [
+        {"type": "fail", "status": int(status[1:]), "retry_after": 0.05, "times": times, "match": {"stream": stream}}
+        for status, times in counts.items()
+    ]
+
+
+def broken(times, **stall):
+    kinds = ("truncate", "disconnect", "malformed", "stall")
+    return [{"type": "stream_fault", "kind": kind, "times": times, "stall_seconds": 9.0, **stall} for kind in kinds]
+
+
 def test_llmocks_faults_are_survived_and_told_by_kind(tmp_path):
-    faults = {
-        f"stream_fault{n}": f"{kind}=0.08" for n, kind in enumerate(("truncate", "disconnect", "malformed", "stall"))
-    }
-    with llmock(tmp_path, error_rate1="429=0.06", error_rate2="503=0.06", stream_stall_seconds="9", **faults) as url:
-        done, told = loadtest(url, "gpt-4o-mini", tmp_path, "--scenario", "target_faults", "--time-limit", "1")
-        verdict = get(url.removesuffix("/v1") + "/_llmock/requests")
+    # A stall of no length is none: of 80 streams that are asked without mercy, 8 are refused, 8 break, 64 are whole.
+    whole = {"type": "stream_fault", "kind": "stall", "stall_seconds": 0.0, "times": 64}
+    with llmock(tmp_path) as url:
+        # Fewer refusals of plain chats than a client tries: none can meet nothing else.
+        order(url, *refusals(True, _429=4, _503=4), *broken(2), whole, *broken(2), *refusals(False, _429=3, _503=2))
+        done, told = loadtest(url, "gpt-4o-mini", tmp_path, "--scenario", "target_faults", "--time-limit", "20")
+        requests = get(url.removesuffix("/v1") + "/_llmock/requests")
     assert done.returncode == 0, done.stdout + done.stderr
     found = outcomes(told)
+    assert found["success: rate > 0.95"] == "met"
     assert found["misbooked: count == 0"] == found["half_answers: count == 0"] == "met"
     assert found["first_try: rate > 0.99"] == "failed"
     (scenario,) = told["scenarios"]
     errors = Counter(scenario["errors"])
-    for kind in ("http_429", "http_503", "truncated", "disconnect", "malformed", "timeout"):
-        assert errors[kind] > 0, errors
+    assert [errors[kind] for kind in ("http_429", "http_503")] == [4, 4]
+    assert [errors[kind] for kind in ("truncated", "disconnect", "malformed")] == [2, 2, 2]
+    assert errors["timeout"] >= 2
     assert "target_faults: errors: " in done.stdout
-    assert verdict
+    assert requests
 
 
 def test_llmock_judges_the_client_that_the_suite_drives(tmp_path):
     """Its verdict sees whether Retry-After was waited for, and whether there was a storm of retries."""
-    with llmock(tmp_path, error_rate1="429=0.15", error_rate2="503=0.1") as url:
+    with llmock(tmp_path) as url:
+        order(url, *refusals(False, _429=4, _503=3))
         with headrace.Client([OpenAICompatible(url, name="openai", api_key="test")], max_attempts=8) as client:
             prompts = list(dict.fromkeys(request.prompt for request in ESG(seed=4).take(90)))
             answers = client.map(prompts, model="openai/gpt-4o-mini")
             records = client.costs.records()
         verdict = get(url.removesuffix("/v1") + "/_llmock/verdict")
     assert verdict["passed"], verdict["findings"]
-    assert verdict["faults_injected"] > 5
+    assert verdict["faults_injected"] == 7
     paid = [answer for answer in answers if answer.cache is None]
     # One more looked whether it was up.
     assert verdict["calls"] == len(paid) + 1
