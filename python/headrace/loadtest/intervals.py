@@ -75,7 +75,7 @@ def mean(values: Values, confidence: float) -> Interval:
     """The mean between its one-sided bounds; infinite where the values are worth fewer than two."""
     centre, size = float(values.mean()), effective_size(values)
     if size < 2:
-        return centre, -math.inf, math.inf
+        return centre, 0.0 if values.min() >= 0 else -math.inf, math.inf
     deviation = float(values.std(ddof=1))
     if deviation == 0:
         return centre, centre, centre
@@ -83,7 +83,9 @@ def mean(values: Values, confidence: float) -> Interval:
     t = loadgen.t_quantile(confidence, size - 1)
     skewness = float((((values - centre) / deviation) ** 3).mean())
     longer = skewness / (6 * math.sqrt(size)) * (1 + 2 * t * t)
-    return centre, centre - error * (t + max(0.0, -longer)), centre + error * (t + max(0.0, longer))
+    low, high = centre - error * (t + max(0.0, -longer)), centre + error * (t + max(0.0, longer))
+    # Of times, rates and amounts none is below zero, and so neither is their mean.
+    return centre, max(0.0, low) if values.min() >= 0 else low, high
 
 
 def _rank(share: float, n: int) -> int:

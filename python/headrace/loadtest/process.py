@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from headrace.loadgen import ProcessSampler
+from headrace.loadgen import ProcessSampler, theil_sen
 
 _PROC = Path("/proc")
 # The state LISTEN in /proc/net/tcp (proc(5)).
@@ -114,9 +114,21 @@ class Watched:
         summed = {name: np.sum([np.interp(at, one["at"], one[name]) for one in each], axis=0) for name in columns}
         return {"at": at, **summed}
 
-    def leak(self, warmup: float = 0.1) -> float:
-        """Growth of memory, in bytes a second, by Theil and Sen; the first share of the time is left out."""
-        return float(sum(sampler.leak(warmup=warmup).value for sampler in self._samplers))
+    def growth(self, done: Sequence[float], warmup: float = 0.1) -> float:
+        """Growth of memory, in bytes a request, by Theil and Sen.
+
+        Over requests, not over time: a machine that is busy with something else does fewer, and leaks no less by each.
+
+        Args:
+            done: when requests ended, in seconds on the clock of `samples`.
+            warmup: the first share of the requests is left out.
+        """
+        seen = self.samples()
+        so_far = np.searchsorted(np.sort(np.asarray(done)), seen["at"], side="right").astype(np.float64)
+        kept = (so_far >= warmup * len(done)) & (np.diff(so_far, prepend=-1.0) > 0)
+        if kept.sum() < 3:
+            return float("nan")
+        return float(theil_sen(so_far[kept], seen["rss"][kept]).value)
 
     def figures(self) -> dict[str, Any]:
         """What the report has of it."""

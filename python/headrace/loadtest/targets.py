@@ -5,8 +5,8 @@ Each part can be spoilt on purpose, so that it can be shown that the suite finds
 
 from __future__ import annotations
 
+import itertools
 import os
-import random
 import time
 from contextlib import suppress
 from decimal import Decimal
@@ -44,13 +44,16 @@ class SlowQueue(headrace.RequestQueue):
         return super().put(*args, **options)
 
 
+_puts = itertools.count(1)
+
+
 class DroppingQueue(headrace.RequestQueue):
     """A queue that throws one request in ten away."""
 
     def put(self, *args: Any, **options: Any) -> str:
         """Put, or not."""
         id = super().put(*args, **options)
-        if random.random() < 0.1:
+        if next(_puts) % 10 == 0:
             self.cancel(id)
         return id
 
