@@ -144,43 +144,13 @@ def test_a_suite_ends_ready_with_its_reports(tmp_path):
         assert outside not in page.replace("http://127.0.0.1", "").replace("http://www.w3.org", "")
 
 
-@pytest.mark.parametrize(
-    ("spoil", "scenario", "criterion"),
-    [
-        ("slow_queue", "queue_performance", "queue_performance.enqueue_ms: avg < 20ms"),
-        ("dropped_requests", "queue_performance", "queue_performance.completed: rate == 1"),
-        ("guards_off", "cache_efficiency", "cache_efficiency.wrong_hits: count == 0"),
-        ("wrong_price", "cost_accuracy", "cost_accuracy.exact: rate == 1"),
-        ("stalled_provider", "concurrent_handling", "concurrent_handling.overhead_ms: avg < 20ms"),
-    ],
-)
-def test_a_spoilt_target_is_not_ready_and_the_criterion_is_named(spoil, scenario, criterion, tmp_path):
-    done = loadtest("--spoil", spoil, "--scenario", scenario, "--time-limit", "1", "--report", str(tmp_path))
+def test_a_spoilt_target_is_not_ready_and_the_criterion_is_named(tmp_path):
+    chosen = ["--spoil", "dropped_requests", "--scenario", "queue_performance", "--report", str(tmp_path)]
+    done = loadtest(*chosen, "--time-limit", "1")
     assert done.returncode == 99, done.stdout + done.stderr
     assert "NOT READY" in done.stdout
-    assert any(criterion in problem for problem in json.loads((tmp_path / "report.json").read_text())["problems"])
-
-
-@pytest.mark.parametrize(
-    ("spoil", "scenario", "found"),
-    [
-        ("leak", "memory_usage", "memory_usage.kib_per_request: avg < 32"),
-        ("starved_generator", "load_light", "load_light: all"),
-        ("slow_queue", "queue_load", "queue_load.enqueue_ms: avg < 20ms"),
-        ("wrong_price", "cost_volume", "cost_volume.exact: rate == 1"),
-        ("guards_off", "cache_load", "cache_load.wrong_hits: count == 0"),
-    ],
-)
-def test_the_comprehensive_suite_finds_what_is_spoilt(spoil, scenario, found, tmp_path):
-    arguments = ["--spoil", spoil, "--scenario", scenario, "--time-limit", "1", "--report", str(tmp_path)]
-    done = loadtest(*arguments, suite="comprehensive")
-    assert done.returncode == 99, done.stdout + done.stderr
-    told = json.loads((tmp_path / "report.json").read_text())
-    assert any(found in problem for problem in told["problems"]), told["problems"]
-    if spoil == "starved_generator":
-        (row,) = told["scenarios"]
-        assert row["rounds"] == 0
-        assert {result["outcome"] for result in row["results"]} == {"undecided"}
+    (problem,) = json.loads((tmp_path / "report.json").read_text())["problems"]
+    assert problem.startswith("queue_performance.completed: rate == 1 (failed")
 
 
 def test_a_run_that_was_ready_is_resumed_as_ready(tmp_path):

@@ -20,8 +20,9 @@ from headrace import loadgen
 from headrace.errors import ConfigError
 from headrace.loadtest import criteria, report
 from headrace.loadtest.scenario import Scenario
+from headrace.loadtest.spoils import SPOILS
 from headrace.loadtest.state import State
-from headrace.loadtest.targets import SPOILS, Targets
+from headrace.loadtest.targets import Targets
 from headrace.loadtest.verdict import ScenarioResult, SuiteResult
 
 _NOISE_SECONDS = 0.2

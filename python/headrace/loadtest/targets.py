@@ -5,7 +5,6 @@ Each part can be spoilt on purpose, so that it can be shown that the suite finds
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from contextlib import suppress
@@ -18,44 +17,12 @@ from headrace import providers
 from headrace.errors import ConfigError
 from headrace.loadtest.preflight import models
 from headrace.loadtest.process import Watched, listeners
-
-SPOILS = {
-    "slow_queue": "every put takes 30 ms more",
-    "dropped_requests": "one request in ten is thrown away",
-    "guards_off": "the cache serves whatever is similar",
-    "wrong_price": "one model is charged a millionth of a cent too much",
-    "leak": "every request leaves 64 KiB behind",
-    "stalled_provider": "the provider takes three seconds for each answer",
-    "starved_generator": "the generator is late for what it sends",
-}
+from headrace.loadtest.spoils import CLIENTS, CUT, QUEUES, LeakyCache, LooseCosts
 
 
 def target_key() -> str | None:
     """The key of the server at a URL, from the environment."""
     return os.environ.get("HEADRACE_TARGET_KEY")
-
-
-class SlowQueue(headrace.RequestQueue):
-    """A queue whose puts are slow."""
-
-    def put(self, *args: Any, **options: Any) -> str:
-        """Put, late."""
-        time.sleep(0.03)
-        return super().put(*args, **options)
-
-
-_puts = itertools.count(1)
-
-
-class DroppingQueue(headrace.RequestQueue):
-    """A queue that throws one request in ten away."""
-
-    def put(self, *args: Any, **options: Any) -> str:
-        """Put, or not."""
-        id = super().put(*args, **options)
-        if next(_puts) % 10 == 0:
-            self.cancel(id)
-        return id
 
 
 class Targets:
@@ -65,7 +32,7 @@ class Targets:
         url: an OpenAI-compatible server; None starts the simulated provider's on the loopback.
         model: what to ask of it.
         pid: the process of the server at the URL; without, it is found by its listening socket, if it is on this machine.
-        spoil: a name of `SPOILS`.
+        spoil: a name of `spoils.SPOILS`.
         seed: of the simulated provider.
         live: whether to ask a real provider, whose key the environment holds.
         budget: the most that it may spend, in USD.
@@ -179,6 +146,8 @@ class Targets:
         """A simulated provider's server of the scenario's own."""
         if self.spoil == "stalled_provider":
             settings["time_to_first_token"] = 3.0
+        if self.spoil == "cut_streams":
+            settings["faults"] = CUT
         made = providers.SimulatedServer(seed=self.seed, **settings)
         self._servers.append(made)
         return made
@@ -195,21 +164,21 @@ class Targets:
 
     def queue(self, **settings: Any) -> headrace.RequestQueue:
         """A queue."""
-        kinds = {"slow_queue": SlowQueue, "dropped_requests": DroppingQueue}
-        return kinds.get(self.spoil or "", headrace.RequestQueue)(**settings)
+        return QUEUES.get(self.spoil or "", headrace.RequestQueue)(**settings)
 
     def cache(self) -> headrace.SemanticCache:
         """A semantic cache with the offline embedder; without its word vectors, one that knows equal questions only."""
         self._cached = True
+        kind = LeakyCache if self.spoil == "tenant_leak" else headrace.SemanticCache
         if find_spec("wordllama") is None:
-            return headrace.SemanticCache()
+            return kind()
         if self.spoil == "guards_off":
-            return headrace.SemanticCache(headrace.embedders.static(), guards=False, threshold=0.75)
-        return headrace.SemanticCache(headrace.embedders.static())
+            return kind(headrace.embedders.static(), guards=False, threshold=0.75)
+        return kind(headrace.embedders.static())
 
     def costs(self) -> headrace.CostTracker:
         """A cost tracker, with the budget of a live run."""
-        made = headrace.CostTracker()
+        made = (LooseCosts if self.spoil == "loose_budget" else headrace.CostTracker)()
         if self.budget is not None:
             made.set_budget(self.budget, period="day")
         return made
@@ -220,7 +189,11 @@ class Targets:
 
     def client(self, *, cache: headrace.SemanticCache | None = None, **settings: Any) -> headrace.Client:
         """A client of all this; settings are the simulated server's."""
-        return headrace.Client([self.provider(**settings)], cache=cache, costs=self.costs())
+        return self.client_of([self.provider(**settings)], cache=cache, costs=self.costs())
+
+    def client_of(self, answering: list[Any], **settings: Any) -> headrace.Client:
+        """A client of the scenario's own providers."""
+        return CLIENTS.get(self.spoil or "", headrace.Client)(answering, **settings)
 
     def after_request(self) -> None:
         """Called after each request of a soak: spoilt, it keeps something."""

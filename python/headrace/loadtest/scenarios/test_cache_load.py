@@ -39,6 +39,8 @@ def test_cache_load(scenario: Scenario) -> None:
         round.rate("hit_rate", hits, len(found))
         round.rate("wrong_hit_rate", wrong, max(1, hits))
         round.count("wrong_hits", wrong)
+        # Word for word what is kept, but for another tenant.
+        round.count("foreign_hits", sum(cache.get(r.prompt, tenant="other") is not None for r in known[:100]))
         if round.index == 0:
             round.series("hit rate", _so_far([hit for hit, _ in found]), "question, percent")
             round.series("wrong-hit rate", _so_far([bad for _, bad in found]), "question, percent")

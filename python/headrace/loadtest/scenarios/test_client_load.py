@@ -67,7 +67,9 @@ def test_fault_schedule(scenario: Scenario) -> None:
     bursts = [("rate_limit", 20, 24), ("server_error", 60, 63), ("reset", 100, 103), ("malformed", 140, 142)]
     for round in scenario.rounds(least=2):
         with scenario.config.server(retry_after=0.01, time_to_first_token=0.002, tokens_per_second=0) as server:
-            client = headrace.Client([providers.OpenAICompatible(server.url, name="simulated")], max_attempts=5)
+            client = scenario.config.client_of(
+                [providers.OpenAICompatible(server.url, name="simulated")], max_attempts=5
+            )
             server.set_faults({"schedule": [{"fault": f, "from": a, "until": b} for f, a, b in bursts]})
             questions = AskedQuestions(ESG(seed=scenario.seed + round.index).take(180))
             answers = ask_all(client, "simulated/esg", questions, workers=4, cache=False)

@@ -58,7 +58,7 @@ def test_budget_exhaustion(scenario: Scenario) -> None:
     """Eight threads spend what is left: the ledger never goes over, what does not fit is refused, little stays unused."""
     usage = headrace.Usage(input_tokens=1000, output_tokens=500)
     for round in scenario.rounds():
-        costs = headrace.CostTracker()
+        costs = scenario.config.costs()
         limit = costs.quote("openai/gpt-4o", usage).cost * 100
         costs.set_budget(limit, tenant="esg", period="ever")
         spent: list[tuple[float, float]] = []
