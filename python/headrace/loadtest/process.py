@@ -114,21 +114,22 @@ class Watched:
         summed = {name: np.sum([np.interp(at, one["at"], one[name]) for one in each], axis=0) for name in columns}
         return {"at": at, **summed}
 
-    def growth(self, done: Sequence[float], warmup: float = 0.1) -> float:
-        """Growth of memory, in bytes a request, by Theil and Sen.
+    def growth(self, done: Sequence[float], column: str = "rss", warmup: float = 0.1) -> float:
+        """Growth of memory (or of another column) by each request, by Theil and Sen; NaN where too little was seen.
 
         Over requests, not over time: a machine that is busy with something else does fewer, and leaks no less by each.
 
         Args:
             done: when requests ended, in seconds on the clock of `samples`.
+            column: of `samples`.
             warmup: the first share of the requests is left out.
         """
         seen = self.samples()
         so_far = np.searchsorted(np.sort(np.asarray(done)), seen["at"], side="right").astype(np.float64)
-        kept = (so_far >= warmup * len(done)) & (np.diff(so_far, prepend=-1.0) > 0)
+        kept = (so_far >= warmup * len(done)) & (np.diff(so_far, prepend=-1.0) > 0) & ~np.isnan(seen[column])
         if kept.sum() < 3:
             return float("nan")
-        return float(theil_sen(so_far[kept], seen["rss"][kept]).value)
+        return float(theil_sen(so_far[kept], seen[column][kept]).value)
 
     def figures(self) -> dict[str, Any]:
         """What the report has of it."""

@@ -37,6 +37,8 @@ def take(round: Round, run: loadgen.Run, *, latency: str = "latency_ms", own_ms:
     round.rate("success", int(succeeded.sum()), len(run))
     round.trend(latency, beyond)
     round.errors(run.summary()["errors"])
+    round.count("shed", int((samples["status"] == 2).sum()))
+    round.groups.add(run)
     round.trend("throughput", [int(succeeded.sum()) / max(run.length, 1e-9)])
     name = latency.removesuffix("_ms").replace("_", " ")
     round.series(name, zip(samples["intended"][succeeded].tolist(), beyond.tolist(), strict=True))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from headrace.loadtest.criteria import Criterion
 from headrace.loadtest.decide import confidence_of_look
+from headrace.loadtest.groups import Groups
 from headrace.loadtest.metric import Count, Metric, Rate, Trend
 from headrace.loadtest.verdict import Result, ScenarioResult, judge
 
@@ -37,6 +38,8 @@ class Round:
         self._notes: list[str] = []
         self._untested: dict[str, str] = {}
         self.void_because: str | None = None
+        # What it was like for each priority and tenant.
+        self.groups = Groups()
 
     def trend(self, metric: str, values: Iterable[float]) -> None:
         """Add values of a quantity, in order of time; times in milliseconds."""
@@ -88,6 +91,7 @@ class Scenario:
         seed: of its workload.
         config: what the command line says: target, model, spoil, ...
         baseline: figures of an earlier run, by the criterion's name.
+        tell: called with where it is, after each round.
     """
 
     def __init__(
@@ -100,12 +104,15 @@ class Scenario:
         seed: int = 0,
         config: Any = None,
         baseline: dict[str, float] | None = None,
+        tell: Callable[[str], object] | None = None,
     ) -> None:
         self.name, self.title, self.criteria = name, title, list(criteria)
         self.seconds, self.seed, self.config = seconds, seed, config
         self.metrics: dict[str, Metric] = {}
         self._baseline = baseline or {}
         self._series: dict[str, Any] = {}
+        self._groups = Groups()
+        self._tell = tell
         self._errors: Counter[str] = Counter()
         self._notes: dict[str, None] = {}
         self._untested: set[str] = set()
@@ -133,12 +140,20 @@ class Scenario:
             round = Round(index)
             yield round
             self._take(round)
+            if self._tell is not None:
+                self._tell(self._where(time.monotonic() - started))
             if time.monotonic() - started > self.seconds:
                 return
             if self._rounds >= next_look:
                 next_look = max(self._rounds + 1, int(self._rounds * _GROWTH))
                 if self._is_decided():
                     return
+
+    def _where(self, seconds: float) -> str:
+        void = f", {len(self._void)} void" if self._void else ""
+        held = [result.decision.outcome for result in self._results.values()]
+        decided = f", {len(held) - held.count('undecided')} of {len(held)} criteria decided" if held else ""
+        return f"{self._rounds} rounds{void}, {seconds:.0f} of at most {self.seconds:.0f} s{decided}"
 
     def left(self) -> float:
         """Seconds that a round may still take before what is not asked yet is given up, so that no target holds it up."""
@@ -152,6 +167,7 @@ class Scenario:
             return
         self._rounds += 1
         self._errors.update(round._errors)
+        self._groups.update(round.groups)
         for name, values in round._trends.items():
             self._metric(name, Trend).add(np.asarray(values, dtype=np.float64))
         for name, (successes, trials) in round._rates.items():
@@ -202,6 +218,7 @@ class Scenario:
             {**self._series, **self._percentiles()},
             dict(self._errors.most_common()),
             list(self._notes)[:_MOST_NOTES],
+            groups=self._groups.figures(),
         )
 
     def _percentiles(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from headrace.loadtest.criteria import Criterion
 from headrace.loadtest.decide import Decision
 from headrace.loadtest.verdict import Result, ScenarioResult
 
-_VERSION = 2
+_VERSION = 3
 
 
 class State:

@@ -77,6 +77,7 @@ class ScenarioResult:
     errors: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     target_process: dict[str, Any] | None = None
+    groups: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def remarks(self) -> list[str]:

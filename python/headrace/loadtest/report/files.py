@@ -36,6 +36,7 @@ def json_text(result: SuiteResult) -> str:
                     "errors": scenario.errors,
                     "notes": scenario.notes,
                     "target_process": scenario.target_process,
+                    "groups": scenario.groups,
                     "results": [row.to_json() for row in scenario.results],
                 }
                 for scenario in result.scenarios

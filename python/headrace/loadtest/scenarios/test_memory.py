@@ -39,7 +39,9 @@ def test_memory_usage(scenario: Scenario) -> None:
         if targets.url and not pids:
             round.note("the memory is this process's: the target's is on another machine, or give --target-pid")
         seen = watched.samples()
-        round.trend("kib_per_request", [watched.growth(run.samples()["end"]) / 1024])
+        grown = watched.growth(run.samples()["end"])
+        if grown == grown:
+            round.trend("kib_per_request", [grown / 1024])
         round.trend("peak_mb", [float(np.nanmax(seen["rss"])) / 1e6])
         points = zip((seen["at"] + round.index * 1.5).tolist(), (seen["rss"] / 1e6).tolist(), strict=True)
         round.series("memory", points, "seconds, megabytes")
@@ -72,10 +74,11 @@ def test_soak(scenario: Scenario) -> None:
         took = latencies_ms(run)
         if first is None and not run.void:
             first = took
-        # The whole soak's end against its beginning: within a round, little can have changed.
+        # The whole soak's end against its beginning: within a round, little can have changed. Medians of a fifth of a
+        # second, which one hiccup of the machine does not move.
         if first is not None and round.index >= SOAK - 1:
-            round.trend("slowdown", took / np.median(first))
-        files = watched.samples()["files"]
-        seen = files[files == files]
-        if seen.size:
-            round.trend("files_left_open", [float(np.median(seen[-5:]) - np.median(seen[5:15]))])
+            parts = np.array_split(took, 10)
+            round.trend("slowdown", [float(np.median(part) / np.median(first)) for part in parts if part.size])
+        files = watched.growth(run.samples()["end"], "files")
+        if files == files:
+            round.trend("files_left_open", [100 * files])
