@@ -153,7 +153,7 @@ class Scenario:
         void = f", {len(self._void)} void" if self._void else ""
         held = [result.decision.outcome for result in self._results.values()]
         decided = f", {len(held) - held.count('undecided')} of {len(held)} criteria decided" if held else ""
-        return f"{self._rounds} rounds{void}, {seconds:.0f} of at most {self.seconds:.0f} s{decided}"
+        return f"{self._rounds} round{'s' * (self._rounds != 1)}{void}, {seconds:.0f} of at most {self.seconds:.0f} s{decided}"
 
     def left(self) -> float:
         """Seconds that a round may still take before what is not asked yet is given up, so that no target holds it up."""

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
@@ -19,6 +18,7 @@ import headrace
 from headrace import loadgen
 from headrace.errors import ConfigError
 from headrace.loadtest import criteria, report
+from headrace.loadtest.progress import Progress
 from headrace.loadtest.scenario import Scenario
 from headrace.loadtest.spoils import SPOILS
 from headrace.loadtest.state import State
@@ -66,7 +66,7 @@ class LoadSession:
         self._open: dict[str, Scenario] = {}
         # Scenarios that the run is to have, by name, with their titles; each leaves when its result is there.
         self._order: dict[str, str] = {}
-        self._live = bool(sys.stderr.isatty() and not os.environ.get("CI"))
+        self._progress = Progress(config)
         self._started = time.monotonic()
         self.result = SuiteResult(
             self.suite, self.targets.description, started=datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -119,11 +119,10 @@ class LoadSession:
             seed=self._seed,
             config=self.targets,
             baseline=self._baseline,
+            tell=lambda where: self._progress.show(f"  {_title(mark)}: {where}"),
         )
         self._open[item.nodeid] = made
-        if self._live:
-            sys.stderr.write(f"\r\x1b[K{made.title} ...")
-            sys.stderr.flush()
+        self._progress.show(f"  {made.title} ...")
         return made
 
     def drop(self, item: pytest.Item) -> None:
@@ -148,8 +147,10 @@ class LoadSession:
         result.notes += remarks
         self.result.scenarios.append(result)
         self._state.keep(result, made.criteria)
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
+        sign = "✗" if error or result.problems else "✓"
+        self._progress.end(
+            f"{sign} {made.title}: {result.rounds} round{'s' * (result.rounds != 1)} in {result.seconds:.1f} s"
+        )
         return [] if error else result.problems
 
     def finish(self, write_line: Callable[..., object]) -> None:

@@ -163,6 +163,19 @@ def overhead_ms(answers: Sequence[Answer], own_latency_ms: float | None) -> list
     return [max(0.0, ms - own) for ms in times]
 
 
+def record_overhead(round: Round, answers: Sequence[Answer], own_latency_ms: float | None) -> None:
+    """Record what was added to the provider's own latency: each answer's, and their mean in this round.
+
+    The mean of one round is what the origin system judged. The median of such means is not moved by the one round in
+    which the machine did something else; the mean of all would be, by far more than the samples can bound.
+    """
+    added = overhead_ms(answers, own_latency_ms)
+    round.trend("overhead_ms", added)
+    if added:
+        round.trend("overhead_mean_ms", [float(np.mean(added))])
+    round.series("overhead", [(answer.at, ms) for answer, ms in zip(answers, added, strict=False)])
+
+
 def resilience_checks(targets: Targets) -> Iterator[tuple[str, bool]]:
     """Each way to fail, and whether it ends in the error that it should, with nothing left behind."""
     with providers.SimulatedServer(seed=targets.seed, retry_after=0.01, time_to_first_token=0.001) as server:

@@ -26,7 +26,8 @@ def rows(result: SuiteResult) -> list[tuple[str, ...]]:
 def _cells(result: Result) -> tuple[str, ...]:
     criterion, decision = result.criterion, result.decision
     interval = ""
-    if decision.samples and decision.low != decision.high:
+    # What must hold every time is judged as it was observed: an interval would say nothing of it.
+    if decision.samples and decision.low != decision.high and criterion.threshold.operator != "==":
         interval = f"{figure(decision.low, '')} to {figure(decision.high, criterion.unit)}"
         if criterion.unit == "%":
             interval = f"{figure(decision.low, '%')} to {figure(decision.high, '%')}"

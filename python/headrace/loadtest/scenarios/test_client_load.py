@@ -9,7 +9,7 @@ from headrace import providers
 from headrace.loadgen import Target, closed_loop
 from headrace.loadtest.runs import PYTHON_LAG, ask, take
 from headrace.loadtest.scenario import Scenario
-from headrace.loadtest.work import AskedQuestions, ask_all, count_mixed_up, errors, late, overhead_ms
+from headrace.loadtest.work import AskedQuestions, ask_all, count_mixed_up, errors, late, record_overhead
 from headrace.workload import ESG, Request
 
 OWN_MS = 20.0
@@ -45,7 +45,7 @@ def test_load_pattern(scenario: Scenario, users: int, per_user: int) -> None:
 def test_concurrent_load(scenario: Scenario) -> None:
     """50 at once: each gets the answer to its own question, and soon."""
     targets = scenario.config
-    for round in scenario.rounds(least=2):
+    for round in scenario.rounds(least=6):
         questions = AskedQuestions(ESG(seed=scenario.seed + round.index).take(200))
         client = targets.client(time_to_first_token=0.05, tokens_per_second=0)
         answers = ask_all(
@@ -56,9 +56,7 @@ def test_concurrent_load(scenario: Scenario) -> None:
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))
         round.errors(errors(answers))
         count_mixed_up(round, questions, answers)
-        added = overhead_ms(answers, None if targets.live or targets.url else 50.0)
-        round.trend("overhead_ms", added)
-        round.series("overhead", [(a.at, ms) for a, ms in zip(answers, added, strict=False)])
+        record_overhead(round, answers, None if targets.live or targets.url else 50.0)
 
 
 @pytest.mark.scenario("fault_schedule", suite="comprehensive", title="Error resilience under faults", seconds=8.0)

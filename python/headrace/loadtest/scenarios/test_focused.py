@@ -17,7 +17,7 @@ from headrace.loadtest.work import (
     count_wrong_hits,
     errors,
     late,
-    overhead_ms,
+    record_overhead,
     resilience_checks,
 )
 from headrace.workload import ESG
@@ -132,7 +132,7 @@ def _origin_checks() -> list[bool]:
 @pytest.mark.scenario("concurrent_handling", suite="focused", title="Concurrent handling", seconds=10.0)
 def test_concurrent_handling(scenario: Scenario) -> None:
     """20 calls at once: how many succeed, and what headrace adds to the provider's own latency."""
-    for round in scenario.rounds(least=4):
+    for round in scenario.rounds(least=6):
         requests = AskedQuestions(ESG(seed=scenario.seed + 100 + round.index).take(20))
         client = scenario.config.client(time_to_first_token=0.05, tokens_per_second=0)
         before = scenario.config.starve
@@ -143,9 +143,7 @@ def test_concurrent_handling(scenario: Scenario) -> None:
             round.void(late(answers))
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))
         round.errors(errors(answers))
-        added = overhead_ms(answers, own_latency_ms=None if scenario.config.live or scenario.config.url else 50.0)
-        round.trend("overhead_ms", added)
-        round.series("overhead", [(answer.at, ms) for answer, ms in zip(answers, added, strict=False)])
+        record_overhead(round, answers, None if scenario.config.live or scenario.config.url else 50.0)
 
 
 @pytest.mark.scenario("error_resilience", suite="focused", title="Error resilience", seconds=10.0)
