@@ -244,7 +244,10 @@ def test_progress_is_told_and_its_error_ends_the_run():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_ends_a_run():
     code = (
+        "import signal\n"
         "from headrace.loadgen import *\n"
+        # Where the tests run in the background of a shell, the signal is ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "print('begun', flush=True)\n"
         "try: open_loop(Target.null(), ['a'], Arrivals.constant(100), length=3600)\n"
         "except KeyboardInterrupt: print('interrupted', flush=True)\n"
@@ -253,8 +256,11 @@ def test_ctrl_c_ends_a_run():
         assert child.stdout.readline() == "begun\n"
         time.sleep(0.5)
         child.send_signal(signal.SIGINT)
-        assert child.stdout.readline() == "interrupted\n"
-        assert child.wait(30) == 0
+        try:
+            assert child.stdout.readline() == "interrupted\n"
+            assert child.wait(30) == 0
+        finally:
+            child.kill()
 
 
 class Server(BaseHTTPRequestHandler):

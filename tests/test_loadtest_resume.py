@@ -22,8 +22,10 @@ def kept(state):
 def test_a_run_that_is_ended_in_the_middle_is_resumed_and_its_report_is_whole(tmp_path, end):
     state, report = tmp_path / "state.json", tmp_path / "report"
     resumable = [*COMMAND, "--resume", str(state), "--report", str(report)]
-    with subprocess.Popen(resumable, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
-        until = time.monotonic() + 60
+    # Where the tests run in the background of a shell, SIGINT is ignored, and would be by what they start.
+    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(resumable, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **heeding) as run:
+        until = time.monotonic() + 90
         # memory_usage, the last, takes seconds: it is at work when the two others are through.
         while set(kept(state)) != set(CHOSEN[:2]):
             assert run.poll() is None, run.stdout.read()

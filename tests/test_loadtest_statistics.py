@@ -100,3 +100,14 @@ def test_values_that_climb_are_worth_few():
     climbing.add(np.linspace(1, 2, 1000))
     assert decide(parse("p(50) < 1.7"), climbing).outcome == "undecided"
     assert decide(parse("p(95) < 5"), climbing).outcome == "met"
+
+
+def test_figures_of_a_round_each_are_replications():
+    """Six of six below the limit bound a median; how six values correlate cannot be estimated, and is not."""
+    alone, together = Trend(), Trend()
+    values = [0.9, 0.95, 0.97, 1.1, 1.2, 1.3]
+    for value in values:
+        alone.add([value])
+    together.add(values)
+    assert decide(parse("med < 2"), alone).outcome == "met"
+    assert decide(parse("med < 2"), together).outcome == "undecided"

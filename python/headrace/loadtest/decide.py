@@ -70,8 +70,7 @@ def decide(
         baseline: the figure of an earlier run, for a relative bound.
         confidence: of each one-sided bound; 95 % for samples that are looked at once.
 
-    >>> from headrace.loadtest import intervals
-    from headrace.loadtest.expression import parse
+    >>> from headrace.loadtest.expression import parse
     >>> decide(parse("rate > 0.90"), Rate(20, 20)).outcome, decide(parse("rate > 0.90"), Rate(29, 29)).outcome
     ('undecided', 'met')
     """
@@ -132,7 +131,8 @@ def _of_trend(threshold: Threshold, metric: Trend, confidence: float, limit: flo
         case "count":
             figure = float(len(values))
         case "avg" | "rate":
-            return *intervals.mean(values, confidence), False
+            return *intervals.mean(values, confidence, metric.replicated), False
         case _:
-            return *intervals.quantile(values, threshold.quantile, confidence, limit), False
+            found = intervals.quantile(values, threshold.quantile, confidence, limit, metric.replicated)
+            return *found, False
     return figure, figure, figure, True

@@ -48,7 +48,7 @@ def effective_size(values: Values) -> float:
     return n / max(1.0, time)
 
 
-def quantile(values: Values, q: float, confidence: float, limit: float) -> Interval:
+def quantile(values: Values, q: float, confidence: float, limit: float, independent: bool = False) -> Interval:
     """A quantile between its one-sided bounds; infinite where the values are worth too few to say.
 
     Args:
@@ -57,13 +57,15 @@ def quantile(values: Values, q: float, confidence: float, limit: float) -> Inter
         confidence: of each bound.
         limit: what the quantile is held against. How many are beyond it is what is in doubt, so what counts is how long
             a crossing lasts: that of the limit, and that of half of it, for a rare crossing tells little of itself.
+        independent: whether each is a measurement of its own; how a handful of values correlate cannot be estimated.
 
     >>> quantile(np.arange(1.0, 60.0) % 7, 0.95, 0.95, 20)[2], quantile(np.arange(1.0, 59.0) % 7, 0.95, 0.95, 20)[2]
     (6.0, inf)
     """
     ordered = np.sort(values)
     estimate = float(ordered[_rank(q, len(ordered))])
-    worth = max(1, int(min(effective_size((values > level).astype(np.float64)) for level in (limit, limit / 2))))
+    sizes = (effective_size((values > level).astype(np.float64)) for level in (limit, limit / 2))
+    worth = len(values) if independent else max(1, int(min(sizes)))
     # As many values, evenly from the smallest to the largest, as they are worth.
     kept = ordered[[_rank((k + 1) / worth, len(ordered)) for k in range(worth)]]
     low = loadgen.quantile_lower_bound(kept, q, confidence)
@@ -71,9 +73,9 @@ def quantile(values: Values, q: float, confidence: float, limit: float) -> Inter
     return estimate, min(low, estimate), max(high, estimate)
 
 
-def mean(values: Values, confidence: float) -> Interval:
+def mean(values: Values, confidence: float, independent: bool = False) -> Interval:
     """The mean between its one-sided bounds; infinite where the values are worth fewer than two."""
-    centre, size = float(values.mean()), effective_size(values)
+    centre, size = float(values.mean()), float(len(values)) if independent else effective_size(values)
     if size < 2:
         return centre, 0.0 if values.min() >= 0 else -math.inf, math.inf
     deviation = float(values.std(ddof=1))

@@ -26,6 +26,11 @@ class Trend:
         """All values of all rounds."""
         return np.concatenate(self.rounds) if self.rounds else np.empty(0)
 
+    @property
+    def replicated(self) -> bool:
+        """Whether each round gave one figure of its own: independent replications, not neighbours in a queue."""
+        return all(len(values) == 1 for values in self.rounds)
+
     def __len__(self) -> int:
         return sum(len(values) for values in self.rounds)
 

@@ -163,6 +163,21 @@ def overhead_ms(answers: Sequence[Answer], own_latency_ms: float | None) -> list
     return [max(0.0, ms - own) for ms in times]
 
 
+def least_ms(seconds: float, workers: int) -> float:
+    """What an answer after so many seconds takes here at least: so many threads that do nothing but wait for it.
+
+    A busy machine wakes them late. That is the machine's doing, and none of what is tested.
+    """
+
+    def wait(_: int) -> float:
+        began = time.perf_counter()
+        time.sleep(seconds)
+        return (time.perf_counter() - began) * 1000
+
+    with ThreadPoolExecutor(workers) as pool:
+        return float(np.mean(list(pool.map(wait, range(workers)))))
+
+
 def record_overhead(round: Round, answers: Sequence[Answer], own_latency_ms: float | None) -> None:
     """Record what was added to the provider's own latency: each answer's, and their mean in this round.
 

@@ -9,7 +9,7 @@ from headrace import providers
 from headrace.loadgen import Target, closed_loop
 from headrace.loadtest.runs import PYTHON_LAG, ask, take
 from headrace.loadtest.scenario import Scenario
-from headrace.loadtest.work import AskedQuestions, ask_all, count_mixed_up, errors, late, record_overhead
+from headrace.loadtest.work import AskedQuestions, ask_all, count_mixed_up, errors, late, least_ms, record_overhead
 from headrace.workload import ESG, Request
 
 OWN_MS = 20.0
@@ -48,6 +48,7 @@ def test_concurrent_load(scenario: Scenario) -> None:
     for round in scenario.rounds(least=6):
         questions = AskedQuestions(ESG(seed=scenario.seed + round.index).take(200))
         client = targets.client(time_to_first_token=0.05, tokens_per_second=0)
+        own = None if targets.live or targets.url else least_ms(0.05, 50)
         answers = ask_all(
             client, targets.model, questions, workers=50, before=targets.starve, cache=False, left=scenario.left
         )
@@ -56,7 +57,7 @@ def test_concurrent_load(scenario: Scenario) -> None:
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))
         round.errors(errors(answers))
         count_mixed_up(round, questions, answers)
-        record_overhead(round, answers, None if targets.live or targets.url else 50.0)
+        record_overhead(round, answers, own)
 
 
 @pytest.mark.scenario("fault_schedule", suite="comprehensive", title="Error resilience under faults", seconds=8.0)

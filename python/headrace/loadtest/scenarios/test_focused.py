@@ -17,6 +17,7 @@ from headrace.loadtest.work import (
     count_wrong_hits,
     errors,
     late,
+    least_ms,
     record_overhead,
     resilience_checks,
 )
@@ -136,6 +137,7 @@ def test_concurrent_handling(scenario: Scenario) -> None:
         requests = AskedQuestions(ESG(seed=scenario.seed + 100 + round.index).take(20))
         client = scenario.config.client(time_to_first_token=0.05, tokens_per_second=0)
         before = scenario.config.starve
+        own = None if scenario.config.live or scenario.config.url else least_ms(0.05, 20)
         answers = ask_all(
             client, scenario.config.model, requests, workers=20, before=before, cache=False, left=scenario.left
         )
@@ -143,7 +145,7 @@ def test_concurrent_handling(scenario: Scenario) -> None:
             round.void(late(answers))
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))
         round.errors(errors(answers))
-        record_overhead(round, answers, None if scenario.config.live or scenario.config.url else 50.0)
+        record_overhead(round, answers, own)
 
 
 @pytest.mark.scenario("error_resilience", suite="focused", title="Error resilience", seconds=10.0)
