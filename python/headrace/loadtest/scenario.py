@@ -222,7 +222,7 @@ class Scenario:
         )
 
     def _percentiles(self) -> dict[str, Any]:
-        quantiles = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0]
+        quantiles = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999]
         return {
             f"{name} by percentile": {
                 "axes": "percentile, milliseconds",

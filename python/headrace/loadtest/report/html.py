@@ -5,8 +5,11 @@ from __future__ import annotations
 import html
 from typing import Any
 
+import numpy as np
+
 from headrace.loadtest.report.plot import plot
 from headrace.loadtest.report.terminal import rows
+from headrace.loadtest.report.words import in_short, must_be, summary
 from headrace.loadtest.verdict import ScenarioResult, SuiteResult
 
 _STYLE = """
@@ -32,17 +35,23 @@ figure { margin: 0; padding: 10px 12px; border: 1px solid var(--line); border-ra
 figcaption { font-weight: 500; margin-bottom: 4px; } svg { width: 100%; height: auto; display: block; }
 .grid { stroke: var(--line); } .line { fill: none; stroke: var(--accent); stroke-width: 1.6; }
 .dot { fill: var(--accent); fill-opacity: .55; } .bound { stroke: var(--bad); stroke-dasharray: 5 4; }
-.tick, .axis { fill: var(--dim); font-size: 11px; }
+.tick, .axis { fill: var(--dim); font-size: 11px; } .limit { fill: var(--bad); font-size: 11px; }
+figure .note { margin: 0 0 4px; } table.groups { width: auto; margin-top: 14px; font-size: 13px; }
+table.groups td, table.groups th { padding: 3px 18px 3px 0; } table.groups .figure { text-align: right; }
+table.summary td { padding: 8px 14px 8px 0; } table.summary td:nth-child(2) { white-space: nowrap; font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; color: var(--dim); font-size: 13px; }
 dd { margin: 0; }
-@media print { body { max-width: none; padding: 0; } .plots { grid-template-columns: 1fr 1fr; } h2 { break-after: avoid; } }
+@media print { body { max-width: none; padding: 0; } .plots { grid-template-columns: 1fr 1fr; } h2 { break-after: avoid; }
+  h2 + p.note { break-after: avoid; } tr, table.groups { break-inside: avoid; } tr.group { break-after: avoid; }
+  body { font-size: 12px; } h1 { font-size: 24px; } h2 { font-size: 16px; margin-top: 24px; }
+  td.number { white-space: normal; } th, td { padding-right: 8px; } }
 """
-_WORDS = {"met": "holds", "failed": "fails", "undecided": "not decided"}
+_WORDS = {"met": "✓ holds", "failed": "✗ fails", "undecided": "? not decided"}
 _HEADS = (
     "",
     "Criterion",
     "Measured",
-    "90 % interval (each bound 95 %)",
+    "Lies between",
     "Must be",
     "Origin's target",
     "Origin measured",
@@ -57,7 +66,11 @@ def html_page(result: SuiteResult) -> str:
         f'<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>headrace: {word.lower()}</title><style>{_STYLE}</style>",
         _verdict(result, word),
+        "<h2>In short</h2>",
+        _summary(result),
         "<h2>What was shown</h2>",
+        "<p class=note>A figure lies between the two ends with 95 % confidence each; what must hold every time is judged as "
+        "it was observed.</p>",
         _table(result),
         *(_scenario(scenario) for scenario in result.scenarios),
         "<h2>How it was measured</h2>",
@@ -68,14 +81,20 @@ def html_page(result: SuiteResult) -> str:
 
 
 def _verdict(result: SuiteResult, word: str) -> str:
-    held = sum(r.decision.outcome == "met" for r in result.results)
-    told = (
-        f"{held} of {len(result.results)} criteria hold, in {len(result.scenarios)} scenarios against "
-        f"{html.escape(result.target)}; {html.escape(result.started)}, {result.seconds:.0f} s."
-    )
+    tested = f"Tested: {result.target}, {result.suite} suite, {result.started}."
+    told = f"{html.escape(in_short(result))}</p><p>{html.escape(tested)}"
     problems = "".join(f"<li>{html.escape(problem)}</li>" for problem in result.problems)
     kind = "ready" if result.ready else "not"
     return f'<div class="verdict {kind}"><h1>{word}</h1><p>{told}</p>{f"<ul>{problems}</ul>" if problems else ""}</div>'
+
+
+def _summary(result: SuiteResult) -> str:
+    body = "".join(
+        f'<tr><td class="{line.outcome} number">{_WORDS[line.outcome]}</td><td>{html.escape(line.theme)}</td>'
+        f"<td>{html.escape(line.told)}</td></tr>"
+        for line in summary(result)
+    )
+    return f'<table class="summary"><tbody>{body}</tbody></table>'
 
 
 def _table(result: SuiteResult) -> str:
@@ -92,9 +111,11 @@ def _table(result: SuiteResult) -> str:
         if row.warned:
             extra.append('<br><span class="undecided">slower than it usually is</span>')
         title, *numbers = (html.escape(cell) for cell in cells[1:])
+        words = html.escape(must_be(row.criterion.threshold, row.criterion.unit))
+        numbers[2] = f'<span title="{numbers[2]}">{words}</span>'
         columns = "".join(f'<td class="number">{cell}</td>' for cell in numbers)
         body.append(
-            f'<tr><td class="{outcome} number">{cells[0]} {_WORDS[outcome]}</td><td>{title}{"".join(extra)}</td>{columns}</tr>'
+            f'<tr><td class="{outcome} number">{_WORDS[outcome]}</td><td>{title}{"".join(extra)}</td>{columns}</tr>'
         )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
@@ -110,20 +131,65 @@ def _scenario(scenario: ScenarioResult) -> str:
     if scenario.void:
         told += f"; {len(scenario.void)} rounds void: {html.escape(scenario.void[0])}"
     remarks = "".join(f"<li>{html.escape(remark.split(': ', 1)[1])}</li>" for remark in scenario.remarks)
-    if not plots and not scenario.error and not remarks:
+    if not plots and not scenario.error and not remarks and not scenario.groups:
         return ""
     error = f'<p class="failed">{html.escape(scenario.error)}</p>' if scenario.error else ""
     listed = f'<ul class="undecided">{remarks}</ul>' if remarks else ""
     head = f"<h2>{html.escape(scenario.title)}</h2><p class=note>{told}</p>"
-    return f'{head}{error}{listed}<div class="plots">{plots}</div>'
+    return f'{head}{error}{listed}<div class="plots">{plots}</div>{_groups(scenario)}'
+
+
+def _groups(scenario: ScenarioResult) -> str:
+    if not scenario.groups:
+        return ""
+    heads = ("", "Requests", "Failed", "Median", "95th percentile", "99th percentile")
+    body, last = [], ""
+    for row in scenario.groups:
+        if row["by"] != last:
+            last = row["by"]
+            body.append(f'<tr class="group"><th colspan="{len(heads)}">By {last}</th></tr>')
+        times = ("–" if row[name] is None else f"{row[name]:.3g} ms" for name in ("p50_ms", "p95_ms", "p99_ms"))
+        cells = (f"{row['requests']:,}", f"{row['failed']:,}", *times)
+        body.append(
+            f"<tr><td>{html.escape(row['name'])}</td>{''.join(f'<td class=figure>{c}</td>' for c in cells)}</tr>"
+        )
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    return f'<table class="groups"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+
+
+# What is drawn by its metric's bare name.
+_TITLES = {
+    "answer": "Time to answer",
+    "enqueue": "Time to enqueue",
+    "first token": "Time to first token",
+    "hit rate": "Share of questions that the cache answered, so far",
+    "latency": "Time to answer",
+    "memory": "Memory of the process",
+    "overhead": "Added to the provider's own latency",
+    "plain": "Plain chat",
+    "queue wait": "Wait in the queue",
+    "stream": "Streamed chat",
+    "token gap": "From token to token",
+    "wrong-hit rate": "Share of questions that it answered wrongly, so far",
+}
 
 
 def _plot(name: str, series: dict[str, Any], bound: float | None) -> str:
-    points = series["points"]
+    points, axes = series["points"], series["axes"]
+    if not points:
+        return ""
     # A bound far above everything that was measured would press the plot flat.
-    near = bound if bound is not None and points and bound <= 4 * max(y for _, y in points) else None
-    title = name.replace("_ms by", " by").replace("_", " ")
-    return plot(title[:1].upper() + title[1:], series["axes"], points, near)
+    near = bound if bound is not None and bound <= 4 * max(y for _, y in points) else None
+    metric, by_percentile = name.removesuffix(" by percentile").removesuffix("_ms").replace("_", " "), "by perc" in name
+    title = _TITLES.get(metric, metric[:1].upper() + metric[1:])
+    told = ""
+    if by_percentile:
+        title += ", by percentile"
+    elif axes.endswith("milliseconds") and not axes.startswith("requests a second"):
+        median, most = np.quantile([y for _, y in points], [0.5, 0.95])
+        told = f"median {median:.3g} ms, 95 of 100 below {most:.3g} ms"
+        title += ", request by request"
+    return plot(title, axes, points, near, told)
 
 
 def _method(result: SuiteResult) -> str:
@@ -131,8 +197,8 @@ def _method(result: SuiteResult) -> str:
     facts = {
         "Decision": "A criterion holds when its one-sided 95 % bound lies inside the limit; rounds go on until that is "
         "decided or the time is up. What is not decided does not count as ready.",
-        "Intervals": "Rates exact (Clopper and Pearson), percentiles by order statistics and from 200 values "
-        "on by the moving-block bootstrap too, the wider of the two; means by batch means.",
+        "Intervals": "Rates exact (Clopper and Pearson); percentiles by order statistics and means by Student's t, of as "
+        "many values as these are worth: neighbours in a queue say the same.",
         "Machine": str(result.environment.get("machine", "")),
         "Machine noise": f"{noise[0]:.0%} of the time lost to others before, {noise[1]:.0%} after",
         "Versions": f"headrace {result.environment.get('headrace', '')}, Python {result.environment.get('python', '')}",

@@ -71,14 +71,14 @@ def _probe(queue: headrace.RequestQueue, length: float) -> tuple[list[float], li
     return took, done
 
 
-@pytest.mark.scenario("saturation", suite="comprehensive", title="Ramp to saturation", seconds=20.0)
+@pytest.mark.scenario("saturation", suite="comprehensive", title="Ramp to saturation", seconds=25.0)
 def test_saturation(scenario: Scenario) -> None:
     """Rising rates, a fresh queue each: up to which one the latency stays near that of an idle queue."""
     for round in scenario.rounds(least=6, most=13):
         idle, knee, peak = 0.0, 0.0, 0.0
         points = []
         for share in RAMP:
-            run = _run(scenario, Arrivals.poisson(CAPACITY * share), 0.25, round.index)
+            run = _undisturbed(scenario, Arrivals.poisson(CAPACITY * share), 0.25, round.index)
             if run.void:
                 round.void(run.void)
             times = latencies_ms(run)
@@ -97,6 +97,15 @@ def test_saturation(scenario: Scenario) -> None:
 def _run(scenario: Scenario, arrivals: Arrivals, length: float, seed: int) -> Run:
     target = Target.queue(scenario.config.queue(), workers=WORKERS, service=SERVICE)
     return open_loop(target, ESG(seed=scenario.seed), arrivals, length=length, seed=seed, drain=10.0, max_lag=LAG)
+
+
+def _undisturbed(scenario: Scenario, arrivals: Arrivals, length: float, seed: int) -> Run:
+    """A step of the ramp, taken again where the generator was late: else one in six would void the other five."""
+    run = _run(scenario, arrivals, length, seed)
+    for _ in range(2):
+        if run.void:
+            run = _run(scenario, arrivals, length, seed)
+    return run
 
 
 @pytest.mark.scenario("spike", suite="comprehensive", title="Spike", seconds=10.0)
@@ -125,7 +134,7 @@ def test_tenant_fairness(scenario: Scenario) -> None:
     for round in scenario.rounds(least=6):
         flooded, usual = (_quiet_tenant(scenario, round, flood) for flood in (5000, 0))
         round.trend("slowdown", [float(flooded.mean() / usual.mean())])
-        round.trend("slowdown_p99", [float(np.quantile(flooded, 0.99) / np.quantile(usual, 0.99))])
+        round.trend("slowdown_p95", [float(np.quantile(flooded, 0.95) / np.quantile(usual, 0.95))])
         round.series("of the quiet tenant, flooded", enumerate(flooded.tolist()), "request, milliseconds")
 
 
@@ -139,7 +148,7 @@ def _quiet_tenant(scenario: Scenario, round: Round, flood: int) -> npt.NDArray[n
     with ThreadPoolExecutor(1) as pool:
         # Given up when the quiet tenant is through: the flood is not waited for.
         pool.submit(closed_loop, target, busy, users=2 * WORKERS, length=0.4, max_lag=1.0, timeout=0.5)
-        run = open_loop(target, quiet, Arrivals.poisson(80), length=0.4, seed=round.index, drain=10.0, max_lag=LAG)
+        run = open_loop(target, quiet, Arrivals.poisson(200), length=0.4, seed=round.index, drain=10.0, max_lag=LAG)
     if run.void:
         round.void(run.void)
     took = latencies_ms(run)
