@@ -139,7 +139,7 @@ def test_tenant_fairness(scenario: Scenario) -> None:
 
 
 def _quiet_tenant(scenario: Scenario, round: Round, flood: int) -> npt.NDArray[np.float64]:
-    """What the requests of a tenant take that sends 80 a second, while another keeps all workers busy."""
+    """What the requests of a tenant take that sends 200 a second, while another keeps all workers busy."""
     quiet, busy = ([Request(f"What was scope 1 in {2000 + n}?", tenant=name) for n in range(25)] for name in ("q", "b"))
     queue = scenario.config.queue()
     if flood:
