@@ -48,6 +48,9 @@ def _add_loadtest(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     add("--scenario", action="append", default=[], metavar="NAME", help="run only this one; may be repeated")
     add("--criteria", metavar="FILE", help="criteria in place of the suite's own")
     add("--baseline", metavar="FILE", help="a report.json of an earlier run to compare with")
+    add("--against", metavar="PYTHON|URL", help="another version or server: run both in turns, and say what is worse")
+    add("--pairs", type=int, default=5, help="how many runs of each, with --against")
+    add("--tolerance", type=float, default=10.0, metavar="PERCENT", help="by how much a figure may become worse")
     add("--time-limit", type=float, metavar="SECONDS", help="for each scenario")
     add("--total-time", type=float, metavar="SECONDS", help="begin no scenario after this time")
     add("--resume", metavar="FILE", help="skip what this file has as ready, and write what is done into it")
@@ -67,6 +70,8 @@ def _loadtest(given: argparse.Namespace) -> int:
     from headrace.loadtest import plugin
     from headrace.loadtest.verdict import COULD_NOT_RUN
 
+    if given.against is not None:
+        return _against(given)
     options = {
         "--headrace-target": given.target,
         "--headrace-model": given.model,
@@ -103,6 +108,22 @@ def _loadtest(given: argparse.Namespace) -> int:
         return COULD_NOT_RUN
     interrupted = status == pytest.ExitCode.INTERRUPTED
     return COULD_NOT_RUN if interrupted else watch.result.exit_code
+
+
+def _against(given: argparse.Namespace) -> int:
+    from headrace.loadtest.against import compare
+
+    options = {
+        "--target": given.target,
+        "--model": given.model,
+        "--criteria": given.criteria,
+        "--time-limit": given.time_limit,
+        "--seed": given.seed,
+        "--spoil": given.spoil,
+    }
+    arguments = [text for name, value in options.items() if value is not None for text in (name, str(value))]
+    arguments += [text for name in given.scenario for text in ("--scenario", name)]
+    return compare(given.suite, arguments, given.against, given.pairs, given.tolerance / 100, given.report)
 
 
 def _doctor(_given: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from headrace.loadtest.report.plot import plot
 from headrace.loadtest.report.terminal import rows
-from headrace.loadtest.report.words import in_short, must_be, summary
+from headrace.loadtest.report.words import in_short, must_be, problems, summary
 from headrace.loadtest.verdict import ScenarioResult, SuiteResult
 
 _STYLE = """
@@ -28,7 +28,7 @@ table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nu
 th { text-align: left; color: var(--dim); font-weight: 500; font-size: 13px; }
 th, td { padding: 6px 10px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr.group th { padding-top: 18px; color: var(--ink); font-weight: 600; font-size: 14px; }
-td.number { white-space: nowrap; } .met { color: var(--good); } .failed { color: var(--bad); }
+td.number { white-space: nowrap; } td.must { min-width: 150px; } .met { color: var(--good); } .failed { color: var(--bad); }
 .undecided { color: var(--open); } .note { color: var(--dim); font-size: 13px; } code { font-size: 13px; }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: 16px; margin-top: 12px; }
 figure { margin: 0; padding: 10px 12px; border: 1px solid var(--line); border-radius: 4px; break-inside: avoid; }
@@ -44,9 +44,10 @@ dd { margin: 0; }
 @media print { body { max-width: none; padding: 0; } .plots { grid-template-columns: 1fr 1fr; } h2 { break-after: avoid; }
   h2 + p.note { break-after: avoid; } tr, table.groups { break-inside: avoid; } tr.group { break-after: avoid; }
   body { font-size: 12px; } h1 { font-size: 24px; } h2 { font-size: 16px; margin-top: 24px; }
-  td.number { white-space: normal; } th, td { padding-right: 8px; } }
+  td.number { white-space: normal; } td.number:first-child { white-space: nowrap; } .note { font-size: 11px; } th, td { padding-right: 8px; } }
 """
 _WORDS = {"met": "✓ holds", "failed": "✗ fails", "undecided": "? not decided"}
+_KINDS = ("number", "number", "must", "number", "number")
 _HEADS = (
     "",
     "Criterion",
@@ -83,9 +84,12 @@ def html_page(result: SuiteResult) -> str:
 def _verdict(result: SuiteResult, word: str) -> str:
     tested = f"Tested: {result.target}, {result.suite} suite, {result.started}."
     told = f"{html.escape(in_short(result))}</p><p>{html.escape(tested)}"
-    problems = "".join(f"<li>{html.escape(problem)}</li>" for problem in result.problems)
+    against = "".join(
+        f"<li>{html.escape(told)}{f'<br><span class=note>{html.escape(name)}</span>' if name else ''}</li>"
+        for told, name in problems(result)
+    )
     kind = "ready" if result.ready else "not"
-    return f'<div class="verdict {kind}"><h1>{word}</h1><p>{told}</p>{f"<ul>{problems}</ul>" if problems else ""}</div>'
+    return f'<div class="verdict {kind}"><h1>{word}</h1><p>{told}</p>{f"<ul>{against}</ul>" if against else ""}</div>'
 
 
 def _summary(result: SuiteResult) -> str:
@@ -113,7 +117,7 @@ def _table(result: SuiteResult) -> str:
         title, *numbers = (html.escape(cell) for cell in cells[1:])
         words = html.escape(must_be(row.criterion.threshold, row.criterion.unit))
         numbers[2] = f'<span title="{numbers[2]}">{words}</span>'
-        columns = "".join(f'<td class="number">{cell}</td>' for cell in numbers)
+        columns = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(_KINDS, numbers, strict=True))
         body.append(
             f'<tr><td class="{outcome} number">{_WORDS[outcome]}</td><td>{title}{"".join(extra)}</td>{columns}</tr>'
         )

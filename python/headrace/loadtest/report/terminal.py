@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from headrace.loadtest.verdict import Result, SuiteResult, figure
@@ -26,19 +27,15 @@ def rows(result: SuiteResult) -> list[tuple[str, ...]]:
 def _cells(result: Result) -> tuple[str, ...]:
     criterion, decision = result.criterion, result.decision
     interval = ""
+    rest = (criterion.threshold.text, criterion.origin_target, criterion.origin_measured)
     # What must hold every time is judged as it was observed: an interval would say nothing of it.
     if decision.samples and decision.low != decision.high and criterion.threshold.operator != "==":
+        if math.isinf(decision.low) and math.isinf(decision.high):
+            return (criterion.title, figure(decision.value, criterion.unit), "too few samples", *rest)
         interval = f"{figure(decision.low, '')} to {figure(decision.high, criterion.unit)}"
         if criterion.unit == "%":
             interval = f"{figure(decision.low, '%')} to {figure(decision.high, '%')}"
-    return (
-        criterion.title,
-        figure(decision.value, criterion.unit),
-        interval,
-        criterion.threshold.text,
-        criterion.origin_target,
-        criterion.origin_measured,
-    )
+    return (criterion.title, figure(decision.value, criterion.unit), interval, *rest)
 
 
 def terminal(result: SuiteResult, write_line: Callable[..., object]) -> None:

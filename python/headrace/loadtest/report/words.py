@@ -70,7 +70,7 @@ def must_be(threshold: Threshold, unit: str) -> str:
         case "avg":
             return f"{bound} on average"
         case "med":
-            return f"{bound} as a rule (median)"
+            return f"{bound} as a rule"
         case "max":
             return f"always {bound}" if threshold.is_upper else f"{bound} at its best"
         case "min":
@@ -99,6 +99,19 @@ def in_short(result: SuiteResult) -> str:
     if result.ready:
         said.append("Nothing speaks against production.")
     return " ".join(said)
+
+
+def problems(result: SuiteResult) -> Iterator[tuple[str, str]]:
+    """What speaks against it: in words, and as the other reports name it."""
+    for scenario in result.scenarios:
+        against = {f"{row.criterion.name} ({row.decision.outcome}": row for row in scenario.results if row.holds_up}
+        for problem in scenario.problems:
+            row = next((row for start, row in against.items() if problem.startswith(start)), None)
+            if row is None:
+                yield problem, ""
+            else:
+                fails = "fails" if row.decision.outcome == "failed" else "is not decided"
+                yield f"{scenario.title} {fails}: {_told(row)}", problem
 
 
 def _length(seconds: float) -> str:
@@ -138,4 +151,4 @@ def _told(row: Result) -> str:
     criterion = row.criterion
     measured = figure(row.decision.value, criterion.unit)
     title = f"{criterion.title[:1].lower()}{criterion.title[1:]}"
-    return f"{title}: {measured} (must be {must_be(criterion.threshold, criterion.unit)})"
+    return f"{title}: {measured} (required: {must_be(criterion.threshold, criterion.unit)})"
