@@ -17,6 +17,7 @@ from headrace.loadtest.metric import Count, Rate, Trend
 from headrace.loadtest.scenario import Scenario
 from hypothesis import given
 from hypothesis import strategies as st
+from loadtest_help import unhurried
 
 
 def trend(values):
@@ -153,6 +154,7 @@ def test_a_spoilt_target_is_not_ready_and_the_criterion_is_named(tmp_path):
 def test_a_run_that_was_ready_is_resumed_as_ready(tmp_path):
     state = tmp_path / "state.json"
     chosen = ["--scenario", "budget_exhaustion", "--scenario", "cache_load", "--resume", str(state)]
+    chosen += unhurried(tmp_path)
     first = loadtest(*chosen, "--spoil", "guards_off", "--time-limit", "1", suite="comprehensive")
     assert first.returncode == 99, first.stdout + first.stderr
     kept = json.loads(state.read_text())["suites"]["comprehensive"]

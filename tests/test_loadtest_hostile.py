@@ -1,7 +1,6 @@
 """Servers that are not there, that fail, hang, break off or flood: each ends in time, with its reason and exit status."""
 
 import subprocess
-import time
 
 import pytest
 from headrace.loadgen import Target, closed_loop
@@ -103,16 +102,17 @@ def test_hits_that_cannot_be_judged_are_not_judged(tmp_path):
     ("fault", "kind"),
     [("500", "http_500"), ("cut", "disconnect"), ("html", "malformed"), ("shape", "malformed"), ("huge", "too_large")],
 )
-def test_a_server_that_fails_every_chat_is_not_ready(tmp_path, fault, kind):
-    began = time.monotonic()
+def test_a_fault_of_every_chat_is_told_by_its_kind(tmp_path, fault, kind):
     with small_server(tmp_path, "--fault", fault) as url:
         run = closed_loop(Target.http(url, model="small", stream=False), ["a"], users=2, per_user=2)
+    assert run.summary()["errors"] == {kind: 4}
+
+
+@pytest.mark.parametrize("fault", ["500", "cut", "html", "shape"])
+def test_a_server_that_fails_every_chat_is_not_ready(tmp_path, fault):
+    with small_server(tmp_path, "--fault", fault) as url:
         chosen = ["--scenario", "concurrent_handling", "--time-limit", "1"]
         done, told = loadtest(url, "small", tmp_path, *chosen, suite="focused")
-    assert run.summary()["errors"] == {kind: 4}
-    assert time.monotonic() - began < 60
-    if fault == "huge":
-        return
     assert done.returncode == 99, said(done)
     assert outcomes(told)["success: rate > 0.90"] == "failed"
     assert told["scenarios"][0]["errors"]
@@ -120,10 +120,9 @@ def test_a_server_that_fails_every_chat_is_not_ready(tmp_path, fault, kind):
 
 
 def test_a_server_that_hangs_for_ever_does_not_hold_up_the_suite(tmp_path):
-    began = time.monotonic()
     with small_server(tmp_path, "--fault", "hang") as url:
+        # Within its own time limit, or this raises.
         done, told = loadtest(url, "small", tmp_path, "--time-limit", "1", suite="focused")
-    assert time.monotonic() - began < 60
     assert done.returncode == 99, said(done)
     errors = {scenario["name"]: scenario["errors"] for scenario in told["scenarios"]}
     assert errors["cache_efficiency"]["Timeout"] > 0
