@@ -90,9 +90,13 @@ def _loadtest(given: argparse.Namespace) -> int:
     command += [f"--headrace-scenario={name}" for name in given.scenario]
     command += ["--headrace-live"] if given.live else []
     watch = plugin.Watch()
+    # Only what the suite needs: other plugins of this environment take seconds to load, and may reorder its tests.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     status = pytest.main(
         [
             *command,
+            "-p",
+            plugin.__name__,
             "-q",
             "--no-header",
             "-p",
