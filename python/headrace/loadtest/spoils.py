@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,12 +13,15 @@ import headrace
 SPOILS = {
     "slow_queue": "every put takes 30 ms more",
     "dropped_requests": "one request in ten is thrown away",
+    "double_puts": "one put in ten is taken twice",
     "priority_inversion": "one put in ten has the opposite priority",
     "guards_off": "the cache serves whatever is similar",
     "tenant_leak": "the cache serves a tenant what it keeps for another",
+    "stale_cache": "the cache forgets that an answer is to expire",
     "wrong_price": "one model is charged a millionth of a cent too much",
     "double_booking": "one call in twenty is booked twice",
     "loose_budget": "a budget lets a tenth more through",
+    "asks_twice": "the client asks the provider twice in one call of twenty",
     "swapped_answers": "one answer in twenty is to another's question",
     "cut_streams": "one answer of the provider in a hundred breaks off",
     "stalled_provider": "the provider takes three seconds for each answer",
@@ -71,12 +75,30 @@ class InvertingQueue(headrace.RequestQueue):
         return super().put(*args, **options)
 
 
+class DoublingQueue(headrace.RequestQueue):
+    """A queue that takes one put in ten twice."""
+
+    def put(self, *args: Any, **options: Any) -> str:
+        """Put, perhaps once more."""
+        if _tenth.hits():
+            super().put(*args, **options)
+        return super().put(*args, **options)
+
+
 class LeakyCache(headrace.SemanticCache):
     """A cache for which all tenants are one."""
 
     def get(self, *args: Any, **options: Any) -> Any:
         """Look up what anybody has put."""
         return super().get(*args, **{**options, "tenant": "default"})
+
+
+class StaleCache(headrace.SemanticCache):
+    """A cache that keeps answers for ever."""
+
+    def put(self, *args: Any, **options: Any) -> Any:
+        """Keep, whatever was asked for."""
+        return super().put(*args, **{**options, "ttl": None})
 
 
 class LooseCosts(headrace.CostTracker):
@@ -98,6 +120,25 @@ class SwappingClient(headrace.Client):
         told = self._last if self._last is not None and _twentieth.hits() else answer
         self._last = answer
         return told
+
+
+class TwiceAskingClient(headrace.Client):
+    """A client that asks one question in twenty twice, and books it once."""
+
+    def chat(self, *args: Any, **options: Any) -> Any:
+        """Ask, perhaps once more, at nobody's cost."""
+        if _twentieth.hits():
+            self._unbooked.chat(*args, **options)
+        return super().chat(*args, **options)
+
+    _unbooked: headrace.Client
+
+    @classmethod
+    def beside(cls, answering: list[Any], **settings: Any) -> TwiceAskingClient:
+        """One with a second client that asks the same providers."""
+        made = cls(answering, **settings)
+        made._unbooked = headrace.Client(answering)
+        return made
 
 
 class DoubleBookingClient(headrace.Client):
@@ -124,8 +165,15 @@ class SlowingClient(headrace.Client):
         return super().chat(*args, **options)
 
 
-QUEUES = {"slow_queue": SlowQueue, "dropped_requests": DroppingQueue, "priority_inversion": InvertingQueue}
-CLIENTS = {
+QUEUES = {
+    "slow_queue": SlowQueue,
+    "dropped_requests": DroppingQueue,
+    "double_puts": DoublingQueue,
+    "priority_inversion": InvertingQueue,
+}
+CACHES = {"tenant_leak": LeakyCache, "stale_cache": StaleCache}
+CLIENTS: dict[str, Callable[..., headrace.Client]] = {
+    "asks_twice": TwiceAskingClient.beside,
     "swapped_answers": SwappingClient,
     "double_booking": DoubleBookingClient,
     "slows_down": SlowingClient,

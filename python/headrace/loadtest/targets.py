@@ -17,7 +17,7 @@ from headrace import providers
 from headrace.errors import ConfigError
 from headrace.loadtest.preflight import models
 from headrace.loadtest.process import Watched, listeners
-from headrace.loadtest.spoils import CLIENTS, CUT, QUEUES, LeakyCache, LooseCosts
+from headrace.loadtest.spoils import CACHES, CLIENTS, CUT, QUEUES, LooseCosts
 
 
 def target_key() -> str | None:
@@ -169,7 +169,7 @@ class Targets:
     def cache(self) -> headrace.SemanticCache:
         """A semantic cache with the offline embedder; without its word vectors, one that knows equal questions only."""
         self._cached = True
-        kind = LeakyCache if self.spoil == "tenant_leak" else headrace.SemanticCache
+        kind = CACHES.get(self.spoil or "", headrace.SemanticCache)
         if find_spec("wordllama") is None:
             return kind()
         if self.spoil == "guards_off":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from headrace.loadgen import Target, closed_loop
@@ -41,6 +43,11 @@ def test_cache_load(scenario: Scenario) -> None:
         round.count("wrong_hits", wrong)
         # Word for word what is kept, but for another tenant.
         round.count("foreign_hits", sum(cache.get(r.prompt, tenant="other") is not None for r in known[:100]))
+        brief = known[100:120]
+        for request in brief:
+            cache.put(request.prompt, request.answer_key, tenant="brief", ttl=0.01)
+        time.sleep(0.05)
+        round.count("expired_hits", sum(cache.get(r.prompt, tenant="brief") is not None for r in brief))
         if round.index == 0:
             round.series("hit rate", _so_far([hit for hit, _ in found]), "question, percent")
             round.series("wrong-hit rate", _so_far([bad for _, bad in found]), "question, percent")

@@ -74,7 +74,9 @@ def test_fault_schedule(scenario: Scenario) -> None:
             answers = ask_all(client, "simulated/esg", questions, workers=4, cache=False)
             good = [answer for answer in answers if answer.error is None]
             round.rate("success", len(good), len(answers))
+            attempts = len(answers) + sum(until - begin for _, begin, until in bursts)
             round.check("faults_came", server.requests > len(answers))
+            round.count("needless_attempts", max(0, server.requests - attempts))
             # What failed cost nothing, and what was tried again is booked once.
             round.count("misbooked", abs(len(client.costs.records()) - len(good)))
             round.trend("answer_ms", [answer.ms for answer in good])
