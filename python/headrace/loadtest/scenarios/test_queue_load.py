@@ -31,7 +31,7 @@ def test_queue_load(scenario: Scenario) -> None:
     """500 requests a second, Poisson; meanwhile an application puts its own: what a put and a wait take."""
     for round in scenario.rounds(least=3):
         queue = scenario.config.queue()
-        target = Target.queue(queue, workers=4, service=0.001)
+        target = Target.queue(queue, workers=WORKERS, service=0.001)
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(
                 open_loop,
