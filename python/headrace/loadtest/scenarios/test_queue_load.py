@@ -124,7 +124,7 @@ def test_spike(scenario: Scenario) -> None:
         round.trend("recovery_ms", [1000 * float(next(over, after))])
 
 
-@pytest.mark.scenario("tenant_fairness", suite="comprehensive", title="Tenant fairness", seconds=15.0)
+@pytest.mark.scenario("tenant_fairness", suite="comprehensive", title="Tenant fairness", seconds=25.0)
 def test_tenant_fairness(scenario: Scenario) -> None:
     """One tenant keeps all workers busy: in one queue with 16 requests at a time, in another with 5000 more before them.
 
