@@ -6,7 +6,8 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -176,6 +177,13 @@ def least_ms(seconds: float, workers: int) -> float:
 
     with ThreadPoolExecutor(workers) as pool:
         return float(np.mean(list(pool.map(wait, range(workers)))))
+
+
+@contextmanager
+def at_least(seconds: float, workers: int) -> Iterator[Future[float]]:
+    """Measure `least_ms` while something else is done: a busy machine is busy by the moment, and so it is the same one."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(least_ms, seconds, workers)
 
 
 def record_overhead(round: Round, answers: Sequence[Answer], own_latency_ms: float | None) -> None:

@@ -9,7 +9,7 @@ from headrace import providers
 from headrace.loadgen import Target, closed_loop
 from headrace.loadtest.runs import PYTHON_LAG, ask, take
 from headrace.loadtest.scenario import Scenario
-from headrace.loadtest.work import AskedQuestions, ask_all, count_mixed_up, errors, late, least_ms, record_overhead
+from headrace.loadtest.work import AskedQuestions, ask_all, at_least, count_mixed_up, errors, late, record_overhead
 from headrace.workload import ESG, Request
 
 OWN_MS = 20.0
@@ -48,10 +48,11 @@ def test_concurrent_load(scenario: Scenario) -> None:
     for round in scenario.rounds(least=6):
         questions = AskedQuestions(ESG(seed=scenario.seed + round.index).take(200))
         client = targets.client(time_to_first_token=0.05, tokens_per_second=0)
-        own = None if targets.live or targets.url else least_ms(0.05, 50)
-        answers = ask_all(
-            client, targets.model, questions, workers=50, before=targets.starve, cache=False, left=scenario.left
-        )
+        with at_least(0.05, 50) as least:
+            answers = ask_all(
+                client, targets.model, questions, workers=50, before=targets.starve, cache=False, left=scenario.left
+            )
+        own = None if targets.live or targets.url else least.result()
         if late(answers):
             round.void(late(answers))
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))

@@ -14,10 +14,10 @@ from headrace.loadtest.scenario import Scenario
 from headrace.loadtest.work import (
     AskedQuestions,
     ask_all,
+    at_least,
     count_wrong_hits,
     errors,
     late,
-    least_ms,
     record_overhead,
     resilience_checks,
 )
@@ -140,10 +140,11 @@ def test_concurrent_handling(scenario: Scenario) -> None:
         requests = AskedQuestions(ESG(seed=scenario.seed + 100 + round.index).take(20))
         client = scenario.config.client(time_to_first_token=0.05, tokens_per_second=0)
         before = scenario.config.starve
-        own = None if scenario.config.live or scenario.config.url else least_ms(0.05, 20)
-        answers = ask_all(
-            client, scenario.config.model, requests, workers=20, before=before, cache=False, left=scenario.left
-        )
+        with at_least(0.05, 20) as least:
+            answers = ask_all(
+                client, scenario.config.model, requests, workers=20, before=before, cache=False, left=scenario.left
+            )
+        own = None if scenario.config.live or scenario.config.url else least.result()
         if late(answers):
             round.void(late(answers))
         round.rate("success", sum(answer.error is None for answer in answers), len(answers))
