@@ -11,7 +11,6 @@ Usage: fit_guards.py [--least 0.5]    needs numpy and scikit-learn; prints the c
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import json
 import random
@@ -19,6 +18,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import esg_pairs
 import numpy as np
 from headrace import embedders
 from headrace.guards import guards
@@ -28,8 +28,8 @@ HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "tests" / "data"
 #: One company, site, year and month for all, so that only what is asked for differs.
 SAME = {"co": "Kestrel Mining", "c": "Kestrel Mining", "site": "Antwerp", "y": "2023", "ty": "2030", "q": "Q2"}
-#: The last sets are for measuring only, and the questions of other languages are compared by letters.
-LEFT_OUT = {"seventh", "eighth", "ninth", "german", "french", "spanish", "portuguese"}
+#: The questions of other languages are compared by letters.
+LEFT_OUT = {"eighteenth", "german", "french", "spanish", "portuguese"}
 #: Pairs of templates that ask the same, by a wording of each.
 EQUAL = [
     ("What was the average age of employees at {c} in {y}?", "What is the average age of {c}'s employees in {y}?"),
@@ -79,7 +79,18 @@ SMALL = {
     *("using", "give", "tell", "many", "much"),
 }
 #: How much a pair of each source counts: a word of the field may be a synonym by chance.
-COUNTS = {"wordings": 1.0, "phrase more": 2.0, "word swapped": 0.1, "given": 1.0, "near": 3.0, "everyday": 2.0}
+COUNTS = {
+    "sets": 1.0,
+    "wordings": 1.0,
+    "phrase more": 0.6,
+    "word swapped": 0.1,
+    "near": 3.0,
+    "everyday": 2.0,
+}
+#: A wrong answer costs so many times what a call costs.
+WRONG = 4.0
+#: Of the many pairs of any two questions this share is taken.
+OTHERS = 0.15
 
 
 def capital(text: str) -> str:
@@ -149,59 +160,74 @@ def swapped(asked: list[tuple[str, int]], draw: random.Random) -> list[tuple[str
     return found
 
 
-def pairs() -> list[tuple[str, str, bool, str, int, int]]:
-    """Pairs of wordings: whether they ask the same, their source and their questions."""
+def candidates() -> list[tuple[str, str, bool, str, str]]:
+    """Of each set, the questions asked and those stored that a cache would look at."""
+    rows = []
+    for name, intents in json.loads((HERE / "esg_templates.json").read_text(encoding="utf-8")).items():
+        groups: dict[str, set[str]] = {}
+        for row in esg_pairs.pairs(intents, seed=0):
+            for side in "ab":
+                groups.setdefault(row[f"group_{side}"], set()).add(row[side])
+        asked = [(text, group) for group, texts in sorted(groups.items()) for text in sorted(texts)]
+        vectors = np.asarray(embedders.static()([text for text, _ in asked]))
+        near = vectors @ vectors.T >= 0.5
+        for i, j in itertools.combinations(range(len(asked)), 2):
+            if near[i, j]:
+                rows.append((asked[i][0], asked[j][0], asked[i][1] == asked[j][1], "sets", name))
+    return rows
+
+
+def pairs() -> list[tuple[str, str, bool, str, str]]:
+    """Pairs of questions: whether they ask the same, their source, and what they are left out with in fitting."""
     found = questions()
     roots = merged(found)
     asked = [(text, root) for wordings, root in zip(found, roots, strict=True) for text in wordings]
     vectors = np.asarray(embedders.static()([text for text, _ in asked]))
     near = vectors @ vectors.T >= 0.45
-    rows = [
-        (asked[i][0], asked[j][0], asked[i][1] == asked[j][1], "wordings", asked[i][1], asked[j][1])
-        for i, j in itertools.combinations(range(len(asked)), 2)
-        if near[i, j] or asked[i][1] == asked[j][1]
-    ]
     draw = random.Random(3)
+    rows = candidates()
+    for i, j in itertools.combinations(range(len(asked)), 2):
+        same = asked[i][1] == asked[j][1]
+        if same or (near[i, j] and draw.random() < OTHERS):
+            rows.append((asked[i][0], asked[j][0], same, "wordings", f"question {asked[i][1]}"))
     for text, root in asked:
         bare = text.rstrip(".?")
-        rows += [(text, f"{bare} {phrase}", False, "phrase more", root, root) for phrase in draw.sample(PHRASES, 2)]
-    rows += [(one, text, False, "word swapped", root, root) for one, text, root in swapped(asked, draw)]
-    with (DATA / "esg_question_pairs.csv").open(newline="", encoding="utf-8") as file:
-        rows += [(row["a"], row["b"], row["same"] == "1", "given", -1, -1) for row in csv.DictReader(file)]
-    for line in (DATA / "esg_near_misses.txt").read_text(encoding="utf-8").splitlines():
-        one, other = line.split("|")
-        rows.append((one.strip(), other.strip(), False, "near", -2, -2))
-    for number, line in enumerate((DATA / "fow_pairs_600.jsonl").read_text(encoding="utf-8").splitlines()):
+        for phrase in draw.sample(PHRASES, 2):
+            rows.append((text, f"{bare} {phrase}", False, "phrase more", f"question {root}"))
+    rows += [(one, text, False, "word swapped", f"question {root}") for one, text, root in swapped(asked, draw)]
+    for name in ("esg_near_misses.txt", "esg_one_word_apart.txt"):
+        for line in (DATA / name).read_text(encoding="utf-8").splitlines():
+            one, other = line.split("|")
+            rows.append((one.strip(), other.strip(), False, "near", one))
+    for line in (DATA / "fow_pairs_600.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        rows.append((row["a"], row["b"], row["label"] == 1, "everyday", -3 - number, -3 - number))
+        rows.append((row["a"], row["b"], row["label"] == 1, "everyday", row["a"]))
     return rows
 
 
 def main() -> None:
     """Fit, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--least", type=float, default=0.55)
+    parser.add_argument("--least", type=float, default=0.5)
     least = parser.parse_args().least
     standard = guards()
     compared = [(row, evidence) for row in pairs() if (evidence := standard._evidence(row[0], row[1])) is not None]
     x = np.array([evidence for _, evidence in compared])
     y = np.array([row[2] for row, _ in compared])
     source = np.array([row[3] for row, _ in compared])
-    count = np.array([COUNTS[row[3]] for row, _ in compared])
-    asked = np.array([row[4:] for row, _ in compared])
+    count = np.array([COUNTS[row[3]] * (1.0 if row[2] else WRONG) for row, _ in compared])
+    left_out = np.array([row[4] for row, _ in compared])
     spread = x.std(axis=0)
 
     def fit(of: Any) -> LogisticRegression:
         return LogisticRegression(max_iter=5000).fit(x[of] / spread, y[of], sample_weight=count[of])
 
-    fold = dict(zip(np.unique(asked), itertools.cycle(range(5)), strict=False))
-    folds = np.vectorize(fold.get)(asked)
+    fold = dict(zip(np.unique(left_out), itertools.cycle(range(5)), strict=False))
+    folds = np.vectorize(fold.get)(left_out)
     chance = np.zeros(len(y))
     for number in range(5):
-        test = (folds == number).any(axis=1)
-        chance[test] = np.maximum(
-            chance[test], fit((folds != number).all(axis=1)).predict_proba(x[test] / spread)[:, 1]
-        )
+        test = folds == number
+        chance[test] = fit(~test).predict_proba(x[test] / spread)[:, 1]
     print(f"questions unseen in fitting, passed from a chance of {least}:")
     for name in COUNTS:
         for same in (True, False):
