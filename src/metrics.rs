@@ -52,10 +52,15 @@ pub struct DurationSummary {
 impl DurationHistogram {
     /// Counts a duration.
     pub fn record(&mut self, duration: Duration) {
+        self.record_n(duration, 1);
+    }
+
+    /// Counts a duration that was met `count` times.
+    pub fn record_n(&mut self, duration: Duration, count: u64) {
         let whole = duration.as_secs().saturating_mul(10_000_000);
         let tenths = whole.saturating_add(u64::from(duration.subsec_nanos() / 100)).min(MAX_MICROS * 10);
         // No duration up to a day is refused by a histogram that may grow.
-        let _ = self.tenths_of_micros.record(tenths);
+        let _ = self.tenths_of_micros.record_n(tenths, count);
     }
 
     /// Mean, percentiles and maximum.

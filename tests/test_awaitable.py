@@ -6,7 +6,9 @@ import asyncio
 import gc
 import weakref
 
-from headrace import RequestQueue
+import pytest
+
+from headrace import RequestQueue, Timeout
 
 
 class CountingLoop(asyncio.SelectorEventLoop):
@@ -74,3 +76,92 @@ def test_loops_in_turn_on_one_thread_each_get_theirs():
     assert {job.id for job in jobs} == ids
     for loop in all_loops:
         loop.close()
+
+
+def test_a_put_from_the_same_loop_wakes_it_without_another_thread():
+    loop = CountingLoop()
+    q = RequestQueue(max_size=300)
+
+    async def main():
+        workers = [asyncio.create_task(q.aget()) for _ in range(200)]
+        await asyncio.sleep(0.05)
+        before = loop.wakes
+        ids = [await q.aput(number) for number in range(100)]
+        ids += [q.put(number) for number in range(100)]
+        jobs = await asyncio.gather(*workers)
+        assert sorted(job.id for job in jobs) == sorted(ids)
+        await asyncio.gather(*[q.aput_many([number] * 3) for number in range(33)])
+        late = asyncio.create_task(q.aput_many([number for number in range(200)]))
+        await asyncio.sleep(0.05)
+        assert not late.done()
+        for job in jobs:
+            job.ack()
+        assert len(await asyncio.wait_for(late, 5)) == 200
+        # Timers of the core may wake it, but not for each.
+        return loop.wakes - before
+
+    assert loop.run_until_complete(main()) <= 10
+    loop.close()
+
+
+def test_many_that_are_there_cost_no_turn_but_give_way_now_and_then():
+    q = RequestQueue()
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def main():
+        counting = asyncio.create_task(count())
+        await asyncio.sleep(0)
+        before = turns
+        await q.aput_many(range(10))
+        assert len(await q.aget_many(10)) == 10
+        assert turns == before
+        for _ in range(200):
+            await q.aput_many(range(10))
+            assert len(await q.aget_many(10)) == 10
+        assert turns - before >= 10
+        counting.cancel()
+
+    asyncio.run(main())
+
+
+def test_a_wait_that_times_out_or_is_cancelled_leaves_nothing_behind():
+    q = RequestQueue()
+
+    async def main():
+        for _ in range(50):
+            with pytest.raises(Timeout):
+                await q.aget(timeout=0.001)
+            waiting = asyncio.create_task(q.aget())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            q.put("x")
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            job = waiting.result() if not waiting.cancelled() else await asyncio.wait_for(q.aget(), 5)
+            assert job.attempt == 1
+            job.ack()
+        assert len(q) == 0
+
+    asyncio.run(main())
+
+
+def test_a_result_is_awaited_on_the_loop_that_acks_it():
+    q = RequestQueue()
+
+    async def main():
+        request = await q.aput("question")
+        waiting = asyncio.create_task(q.aresult(request, timeout=5))
+        draining = asyncio.create_task(q.adrain(timeout=5))
+        await asyncio.sleep(0.01)
+        (await q.aget()).ack("answer")
+        assert await waiting == "answer"
+        await draining
+        assert await q.aresult(request) == "answer"
+
+    asyncio.run(main())

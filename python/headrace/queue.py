@@ -176,7 +176,9 @@ class RequestQueue(_RequestQueue):
         max_attempts: int | None = None,
         timeout: Seconds | None = None,
     ) -> list[str]:
-        """As `put_many`."""
+        """As `put_many`; costs no turn of the event loop where there is room in memory."""
+        if self._is_turn_over():
+            await sleep(0)
         return await self._put_many_future(payloads, priority, tenant, delay, deadline, key, max_attempts, timeout)
 
     async def aget(self, timeout: Seconds | None = None) -> Lease:
@@ -191,7 +193,9 @@ class RequestQueue(_RequestQueue):
         return lease
 
     async def aget_many(self, n: int, timeout: Seconds | None = None) -> list[Lease]:
-        """As `get_many`."""
+        """As `get_many`; those that are there cost no turn of the event loop."""
+        if self._is_turn_over():
+            await sleep(0)
         leases = await self._get_many_future(n, timeout)
         for lease in leases:
             lease._accept()

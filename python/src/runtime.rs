@@ -82,6 +82,11 @@ pub(crate) async fn exiting() {
     let _ = EXITING.subscribe().wait_for(|exiting| *exiting).await;
 }
 
+/// Whether no thread of ours may ask for the GIL any more.
+pub(crate) fn is_exiting() -> bool {
+    *EXITING.borrow()
+}
+
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let before_exit = wrap_pyfunction!(before_exit, module)?;
     module.py().import("atexit")?.call_method1("register", (before_exit,))?;

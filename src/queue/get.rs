@@ -88,10 +88,12 @@ impl Inner {
         self.check_open(&core)?;
         let now = self.now();
         self.settle_due(&mut core, now);
-        let handed: Vec<_> = std::iter::from_fn(|| core.pop(now)).take(most).collect();
+        // No lease may be dropped in here: giving it back takes the lock again.
+        let mut leases = Vec::with_capacity(most.min(core.ready_count()));
+        core.pop_many(most, now, |handed| leases.push(Lease::new(self, handed)));
         let next = core.next_event();
         drop(core);
-        Ok((handed.into_iter().map(|handed| Lease::new(self, handed)).collect(), next))
+        Ok((leases, next))
     }
 
     /// Makes leases of a durable queue true on disk; those that another process was faster with are let go.

@@ -7,6 +7,9 @@ use std::time::Duration;
 pub(super) struct Moment(u64);
 
 impl Moment {
+    /// After everything that happens.
+    pub(super) const NEVER: Self = Self(u64::MAX);
+
     pub(super) fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(Self::from(by).0))
     }

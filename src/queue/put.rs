@@ -15,7 +15,10 @@ impl RequestQueue {
         self.refuse_durable()?;
         let inner = &self.inner;
         let now = inner.now();
-        let mut core = inner.core.lock();
+        let (mut core, had_to_wait) = match inner.core.try_lock() {
+            Some(core) => (core, false),
+            None => (inner.core.lock(), true),
+        };
         inner.check_open(&core)?;
         if let Some(id) = options.key.as_deref().and_then(|key| core.id_of_key(key)) {
             return Ok(RequestId(id));
@@ -29,8 +32,7 @@ impl RequestQueue {
         }
         let id = core.new_id();
         core.insert(id, Some(payload), size, options, now);
-        let took = inner.now().since(now);
-        core.meters.enqueue.record(took);
+        core.meters.count_put(had_to_wait, || inner.now().since(now));
         drop(core);
         inner.ready.wake(1);
         Ok(RequestId(id))
@@ -58,17 +60,12 @@ impl RequestQueue {
                 return Err(core.full());
             }
         }
-        let mut ids = Vec::with_capacity(count);
-        for payload in payloads {
-            let (id, size) = (core.new_id(), payload.len());
-            core.insert(id, Some(payload), size, options, now);
-            ids.push(RequestId(id));
-        }
+        let ids = core.insert_all(payloads, options, now);
         let took = inner.now().since(now);
         core.meters.enqueue.record(took);
         drop(core);
         inner.ready.wake(count);
-        Ok(ids)
+        Ok(ids.map(RequestId).collect())
     }
 
     /// Puts one request; waits for room, and where the queue is durable for the disk.

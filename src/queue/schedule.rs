@@ -96,6 +96,10 @@ impl Class {
     fn choose(&self, now: Moment, flows: &Flows, limiter: &mut Limiter) -> Option<(FlowId, Lane, Ready)> {
         self.turns.iter().find_map(|&(_, tenant)| {
             let queue = &self.tenants[tenant as usize];
+            if let [(flow, only)] = &queue.flows[..] {
+                let (flow, (lane, ready)) = (FlowId { flow: *flow, tenant }, only.oldest()?);
+                return limiter.admits(flows.gauges(flow), ready.tokens, now).then_some((flow, lane, *ready));
+            }
             let heads = queue.flows.iter().filter_map(|(flow, queue)| {
                 let (lane, ready) = queue.oldest()?;
                 Some((FlowId { flow: *flow, tenant }, lane, *ready))
@@ -125,11 +129,13 @@ pub(super) struct Schedule {
     classes: [Class; CLASSES],
     ageing: Duration,
     waiting: usize,
+    /// Nothing rises before this.
+    still_until: Moment,
 }
 
 impl Schedule {
     pub(super) fn new(ageing: Duration) -> Self {
-        Self { classes: Default::default(), ageing, waiting: 0 }
+        Self { classes: Default::default(), ageing, waiting: 0, still_until: Moment::NEVER }
     }
 
     /// The class of a request after waiting until `now`.
@@ -163,6 +169,9 @@ impl Schedule {
         let starts = class > 0 && lane.is_regular() && queue.start_timer(lane);
         target.waiting += 1;
         self.waiting += 1;
+        if class > 0 {
+            self.still_until = self.still_until.min(due);
+        }
         if starts {
             target.lanes_rising.push(due, (flow.flow, flow.tenant, lane), usize::MAX, |_, _| true);
         } else if class > 0 && !lane.is_regular() {
@@ -178,6 +187,9 @@ impl Schedule {
 
     /// Moves up what has waited long enough; the lowest class first, so that one can rise several at once.
     fn rise(&mut self, now: Moment) {
+        if now < self.still_until {
+            return;
+        }
         for class in (1..CLASSES).rev() {
             if !self.classes[class].lanes_rising.is_due(now) && !self.classes[class].rising.is_due(now) {
                 continue;
@@ -194,6 +206,8 @@ impl Schedule {
                 }
             }
         }
+        let timers = |class: &Class| [class.lanes_rising.next_due(), class.rising.next_due()];
+        self.still_until = self.classes.iter().flat_map(timers).flatten().min().unwrap_or(Moment::NEVER);
     }
 
     fn rise_lane(&mut self, class: usize, flow: FlowId, lane: Lane, now: Moment) {

@@ -123,6 +123,7 @@ class RequestQueue:
         max_attempts: int | None,
         timeout: _Seconds | None,
     ) -> str | None: ...
+    def _is_turn_over(self) -> bool: ...
     def _put_many_future(
         self,
         payloads: Iterable[Any],

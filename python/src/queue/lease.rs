@@ -3,13 +3,14 @@
 use super::text::id_text;
 use crate::duration::{datetime, duration};
 use crate::error::{BindError, Result};
+use crate::inbox::ringing;
 use crate::payload;
 use crate::runtime::wait;
 use headrace::Error;
 use headrace::queue as core;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString};
 
 /// A request that was handed out.
 #[pyclass(frozen, module = "headrace._core.queue")]
@@ -28,6 +29,11 @@ impl Lease {
     pub(super) fn offered(lease: core::Lease) -> Self {
         Self { lease, payload: PyOnceLock::new() }
     }
+}
+
+/// Leases that their caller has for certain.
+pub(super) fn lease_list(py: Python<'_>, leases: Vec<core::Lease>) -> PyResult<Bound<'_, PyList>> {
+    PyList::new(py, leases.into_iter().map(Lease::accepted))
 }
 
 #[pymethods]
@@ -78,7 +84,7 @@ impl Lease {
         if self.lease.is_durable() {
             return wait(py, async { Ok(self.lease.ack_async(result, tokens).await?) });
         }
-        Ok(self.lease.ack(result, tokens)?)
+        Ok(ringing(py, || self.lease.ack(result, tokens))?)
     }
 
     #[pyo3(signature = (error=None, *, delay=None, retry=true))]
@@ -94,7 +100,7 @@ impl Lease {
         if self.lease.is_durable() {
             return wait(py, async { Ok(self.lease.nack_async(&error, delay, retry).await?) });
         }
-        Ok(self.lease.nack(&error, delay, retry)?)
+        Ok(ringing(py, || self.lease.nack(&error, delay, retry))?)
     }
 
     fn extend(&self, py: Python<'_>, seconds: &Bound<'_, PyAny>) -> Result<()> {

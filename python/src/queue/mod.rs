@@ -9,11 +9,13 @@ pub(crate) use options::priority;
 use crate::awaitable::awaitable;
 use crate::duration::duration;
 use crate::error::Result;
+use crate::inbox::ringing;
 use crate::payload;
+use crate::polled::polled;
 use crate::runtime::wait;
 use headrace::queue::{self as core, PutOptions, QueueConfig, RequestId};
 use headrace::{Error, Payload};
-use lease::Lease;
+use lease::{Lease, lease_list};
 use options::{Limit, all_payloads, attempts, bound, options, positive};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -23,6 +25,8 @@ use text::{dead_letter, id_text, id_texts, optional_payload};
 
 /// How many asyncio calls are served before one must let the event loop turn: about a quarter of a millisecond of them.
 const WORK_A_TURN: usize = 256;
+/// How many calls one for many requests counts for.
+const MANY: usize = 32;
 /// How many bytes take as long as a call.
 const BYTES_A_CALL: usize = 1024;
 
@@ -54,6 +58,24 @@ impl RequestQueue {
         }
     }
 
+    /// The same for many, all or none.
+    fn put_many_now(
+        &self,
+        payloads: Vec<Payload>,
+        options: &PutOptions,
+    ) -> Result<std::result::Result<Vec<RequestId>, Vec<Payload>>> {
+        if self.queue.is_durable() {
+            return Ok(Err(payloads));
+        }
+        if !self.queue.is_bounded() {
+            return Ok(Ok(self.queue.put_many(payloads, options)?));
+        }
+        match self.queue.put_many(payloads.clone(), options) {
+            Err(Error::QueueFull(_)) => Ok(Err(payloads)),
+            other => Ok(Ok(other?)),
+        }
+    }
+
     /// A coroutine that never has to wait would keep its event loop from everything else: so often, it has to.
     fn is_turn_over(&self) -> bool {
         let over = self.turn.load(Ordering::Relaxed) >= WORK_A_TURN;
@@ -68,12 +90,30 @@ impl RequestQueue {
         self.turn.store(self.turn.load(Ordering::Relaxed) + 1 + bytes / BYTES_A_CALL, Ordering::Relaxed);
     }
 
+    /// An awaitable of the running event loop: run by that itself, unless a disk has to be waited for.
+    fn future<'py, F, T>(&self, py: Python<'py>, future: F) -> Result<Bound<'py, PyAny>>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+        T: for<'a> IntoPyObject<'a> + Send + 'static,
+    {
+        Ok(if self.queue.is_durable() { awaitable(py, future)? } else { polled(py, future)? })
+    }
+
     /// A request that is there now, in memory.
     fn try_get(&self) -> Result<Option<Lease>> {
         if self.queue.is_durable() {
             return Ok(None);
         }
         Ok(self.queue.try_get()?.map(Lease::accepted))
+    }
+
+    /// Those that are there now, in memory; None where there is none.
+    fn try_get_many<'py>(&self, py: Python<'py>, most: usize) -> Result<Option<Bound<'py, PyList>>> {
+        if self.queue.is_durable() {
+            return Ok(None);
+        }
+        let leases = self.queue.try_get_many(most)?;
+        Ok(if leases.is_empty() { None } else { Some(lease_list(py, leases)?) })
     }
 }
 
@@ -137,7 +177,8 @@ impl RequestQueue {
     ) -> Result<Bound<'py, PyString>> {
         let options = options(priority, tenant, delay, deadline, key, max_attempts)?;
         let timeout = crate::duration::timeout(timeout)?;
-        match self.put_now(payload::from_py(payload)?, &options)? {
+        let payload = payload::from_py(payload)?;
+        match ringing(py, || self.put_now(payload, &options))? {
             Ok(id) => Ok(id_text(py, id)),
             Err(payload) => {
                 let queue = self.queue.clone();
@@ -169,7 +210,14 @@ impl RequestQueue {
         }
         let payload = payload::from_py(payload)?;
         self.count_work(payload.len());
-        Ok(self.put_now(payload, &options)?.ok().map(|id| id_text(py, id)))
+        Ok(ringing(py, || self.put_now(payload, &options))?.ok().map(|id| id_text(py, id)))
+    }
+
+    /// Whether an asyncio caller is to let its event loop turn; counts a call.
+    fn _is_turn_over(&self) -> bool {
+        let over = self.is_turn_over();
+        self.count_work(BYTES_A_CALL * MANY);
+        over
     }
 
     #[pyo3(signature = (payloads, priority, tenant, delay, deadline, key, max_attempts, timeout))]
@@ -190,10 +238,10 @@ impl RequestQueue {
         let timeout = crate::duration::timeout(timeout)?;
         let payloads = all_payloads(payloads)?;
         let queue = self.queue.clone();
-        Ok(awaitable(py, async move {
+        self.future(py, async move {
             let ids = queue.put_many_async(payloads, options, timeout).await?;
             Ok(ids.iter().map(ToString::to_string).collect::<Vec<_>>())
-        })?)
+        })
     }
 
     #[pyo3(signature = (payloads, *, priority=None, tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None))]
@@ -213,12 +261,14 @@ impl RequestQueue {
         let options = options(priority, tenant, delay, deadline, key, max_attempts)?;
         let timeout = crate::duration::timeout(timeout)?;
         let payloads = all_payloads(payloads)?;
-        if !self.queue.is_durable() && !self.queue.is_bounded() {
-            return id_texts(py, &self.queue.put_many(payloads, &options)?);
+        match ringing(py, || self.put_many_now(payloads, &options))? {
+            Ok(ids) => id_texts(py, &ids),
+            Err(payloads) => {
+                let queue = self.queue.clone();
+                let ids = wait(py, async move { Ok(queue.put_many_async(payloads, options, timeout).await?) })?;
+                id_texts(py, &ids)
+            }
         }
-        let queue = self.queue.clone();
-        let ids = wait(py, async move { Ok(queue.put_many_async(payloads, options, timeout).await?) })?;
-        id_texts(py, &ids)
     }
 
     #[pyo3(signature = (timeout=None))]
@@ -244,17 +294,19 @@ impl RequestQueue {
     }
 
     #[pyo3(signature = (n, timeout=None))]
-    fn get_many(&self, py: Python<'_>, n: i64, timeout: Option<&Bound<'_, PyAny>>) -> Result<Vec<Lease>> {
+    fn get_many<'py>(
+        &self,
+        py: Python<'py>,
+        n: i64,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyList>> {
         let (most, timeout) = (positive("n", n)?, crate::duration::timeout(timeout)?);
-        if !self.queue.is_durable() {
-            let leases = self.queue.try_get_many(most)?;
-            if !leases.is_empty() {
-                return Ok(leases.into_iter().map(Lease::accepted).collect());
-            }
+        if let Some(leases) = self.try_get_many(py, most)? {
+            return Ok(leases);
         }
         let queue = self.queue.clone();
         let leases = wait(py, async move { Ok(queue.get_many_async(most, timeout).await?) })?;
-        Ok(leases.into_iter().map(Lease::accepted).collect())
+        Ok(lease_list(py, leases)?)
     }
 
     /// Leases that are not accepted yet: a caller that is cancelled before it has them gives them back.
@@ -267,10 +319,10 @@ impl RequestQueue {
     ) -> Result<Bound<'py, PyAny>> {
         let (most, timeout) = (positive("n", n)?, crate::duration::timeout(timeout)?);
         let queue = self.queue.clone();
-        Ok(awaitable(py, async move {
+        self.future(py, async move {
             let leases = queue.get_many_async(most, timeout).await?;
             Ok(leases.into_iter().map(Lease::offered).collect::<Vec<_>>())
-        })?)
+        })
     }
 
     #[pyo3(signature = (id, timeout=None))]
@@ -290,10 +342,10 @@ impl RequestQueue {
     ) -> Result<Bound<'py, PyAny>> {
         let (id, timeout) = (id.parse::<RequestId>()?, crate::duration::timeout(timeout)?);
         let queue = self.queue.clone();
-        Ok(awaitable(py, async move {
+        self.future(py, async move {
             let result = queue.result_async(id, timeout).await?;
             Python::attach(|py| Ok(optional_payload(py, result.as_ref())?.unbind()))
-        })?)
+        })
     }
 
     fn status(&self, py: Python<'_>, id: &str) -> Result<&'static str> {
@@ -337,7 +389,7 @@ impl RequestQueue {
     fn _drain_future<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
         let timeout = crate::duration::timeout(timeout)?;
         let queue = self.queue.clone();
-        Ok(awaitable(py, async move { Ok(queue.drain_async(timeout).await?) })?)
+        self.future(py, async move { Ok(queue.drain_async(timeout).await?) })
     }
 
     fn close(&self) {

@@ -7,7 +7,7 @@ use headrace::Payload;
 use headrace::queue::{LimitRule, LimitScope, Priority, PutOptions};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyInt, PyString};
+use pyo3::types::{PyBool, PyInt, PyList, PyString};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,5 +98,9 @@ pub(super) fn positive(name: &str, value: i64) -> PyResult<usize> {
 }
 
 pub(super) fn all_payloads(payloads: &Bound<'_, PyAny>) -> PyResult<Vec<Payload>> {
+    if let Ok(list) = payloads.cast_exact::<PyList>() {
+        // A list tells its length, and gives its items without an iterator.
+        return list.iter().map(|payload| payload::from_py(&payload)).collect();
+    }
     payloads.try_iter()?.map(|payload| payload::from_py(&payload?)).collect()
 }

@@ -16,6 +16,31 @@ const BACKOFF_MAX: Duration = Duration::from_mins(10);
 impl Core {
     /// Hands out the next request.
     pub(in crate::queue) fn pop(&mut self, now: Moment) -> Option<HandedOut> {
+        let handed = self.pop_unmetered(now)?;
+        self.meters.wait.record(handed.waited);
+        Some(handed)
+    }
+
+    /// Hands out up to `most` requests.
+    pub(in crate::queue) fn pop_many(&mut self, most: usize, now: Moment, mut out: impl FnMut(HandedOut)) {
+        // What was put together has waited equally long, and is counted together.
+        let (mut waited, mut count) = (Duration::ZERO, 0);
+        for _ in 0..most {
+            let Some(handed) = self.pop_unmetered(now) else { break };
+            if handed.waited != waited && count > 0 {
+                self.meters.wait.record_n(waited, count);
+                count = 0;
+            }
+            waited = handed.waited;
+            count += 1;
+            out(handed);
+        }
+        if count > 0 {
+            self.meters.wait.record_n(waited, count);
+        }
+    }
+
+    fn pop_unmetered(&mut self, now: Moment) -> Option<HandedOut> {
         if self.paused {
             return None;
         }
@@ -37,7 +62,6 @@ impl Core {
         self.counts[Status::Waiting as usize] -= 1;
         self.counts[Status::Leased as usize] += 1;
         self.limiter.take(self.flows.gauges(flow), ready.id, ready.tokens, now);
-        self.meters.wait.record(waited);
         self.watch_lease(ready.id, handed.attempt, expires);
         Some(handed)
     }

@@ -11,6 +11,11 @@ impl Core {
         self.count(Status::Waiting) + self.count(Status::Scheduled) + self.count(Status::Leased)
     }
 
+    /// How many may be handed out, if their limits let them through.
+    pub(in crate::queue) fn ready_count(&self) -> usize {
+        self.schedule.len()
+    }
+
     pub(in crate::queue) fn count(&self, status: Status) -> usize {
         self.counts[status as usize] + self.finished.count(status)
     }
