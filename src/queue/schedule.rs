@@ -148,19 +148,13 @@ impl Schedule {
         priority.saturating_sub(usize::try_from(risen).unwrap_or(CLASSES))
     }
 
-    /// When a request put with `priority` is to leave `class` for the one above.
-    fn rises_at(&self, priority: usize, class: usize, ready_at: Moment) -> Moment {
-        let steps = u32::try_from(priority.saturating_sub(class) + 1).unwrap_or(u32::MAX);
-        ready_at.plus(self.ageing.saturating_mul(steps))
-    }
-
     pub(super) fn insert(&mut self, flow: FlowId, priority: usize, ready: Ready, now: Moment) {
         let class = self.class_at(priority, ready.ready_at, now);
         self.place(class, flow, priority, ready);
     }
 
     fn place(&mut self, class: usize, flow: FlowId, priority: usize, ready: Ready) {
-        let due = self.rises_at(priority, class, ready.ready_at);
+        let ready_at = ready.ready_at;
         let target = &mut self.classes[class];
         let queue = target.seat(flow.tenant);
         queue.waiting += 1;
@@ -169,12 +163,15 @@ impl Schedule {
         let starts = class > 0 && lane.is_regular() && queue.start_timer(lane);
         target.waiting += 1;
         self.waiting += 1;
-        if class > 0 {
-            self.still_until = self.still_until.min(due);
+        // Most wait behind one whose timer runs.
+        if !starts && (class == 0 || lane.is_regular()) {
+            return;
         }
+        let due = rises_at(self.ageing, priority, class, ready_at);
+        self.still_until = self.still_until.min(due);
         if starts {
             target.lanes_rising.push(due, (flow.flow, flow.tenant, lane), usize::MAX, |_, _| true);
-        } else if class > 0 && !lane.is_regular() {
+        } else {
             let Class { tenants, rising, waiting, .. } = target;
             rising.push(
                 due,
@@ -215,7 +212,7 @@ impl Schedule {
             let Some(queue) = self.classes[class].tenants.get_mut(flow.tenant as usize) else { return };
             let queue = queue.flow(flow.flow);
             let Some(&head) = queue.front(lane) else { return queue.stop_timer(lane) };
-            let due = self.rises_at(lane.priority(), class, head.ready_at);
+            let due = rises_at(self.ageing, lane.priority(), class, head.ready_at);
             if due > now {
                 let timers = &mut self.classes[class].lanes_rising;
                 return timers.push(due, (flow.flow, flow.tenant, lane), usize::MAX, |_, _| true);
@@ -266,6 +263,12 @@ impl Schedule {
     pub(super) fn len(&self) -> usize {
         self.waiting
     }
+}
+
+/// When a request put with `priority` is to leave `class` for the one above.
+fn rises_at(ageing: Duration, priority: usize, class: usize, ready_at: Moment) -> Moment {
+    let steps = u32::try_from(priority.saturating_sub(class) + 1).unwrap_or(u32::MAX);
+    ready_at.plus(ageing.saturating_mul(steps))
 }
 
 fn find(tenants: &[TenantQueue], flow: FlowId, lane: Lane, order: u64) -> Option<&Ready> {
