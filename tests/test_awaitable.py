@@ -7,7 +7,6 @@ import gc
 import weakref
 
 import pytest
-
 from headrace import RequestQueue, Timeout
 
 
@@ -91,7 +90,7 @@ def test_a_put_from_the_same_loop_wakes_it_without_another_thread():
         jobs = await asyncio.gather(*workers)
         assert sorted(job.id for job in jobs) == sorted(ids)
         await asyncio.gather(*[q.aput_many([number] * 3) for number in range(33)])
-        late = asyncio.create_task(q.aput_many([number for number in range(200)]))
+        late = asyncio.create_task(q.aput_many(range(200)))
         await asyncio.sleep(0.05)
         assert not late.done()
         for job in jobs:

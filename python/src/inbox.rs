@@ -139,6 +139,7 @@ impl Postman {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         crate::log::flush(py);
         let letters = std::mem::take(&mut *self.0.letters.lock());
-        letters.into_iter().try_for_each(|letter| letter.open(py))
+        // One that cannot be opened is no reason to drop those behind it.
+        letters.into_iter().map(|letter| letter.open(py)).fold(Ok(()), PyResult::and)
     }
 }
