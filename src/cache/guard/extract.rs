@@ -318,7 +318,9 @@ impl Reading<'_> {
         match meaning {
             Meaning::Light if count == 1 && self.is_named(at) => return None,
             // An average of something, and no meaning of a word.
-            Meaning::Light if &*shown == "mean" && self.is_followed(at) => self.fact(at, "measure", "average"),
+            Meaning::Light if &*shown == "mean" && (self.is_followed(at) || self.tokens[at].apart) => {
+                self.fact(at, "measure", "average");
+            }
             Meaning::Light => self.small[at..at + count].fill(true),
             Meaning::Concept(name) => {
                 let kind = if named { TermKind::Name } else { TermKind::Concept };

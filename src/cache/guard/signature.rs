@@ -77,6 +77,11 @@ impl Term {
         self.kind == TermKind::Concept
     }
 
+    /// Whether the lexicon knows it, be it a thing or a word that carries little.
+    pub(super) fn is_known(&self) -> bool {
+        self.key.starts_with('=')
+    }
+
     /// Whether it is a word that the lexicon does not know.
     pub(super) fn is_word(&self) -> bool {
         matches!(self.kind, TermKind::Word | TermKind::Rare)
