@@ -56,6 +56,8 @@ pub(super) struct FlowQueue {
     filled: u8,
     /// A bit for each regular lane whose timer runs.
     timed: u8,
+    /// By priority: since when the request waits that the running timer of its regular lane was set for.
+    timed_for: [Moment; CLASSES],
 }
 
 impl FlowQueue {
@@ -83,8 +85,10 @@ impl FlowQueue {
     pub(super) fn insert(&mut self, priority: usize, ready: Ready) -> Lane {
         let regular = Lane::regular(priority);
         let in_line = |last: &Ready| last.order < ready.order && last.ready_at <= ready.ready_at;
+        // A lane that ran empty keeps its timer, which would come too late for one that waits for longer.
+        let too_late = self.has_timer(regular) && ready.ready_at < self.timed_for[regular.priority()];
         let queue = &mut self.lanes[usize::from(regular.0)];
-        let lane = if queue.back().is_none_or(in_line) {
+        let lane = if !too_late && queue.back().is_none_or(in_line) {
             queue.push_back(ready);
             regular
         } else {
@@ -126,11 +130,15 @@ impl FlowQueue {
         self.take(Lane::regular(priority), order).or_else(|| self.take(Lane::irregular(priority), order))
     }
 
-    /// Whether the timer of a lane is to be started; it then counts as running.
-    pub(super) fn start_timer(&mut self, lane: Lane) -> bool {
-        let was = self.timed & (1 << lane.0) != 0;
+    /// Whether the timer of a lane runs.
+    pub(super) fn has_timer(&self, lane: Lane) -> bool {
+        self.timed & (1 << lane.0) != 0
+    }
+
+    /// Notes that the timer of a regular lane runs for a request that waits since `ready_at`.
+    pub(super) fn start_timer(&mut self, lane: Lane, ready_at: Moment) {
         self.timed |= 1 << lane.0;
-        !was
+        self.timed_for[lane.priority()] = ready_at;
     }
 
     pub(super) fn stop_timer(&mut self, lane: Lane) {

@@ -160,7 +160,10 @@ impl Schedule {
         queue.waiting += 1;
         let queue = queue.flow(flow.flow);
         let lane = queue.insert(priority, ready);
-        let starts = class > 0 && lane.is_regular() && queue.start_timer(lane);
+        let starts = class > 0 && lane.is_regular() && !queue.has_timer(lane);
+        if starts {
+            queue.start_timer(lane, ready_at);
+        }
         target.waiting += 1;
         self.waiting += 1;
         // Most wait behind one whose timer runs.
@@ -214,6 +217,7 @@ impl Schedule {
             let Some(&head) = queue.front(lane) else { return queue.stop_timer(lane) };
             let due = rises_at(self.ageing, lane.priority(), class, head.ready_at);
             if due > now {
+                queue.start_timer(lane, head.ready_at);
                 let timers = &mut self.classes[class].lanes_rising;
                 return timers.push(due, (flow.flow, flow.tenant, lane), usize::MAX, |_, _| true);
             }
