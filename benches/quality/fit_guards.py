@@ -6,7 +6,7 @@ sets them apart), questions with a phrase more ("… from coal"), and the pairs 
 Cross-validated over sets of questions, never over wordings of one question. Questions of another field, in columns text
 and category, teach it what words do where nothing is named (Banking77 was given).
 
-Usage: fit_guards.py [--least 0.5] [--intents QUESTIONS.csv ...]    needs numpy and scikit-learn; prints the constants to copy.
+Usage: fit_guards.py [--least 0.45] [--intents QUESTIONS.csv ...]    needs numpy and scikit-learn; prints the constants to copy.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def pairs(intents: list[Path]) -> list[tuple[str, str, bool, str, str]]:
 def main() -> None:
     """Fit, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--least", type=float, default=0.5)
+    parser.add_argument("--least", type=float, default=0.45)
     parser.add_argument("--intents", type=Path, nargs="*", default=[])
     given = parser.parse_args()
     least = given.least

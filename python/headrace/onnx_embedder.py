@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from headrace.errors import ConfigError
+from headrace.errors import ConfigError, EmbeddingError
 
 __all__ = ["OnnxEmbedder"]
 
 _MODELS = ("model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx", "model_int8.onnx")
 _BATCH = 32
+#: What stands behind this many letters a token is not read: no vocabulary has longer ones.
+_LETTERS_A_TOKEN = 32
+_MOST_TOKENS = 512
 
 
 class OnnxEmbedder:
@@ -35,18 +40,24 @@ class OnnxEmbedder:
 
     Raises:
         ConfigError: A file is not there, or onnxruntime or tokenizers is not installed.
+        ValueError: `max_tokens` is not from 1 to 512, or `threads` is below 1.
     """
 
     def __init__(
         self,
-        model: Path,
-        tokenizer: Path,
+        model: str | Path,
+        tokenizer: str | Path,
         *,
         name: str,
         recommended_threshold: float | None = None,
         max_tokens: int = 256,
         threads: int = 1,
     ) -> None:
+        if not 1 <= max_tokens <= _MOST_TOKENS:
+            raise ValueError(f"max_tokens is {max_tokens}: give 1 to {_MOST_TOKENS}")
+        if threads < 1:
+            raise ValueError(f"threads is {threads}: give 1 or more")
+        model, tokenizer = Path(model).resolve(), Path(tokenizer).resolve()
         for file in (model, tokenizer):
             if not file.is_file():
                 raise ConfigError(f"{file} is not there: give a folder with a model.onnx and its tokenizer.json")
@@ -56,23 +67,39 @@ class OnnxEmbedder:
         self.name, self.recommended_threshold = name, recommended_threshold
         self._model, self._tokenizer_file = model, tokenizer
         self._max_tokens, self._threads = max_tokens, threads
-        self._loading = threading.Lock()
+        self._loading = (os.getpid(), threading.Lock())
         self._loaded: tuple[Any, Any] | None = None
 
     @classmethod
-    def from_folder(cls, folder: Path, **options: Any) -> OnnxEmbedder:
-        """An embedder from a folder as exported by optimum or sentence-transformers."""
+    def from_folder(cls, folder: str | Path, **options: Any) -> OnnxEmbedder:
+        """An embedder from a folder as exported by optimum or sentence-transformers, named by folder and content."""
+        folder = Path(folder)
         found = next((folder / file for file in _MODELS if (folder / file).is_file()), folder / _MODELS[0])
-        return cls(found, folder / "tokenizer.json", name=f"onnx/{folder.resolve().name}", **options)
+        name = f"onnx/{folder.resolve().name}"
+        if found.is_file():
+            with found.open("rb") as file:
+                name += "-" + hashlib.blake2b(file.read(1 << 20), digest_size=4).hexdigest()
+        return cls(found, folder / "tokenizer.json", name=name, **options)
 
     def __call__(self, texts: list[str]) -> npt.NDArray[np.float32]:
-        """A row of unit length for each text."""
+        """A row of unit length for each text.
+
+        Raises:
+            TypeError: The texts are no list of str.
+            EmbeddingError: The model cannot be run on them.
+        """
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise TypeError("give a list of texts, each a str")
         tokenizer, session = self._load()
+        texts = [text[: self._max_tokens * _LETTERS_A_TOKEN] for text in texts]
         rows = [self._batch(tokenizer, session, texts[at : at + _BATCH]) for at in range(0, len(texts), _BATCH)]
         return np.concatenate(rows) if rows else np.empty((0, 0), dtype=np.float32)
 
     def _load(self) -> tuple[Any, Any]:
-        with self._loading:
+        if self._loading[0] != os.getpid():
+            # A fork may have come while another thread, which is not here, was loading.
+            self._loading = (os.getpid(), threading.Lock())
+        with self._loading[1]:
             if self._loaded is None:
                 import onnxruntime
                 from tokenizers import Tokenizer
@@ -95,14 +122,22 @@ class OnnxEmbedder:
 
     @staticmethod
     def _batch(tokenizer: Any, session: Any, texts: list[str]) -> npt.NDArray[np.float32]:
-        encoded = tokenizer.encode_batch(texts)
+        try:
+            encoded = tokenizer.encode_batch(texts)
+        except Exception as error:
+            raise EmbeddingError(f"the tokenizer cannot read a text: {error}") from error
         known = {
             "input_ids": [encoding.ids for encoding in encoded],
             "attention_mask": [encoding.attention_mask for encoding in encoded],
             "token_type_ids": [encoding.type_ids for encoding in encoded],
         }
         wanted = [given.name for given in session.get_inputs()]
-        outputs = session.run(None, {name: np.asarray(known[name], dtype=np.int64) for name in wanted})
+        if unknown := [name for name in wanted if name not in known]:
+            raise EmbeddingError(f"the model wants {', '.join(unknown)}, which a text does not have: give an encoder")
+        try:
+            outputs = session.run(None, {name: np.asarray(known[name], dtype=np.int64) for name in wanted})
+        except Exception as error:
+            raise EmbeddingError(f"the model cannot be run: {error}") from error
         hidden = next((output for output in outputs if output.ndim == 2), outputs[0])
         if hidden.ndim == 3:
             mask = np.asarray(known["attention_mask"], dtype=np.float32)[..., None]

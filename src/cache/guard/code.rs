@@ -3,7 +3,7 @@
 use super::extract::Reading;
 use super::lexicon::Meaning;
 use super::number;
-use super::text::Token;
+use super::text::{Kind, Token};
 
 /// Labels whose numbers are a slot of their own, by stem.
 const LABELS: [(&str, &str); 22] = [
@@ -110,7 +110,7 @@ pub(super) fn codes(reading: &mut Reading<'_>) {
     let mut at = 0;
     while at < reading.tokens.len() {
         if is_mark(reading, at) {
-            let letter: Box<str> = reading.tokens[at].text.into();
+            let letter: Box<str> = reading.tokens[at].text.to_uppercase().into();
             reading.fact(at, "letter", letter);
             reading.take(at, 1);
         }
@@ -139,24 +139,26 @@ pub(super) fn codes(reading: &mut Reading<'_>) {
     }
 }
 
-/// A capital that stands alone is a mark: "rated A", "class B"; but not "I", and not one of several, as in "U.S.".
+/// A capital that stands alone is a mark, and so is a grade with its sign: "rated A", "class B", "BBB+"; but not "I",
+/// and not one of several, as in "U.S.". A small letter is one behind what is told apart by letters: "site b".
 fn is_mark(reading: &Reading<'_>, at: usize) -> bool {
-    let single = |at: usize| {
-        reading.free(at).is_some_and(|token| {
-            let mut letters = token.text.chars();
-            letters.next().is_some_and(|letter| letter.is_ascii_uppercase()) && letters.next().is_none()
-        })
-    };
+    const LETTERED: [&str; 12] =
+        ["sit", "plant", "block", "phas", "option", "clas", "typ", "zon", "lin", "build", "unit", "group"];
+    let letter = |at: usize| reading.free(at).filter(|token| token.text.len() == 1 && token.kind == Kind::Word);
+    let single = |at: usize| letter(at).is_some_and(Token::is_capital);
     let is_word = |at: usize| reading.tokens.get(at).is_some_and(Token::is_joined);
     let token = &reading.tokens[at];
-    single(at)
-        && token.text != "I"
-        && !token.starts
-        && !token.is_joined()
-        && !token.possessive
-        && !is_word(at + 1)
-        && !single(at + 1)
-        && (at == 0 || !single(at - 1))
+    if reading.is_free(at) && token.text.ends_with(['+', '-']) && token.kind == Kind::Word {
+        return true;
+    }
+    let lettered = at > 0 && LETTERED.contains(&reading.tokens[at - 1].stem.as_str()) && !token.apart;
+    let alone = !token.is_joined() && !token.possessive && !is_word(at + 1);
+    alone
+        && if lettered {
+            letter(at).is_some()
+        } else {
+            single(at) && token.text != "I" && at > 0 && !single(at + 1) && !single(at - 1)
+        }
 }
 
 /// How many tokens go on from each other without a space, all of them capitals or digits.

@@ -24,7 +24,8 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| negation(asked, stored))
         .or_else(|| order(asked, stored))
         .or_else(|| ends(asked, stored))
-        .or_else(|| contrast(asked, stored));
+        .or_else(|| contrast(asked, stored))
+        .or_else(|| turned(asked, stored));
     differs.map_or_else(|| evidence::weigh(asked, stored), Err)
 }
 
@@ -154,6 +155,18 @@ fn order(asked: &Signature, stored: &Signature) -> Option<String> {
         list
     };
     (sorted(one) == sorted(other)).then(|| format!("order: {} differs from {}", one.join(" → "), other.join(" → ")))
+}
+
+/// The same words with others in each other's place: "Did Acme acquire Globex?" and "Did Globex acquire Acme?".
+fn turned(asked: &Signature, stored: &Signature) -> Option<String> {
+    let keys = |of: &Signature| of.terms.iter().map(|term| term.key.clone()).collect::<Vec<_>>();
+    let sorted = |said: &[u32]| {
+        let mut said = said.to_vec();
+        said.sort_unstable();
+        said
+    };
+    let same_words = asked.said.len() == stored.said.len() && sorted(&asked.said) == sorted(&stored.said);
+    (same_words && keys(asked) != keys(stored)).then(|| "order: the same words stand in each other's place".to_owned())
 }
 
 /// "from savings to current" against "from current to savings": the same things, the other way round.

@@ -7,6 +7,8 @@ use super::vector;
 
 /// What the weighing looks at.
 pub(super) const FEATURES: usize = 12;
+/// Where among them the likeness of what each question says alone stands.
+const LIKENESS: usize = 1;
 
 /// The weighing: a logistic regression, fitted by `benches/quality/fit_guards.py` on pairs of questions that differ in
 /// nothing but wording, and on pairs about one company and year that ask for different things.
@@ -93,7 +95,7 @@ impl Evidence<'_> {
         }
         let sum = OFFSET + WEIGHTS.iter().zip(&self.features).map(|(weight, value)| weight * value).sum::<f32>();
         let chance = 1.0 / (1.0 + (-sum).exp());
-        if heaviest(&self.asked, false).min(heaviest(&self.stored, false)) > 0.0 && self.features[1] < RIVALS {
+        if heaviest(&self.asked, false).min(heaviest(&self.stored, false)) > 0.0 && self.features[LIKENESS] < RIVALS {
             return Err(self.reason());
         }
         if chance >= LEAST { Ok(chance) } else { Err(self.reason()) }

@@ -35,16 +35,16 @@ pub(super) struct Reading<'a> {
     pub(super) language: Option<Language>,
     taken: Vec<bool>,
     /// Tokens that carry nothing.
-    small: Vec<bool>,
+    pub(super) small: Vec<bool>,
     facts: Vec<Fact>,
     /// Where a value or name stands, for the order of "from … to".
     anchors: Vec<(usize, Box<str>)>,
-    frames: Vec<Arc<str>>,
+    pub(super) frames: Vec<Arc<str>>,
     /// Terms with their place.
-    terms: Vec<(usize, Term)>,
+    pub(super) terms: Vec<(usize, Term)>,
     asides: Vec<Term>,
     pub(super) vectors: Option<&'a dyn WordVectors>,
-    negations: Vec<usize>,
+    pub(super) negations: Vec<usize>,
 }
 
 pub(super) fn read<'a>(question: &'a str, lexicon: &'a Lexicon, vectors: Option<&'a dyn WordVectors>) -> Signature {
@@ -65,6 +65,12 @@ pub(super) fn read<'a>(question: &'a str, lexicon: &'a Lexicon, vectors: Option<
         vectors,
         negations: Vec::new(),
     };
+    let rest = text::rest(question, &reading.tokens);
+    if !rest.is_empty() {
+        let mut hasher = DefaultHasher::new();
+        rest.hash(&mut hasher);
+        reading.fact(text::MOST, "what follows", format!("{:016x}", hasher.finish()));
+    }
     reading.skip_purpose();
     reading.negate();
     reading.yes_or_no();
@@ -156,111 +162,6 @@ impl Reading<'_> {
             is_common,
             is_unsaid,
             contrasts: Box::default(),
-        }
-    }
-
-    fn negate(&mut self) {
-        for at in 0..self.tokens.len() {
-            if self.is_alternative(at) {
-                self.take(at - 2, 3);
-                self.small[at - 2..=at].fill(true);
-                continue;
-            }
-            let token = &self.tokens[at];
-            let mut negates = token.stem.ends_with(" not") || self.denies_in(&token.stem);
-            let next = self.lower(Some(at + 1));
-            // "not only" asserts, "no. 5" numbers, and "no" is an article in Portuguese.
-            negates &= !(matches!(next, "only" | "just")
-                || (token.lower == "non" && !self.denies(at))
-                || (token.lower == "no" && next.starts_with(|c: char| c.is_ascii_digit())));
-            let pair = ["fail to", "refus to", "unabl to"]
-                .iter()
-                .any(|pair| pair.split_once(' ').is_some_and(|(first, second)| token.stem == first && next == second));
-            if negates || pair {
-                self.negations.push(at);
-                self.take(at, 1);
-            }
-        }
-    }
-
-    /// Where the language is open, a word that denies in any of them does, but for short ones that mean more.
-    fn denies_in(&self, stem: &str) -> bool {
-        const ANY: [Language; 4] = [Language::German, Language::French, Language::Spanish, Language::Portuguese];
-        match self.language {
-            Some(language) => self.lexicon.is_negation(stem, language),
-            None => {
-                self.lexicon.is_negation(stem, Language::English)
-                    || (stem.chars().count() > 3
-                        && ANY.iter().any(|&language| self.lexicon.is_negation(stem, language)))
-            }
-        }
-    }
-
-    /// "yes or no" and "whether or not" leave open what they name.
-    fn is_alternative(&self, at: usize) -> bool {
-        let before = |back: usize| self.lower(at.checked_sub(back));
-        before(1) == "or" && matches!(before(2), "yes" | "whether")
-    }
-
-    /// Whether "non" before a word of the lexicon denies it: "non-members", but not "non-financial", a thing of its own.
-    fn denies(&self, at: usize) -> bool {
-        if !matches!(self.language, None | Some(Language::English)) {
-            return true;
-        }
-        let next = self.tokens.get(at + 1).filter(|next| next.hyphen);
-        next.is_some_and(|next| {
-            self.lexicon.meaning(&next.stem).is_some() && self.lexicon.meaning(&format!("non {}", next.stem)).is_none()
-        })
-    }
-
-    /// "For our annual report, …" tells what the answer is for, and nothing of what is asked.
-    fn skip_purpose(&mut self) {
-        const BEGINS: [&str; 5] = ["for", "before", "in", "as", "to"];
-        const PURPOSES: [&str; 24] = [
-            "report",
-            "page",
-            "chapter",
-            "section",
-            "statement",
-            "questionnaire",
-            "meeting",
-            "analysis",
-            "plan",
-            "presentation",
-            "disclosure",
-            "dashboard",
-            "newsletter",
-            "slide",
-            "filing",
-            "brief",
-            "briefing",
-            "memo",
-            "regulator",
-            "auditor",
-            "paper",
-            "table",
-            "note",
-            "file",
-        ];
-        if !BEGINS.contains(&self.lower(Some(0))) {
-            return;
-        }
-        let Some(end) = (1..self.tokens.len().min(9)).find(|&at| self.tokens[at].apart) else { return };
-        let clause = &self.tokens[1..end];
-        let plain = clause.iter().all(|token| token.kind == Kind::Word && (!token.is_capital() || token.is_acronym()));
-        let purpose = clause.last().is_some_and(|last| PURPOSES.contains(&last.lower.trim_end_matches('s')));
-        if plain && purpose {
-            self.take(0, end);
-            self.small[..end].fill(true);
-        }
-    }
-
-    /// "Was …?" and "Does …?" ask for a yes or a no.
-    fn yes_or_no(&mut self) {
-        const ASKS: [&str; 14] =
-            ["is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "will", "can", "could", "should"];
-        if ASKS.contains(&self.lower(Some(0))) {
-            self.frames.push("yes or no".into());
         }
     }
 
@@ -369,20 +270,6 @@ impl Reading<'_> {
         }
         self.take(at, count);
         Some(count)
-    }
-
-    /// Whether a word that can ask does so there: nothing but names and small words stand before it, and no other
-    /// word that asks comes after a comma, as in "When it reports, how ...".
-    fn asks_at(&self, at: usize) -> bool {
-        let carries = |before: usize| {
-            let token = &self.tokens[before];
-            token.kind == Kind::Word && !self.small[before] && !token.is_capital() && self.is_free(before)
-        };
-        let asks_later = (at + 1..self.tokens.len()).any(|later| {
-            self.tokens[later].apart
-                && matches!(self.lower(Some(later)), "how" | "what" | "which" | "who" | "why" | "where")
-        });
-        !asks_later && !(0..at).any(carries) && self.terms.iter().all(|(place, _)| *place > at)
     }
 
     /// Whether a thing of the lexicon is part of a name here: "Steel" in "Thornbury Steel", but not in "EU Taxonomy".

@@ -213,6 +213,7 @@ fn how_it_is_asked_does_not_matter() {
     for (asked, stored) in [
         ("I'd like to know Acme's scope 1 emissions in 2023", "What were Acme's scope 1 emissions in 2023?"),
         ("For our annual report, what were Acme's scope 1 emissions in 2023?", "Acme scope 1 emissions 2023"),
+        ("For the newsletter, what were Acme's scope 1 emissions in 2023?", "Acme scope 1 emissions 2023"),
         ("Is the fund Article 8 under SFDR, yes or no?", "Is the fund Article 8 under SFDR?"),
         ("When is the CDP disclosure of Acme due?", "Acme CDP disclosure, due date"),
         ("When Acme reports, how does it treat leases?", "How does Acme treat leases when it reports?"),
@@ -223,6 +224,44 @@ fn how_it_is_asked_does_not_matter() {
     }
     // A site is no purpose, and people are none.
     assert!(!verdict("For our suppliers, how many audits were there?", "How many audits were there?").is_pass());
+}
+
+/// Found by somebody who tried to be served another question's answer.
+#[test]
+fn what_a_hostile_reader_found_is_blocked() {
+    let mut served = Vec::new();
+    for (asked, stored) in [
+        ("For our ACME report, what were scope 1 emissions?", "For our BASF report, what were scope 1 emissions?"),
+        ("In the first quarter report, what were emissions?", "In the second quarter report, what were emissions?"),
+        ("In the water plan, what are the targets for 2030?", "In the waste plan, what are the targets for 2030?"),
+        ("For the supplier questionnaire, how many answers?", "For the employee questionnaire, how many answers?"),
+        ("To the regulator, what must be disclosed?", "What must be disclosed?"),
+        ("In which section, if any, is water covered?", "Is water covered?"),
+        ("Did Acme vote yes or abstain on the resolution?", "Did Acme vote yes or object on the resolution?"),
+        ("CDP score A- in 2023", "CDP score A in 2023"),
+        ("Is the bond rated BBB+?", "Is the bond rated BBB-?"),
+        ("EPC rating: A", "EPC rating: D"),
+        ("Emissions of site b in 2023", "Emissions of site c in 2023"),
+        ("How many offices does Acme have?", "How many factories does Acme have?"),
+        ("Did Acme acquire Globex?", "Did Globex acquire Acme?"),
+        ("Share of women among managers", "Share of managers among women"),
+        ("Tyrell 2022 gender pay gap, mean", "Tyrell 2022 gender pay gap, median"),
+    ] {
+        for (one, other) in [(asked, stored), (stored, asked)] {
+            if verdict(one, other).is_pass() {
+                served.push(format!("{one} | {other}"));
+            }
+        }
+    }
+    assert!(served.is_empty(), "{}", served.join("\n"));
+}
+
+/// Long texts are read up to a bound, and the rest must be the same to the letter.
+#[test]
+fn long_texts_differ_in_what_stands_far_behind() {
+    let long = |end: &str| format!("What does this say? {}{end}", "1 CO2 A ".repeat(20_000));
+    assert!(verdict(&long("2023"), &long("2023")).is_pass());
+    assert!(!verdict(&long("2023"), &long("2024")).is_pass());
 }
 
 #[test]

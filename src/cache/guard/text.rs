@@ -62,10 +62,22 @@ const APOSTROPHES: [char; 3] = ['\'', '’', 'ʼ'];
 /// Words before an apostrophe that stand for themselves, as in "l'eau".
 const ELISIONS: [&str; 9] = ["l", "d", "qu", "n", "c", "s", "dell", "nell", "all"];
 
+/// So many tokens are read; what stands behind them is compared as it is.
+pub(super) const MOST: usize = 1000;
+
+/// What stands behind the tokens that are read.
+pub(super) fn rest<'a>(text: &'a str, tokens: &[Token<'_>]) -> &'a str {
+    let end = |last: &Token<'_>| last.text.as_ptr() as usize + last.text.len() - text.as_ptr() as usize;
+    let read = if tokens.len() < MOST { None } else { tokens.last().map(end) };
+    read.and_then(|end| text.get(end..)).unwrap_or("")
+}
+
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut found: Vec<Token<'_>> = Vec::with_capacity(text.len() / 5 + 1);
     let (mut at, mut end, mut starts) = (0, usize::MAX, true);
-    while let Some(letter) = text[at..].chars().next() {
+    while let Some(letter) = text[at..].chars().next()
+        && found.len() < MOST
+    {
         let kind = if letter.is_ascii_digit() {
             Kind::Number
         } else if is_letter(letter) {
@@ -79,7 +91,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         };
         let length = match kind {
             Kind::Number => number::length(&text[at..]),
-            Kind::Word => word_length(&text[at..]),
+            Kind::Word => word_length(&text[at..]) + sign_length(&text[at..]),
             Kind::Symbol => letter.len_utf8(),
         };
         let raw = &text[at..at + length];
@@ -111,6 +123,14 @@ fn is_letter(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '°'
 }
 
+/// The sign of a grade is part of it: "A-" is no "A".
+fn sign_length(text: &str) -> usize {
+    let grade = text.bytes().take_while(|letter| (b'A'..=b'D').contains(letter)).count();
+    let mut after = text[grade..].chars();
+    let signed = (1..=3).contains(&grade) && matches!(after.next(), Some('+' | '-'));
+    usize::from(signed && !after.next().is_some_and(char::is_alphanumeric))
+}
+
 /// Letters and digits, apostrophes inside, and a point between two digits as in "PM2.5".
 fn word_length(text: &str) -> usize {
     let mut before = ' ';
@@ -118,7 +138,7 @@ fn word_length(text: &str) -> usize {
     while let Some((at, letter)) = letters.next() {
         let next = letters.peek().map_or(' ', |&(_, next)| next);
         let inside = if APOSTROPHES.contains(&letter) {
-            next.is_alphabetic() && !ELISIONS.contains(&text[..at].to_lowercase().as_str())
+            next.is_alphabetic() && !(at <= 4 && ELISIONS.contains(&text[..at].to_lowercase().as_str()))
         } else {
             is_letter(letter) || (letter == '.' && before.is_ascii_digit() && next.is_ascii_digit())
         };

@@ -1,0 +1,61 @@
+//! What a question denies.
+
+use super::extract::Reading;
+use super::lexicon::Language;
+
+impl Reading<'_> {
+    pub(super) fn negate(&mut self) {
+        for at in 0..self.tokens.len() {
+            if self.is_alternative(at) {
+                self.take(at - 2, 3);
+                self.small[at - 2..=at].fill(true);
+                continue;
+            }
+            let token = &self.tokens[at];
+            let mut negates = token.stem.ends_with(" not") || self.denies_in(&token.stem);
+            let next = self.lower(Some(at + 1));
+            // "not only" asserts, "no. 5" numbers, and "no" is an article in Portuguese.
+            negates &= !(matches!(next, "only" | "just")
+                || (token.lower == "non" && !self.denies(at))
+                || (token.lower == "no" && next.starts_with(|c: char| c.is_ascii_digit())));
+            let pair = ["fail to", "refus to", "unabl to"]
+                .iter()
+                .any(|pair| pair.split_once(' ').is_some_and(|(first, second)| token.stem == first && next == second));
+            if negates || pair {
+                self.negations.push(at);
+                self.take(at, 1);
+            }
+        }
+    }
+
+    /// Where the language is open, a word that denies in any of them does, but for short ones that mean more.
+    fn denies_in(&self, stem: &str) -> bool {
+        const ANY: [Language; 4] = [Language::German, Language::French, Language::Spanish, Language::Portuguese];
+        match self.language {
+            Some(language) => self.lexicon.is_negation(stem, language),
+            None => {
+                self.lexicon.is_negation(stem, Language::English)
+                    || (stem.chars().count() > 3
+                        && ANY.iter().any(|&language| self.lexicon.is_negation(stem, language)))
+            }
+        }
+    }
+
+    /// "yes or no" and "whether or not" leave open what they name.
+    fn is_alternative(&self, at: usize) -> bool {
+        let before = |back: usize| self.lower(at.checked_sub(back));
+        let denies = matches!(self.lower(Some(at)), "no" | "not");
+        denies && before(1) == "or" && matches!(before(2), "yes" | "whether")
+    }
+
+    /// Whether "non" before a word of the lexicon denies it: "non-members", but not "non-financial", a thing of its own.
+    fn denies(&self, at: usize) -> bool {
+        if !matches!(self.language, None | Some(Language::English)) {
+            return true;
+        }
+        let next = self.tokens.get(at + 1).filter(|next| next.hyphen);
+        next.is_some_and(|next| {
+            self.lexicon.meaning(&next.stem).is_some() && self.lexicon.meaning(&format!("non {}", next.stem)).is_none()
+        })
+    }
+}
