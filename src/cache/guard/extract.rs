@@ -179,6 +179,16 @@ impl Reading<'_> {
             self.take(at, 1);
             return Some(1);
         }
+        let bound = match self.free(at).map(|token| token.text) {
+            Some(">" | "≥") => Some("above"),
+            Some("<" | "≤") => Some("below"),
+            _ => None,
+        };
+        if let Some(bound) = bound {
+            self.fact(at, "bound", bound);
+            self.take(at, 1);
+            return Some(1);
+        }
         let reach = at..self.tokens.len().min(at + Lexicon::LONGEST);
         let free = reach
             .take_while(|&next| {

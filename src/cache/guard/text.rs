@@ -56,7 +56,7 @@ impl Token<'_> {
     }
 }
 
-const SYMBOLS: [char; 10] = ['%', '$', '€', '£', '¥', '₹', '&', '+', '<', '>'];
+const SYMBOLS: [char; 12] = ['%', '$', '€', '£', '¥', '₹', '&', '+', '<', '>', '≤', '≥'];
 const HYPHENS: [char; 7] = ['-', '‐', '‑', '‒', '–', '—', '/'];
 const APOSTROPHES: [char; 3] = ['\'', '’', 'ʼ'];
 /// Words before an apostrophe that stand for themselves, as in "l'eau".
@@ -99,7 +99,10 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         let hyphen = between.len() <= 4 && between.chars().count() == 1 && between.starts_with(HYPHENS);
         let apart = between.contains([',', ';', ':', '(', ')', '.', '?', '!', '"']);
         let written = if kind == Kind::Word { without_possessive(without_contraction(raw)) } else { raw };
-        let lower = if kind == Kind::Number { number::canonical(raw) } else { written.to_lowercase() };
+        let mut lower = if kind == Kind::Number { number::canonical(raw) } else { written.to_lowercase() };
+        if kind == Kind::Number && is_negative(&text[..at]) {
+            lower.insert(0, '-');
+        }
         let stem = if kind == Kind::Word { stem(&lower) } else { lower.clone() };
         found.push(Token {
             text: written,
@@ -121,6 +124,12 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
 
 fn is_letter(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '°'
+}
+
+/// Whether a minus stands right before a number, and nothing before that: "-5 %", but not "2020-2025".
+fn is_negative(before: &str) -> bool {
+    let Some(rest) = before.strip_suffix(['-', '−']) else { return false };
+    rest.chars().next_back().is_none_or(|letter| letter.is_whitespace() || letter == '(')
 }
 
 /// The sign of a grade is part of it: "A-" is no "A".
