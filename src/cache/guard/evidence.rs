@@ -93,11 +93,11 @@ impl Evidence<'_> {
         if is_said(&self.asked) && is_said(&self.stored) {
             return Ok(1.0);
         }
-        let sum = OFFSET + WEIGHTS.iter().zip(&self.features).map(|(weight, value)| weight * value).sum::<f32>();
-        let chance = 1.0 / (1.0 + (-sum).exp());
         if heaviest(&self.asked, false).min(heaviest(&self.stored, false)) > 0.0 && self.features[LIKENESS] < RIVALS {
             return Err(self.reason());
         }
+        let sum = OFFSET + WEIGHTS.iter().zip(&self.features).map(|(weight, value)| weight * value).sum::<f32>();
+        let chance = 1.0 / (1.0 + (-sum).exp());
         if chance >= LEAST { Ok(chance) } else { Err(self.reason()) }
     }
 

@@ -22,10 +22,10 @@ const MINOR_WEIGHT: f32 = 0.2;
 /// So many words are compared in their order; a question with a document behind it is told by its beginning.
 const LONGEST_SAID: usize = 200;
 
-fn digest(token: &Token<'_>) -> u32 {
+fn digest(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    token.stem.hash(&mut hasher);
-    hasher.finish() as u32
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A question in the middle of being taken apart.
@@ -67,9 +67,7 @@ pub(super) fn read<'a>(question: &'a str, lexicon: &'a Lexicon, vectors: Option<
     };
     let rest = text::rest(question, &reading.tokens);
     if !rest.is_empty() {
-        let mut hasher = DefaultHasher::new();
-        rest.hash(&mut hasher);
-        reading.fact(text::MOST, "what follows", format!("{:016x}", hasher.finish()));
+        reading.fact(text::MOST, "what follows", format!("{:016x}", digest(rest)));
     }
     reading.skip_purpose();
     reading.negate();
@@ -469,7 +467,7 @@ impl Reading<'_> {
         };
         self.asides.retain(is_fact);
         let (negations, frame) = (self.negations.len(), self.frame());
-        let said = self.tokens.iter().take(LONGEST_SAID).map(digest).collect();
+        let said = self.tokens.iter().take(LONGEST_SAID).map(|token| digest(&token.stem) as u32).collect();
         let terms = self.terms.into_iter().map(|(_, term)| term).collect();
         Signature {
             facts: self.facts,

@@ -48,6 +48,16 @@ pub(super) enum Meaning {
     Light,
 }
 
+impl Meaning {
+    /// The key of the term that a thing of the lexicon becomes; None where it becomes none.
+    fn thing(&self) -> Option<Box<str>> {
+        match self {
+            Self::Concept(name) | Self::Soft(name) | Self::Minor(name) => Some(format!("={name}").into()),
+            _ => None,
+        }
+    }
+}
+
 /// Phrases of stems, and what each means.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lexicon {
@@ -122,8 +132,10 @@ impl Lexicon {
         for thing in things {
             let stems = key(thing);
             let known = match self.phrases.get(&stems) {
-                Some(Meaning::Concept(name) | Meaning::Soft(name) | Meaning::Minor(name)) => format!("={name}").into(),
-                Some(_) => continue,
+                Some(meaning) => match meaning.thing() {
+                    Some(thing) => thing,
+                    None => continue,
+                },
                 None if stems.contains(' ') => {
                     let name: Arc<str> = thing.trim().into();
                     self.phrases.insert(stems, Meaning::Concept(name.clone()));
@@ -256,12 +268,7 @@ mod tests {
         for list in lists {
             let mut keys: Vec<Box<str>> = list
                 .split(',')
-                .map(|thing| match lexicon.meaning(&key(thing)) {
-                    Some(Meaning::Concept(name) | Meaning::Soft(name) | Meaning::Minor(name)) => {
-                        format!("={name}").into()
-                    }
-                    _ => key(thing),
-                })
+                .map(|thing| lexicon.meaning(&key(thing)).and_then(Meaning::thing).unwrap_or_else(|| key(thing)))
                 .collect();
             keys.sort();
             let all = keys.len();

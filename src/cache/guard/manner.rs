@@ -1,8 +1,6 @@
 //! How a question is put: what its answer is for, and which of its words ask.
 
 use super::extract::Reading;
-use super::lexicon::Meaning;
-use super::number;
 use super::text::Kind;
 
 impl Reading<'_> {
@@ -32,22 +30,11 @@ impl Reading<'_> {
             |at: usize, words: &[&str]| self.tokens.get(at).is_some_and(|token| words.contains(&token.lower.as_str()));
         let last = (2..5).find(|&at| says(at, &PURPOSES));
         let Some(last) = last.filter(|_| says(0, &["for"]) && says(1, &WHOSE)) else { return };
-        let plain = (2..last).all(|at| says(at, &WHICH) || (!self.tokens[1].lower.eq("the") && self.is_plain(at)));
+        let plain = (2..last).all(|at| says(at, &WHICH));
         if plain && self.tokens.get(last + 1).is_some_and(|next| next.apart) {
             self.take(0, last + 1);
             self.small[..=last].fill(true);
         }
-    }
-
-    /// A word in small letters that is none of the lexicon's slots, negations or contrasts.
-    fn is_plain(&self, at: usize) -> bool {
-        let token = &self.tokens[at];
-        let is_word = token.kind == Kind::Word && !token.is_capital() && number::word(&token.lower).is_none();
-        let is_light = matches!(
-            self.lexicon.meaning(&token.stem),
-            None | Some(Meaning::Light | Meaning::Concept(_) | Meaning::Soft(_) | Meaning::Minor(_))
-        );
-        is_word && is_light && self.lexicon.contrasts(&token.stem).is_empty()
     }
 
     /// "Was …?" and "Does …?" ask for a yes or a no.

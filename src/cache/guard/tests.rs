@@ -235,6 +235,8 @@ fn what_a_hostile_reader_found_is_blocked() {
         ("In the first quarter report, what were emissions?", "In the second quarter report, what were emissions?"),
         ("In the water plan, what are the targets for 2030?", "In the waste plan, what are the targets for 2030?"),
         ("For the supplier questionnaire, how many answers?", "For the employee questionnaire, how many answers?"),
+        ("For our supplier questionnaire, how many answers?", "For our employee questionnaire, how many answers?"),
+        ("For our acme report, what is the water target?", "For our globex report, what is the water target?"),
         ("To the regulator, what must be disclosed?", "What must be disclosed?"),
         ("In which section, if any, is water covered?", "Is water covered?"),
         ("Did Acme vote yes or abstain on the resolution?", "Did Acme vote yes or object on the resolution?"),
