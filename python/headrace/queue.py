@@ -142,10 +142,10 @@ class RequestQueue(_RequestQueue):
             seed=seed,
         )
 
+    # Its options are no keyword-only ones: the interpreter looks up each default of such by name, in every call.
     async def aput(
         self,
         payload: Json | bytes,
-        *,
         priority: str | int = "normal",
         tenant: str | None = None,
         delay: Seconds | None = None,

@@ -3,26 +3,17 @@
 use super::entry::Status;
 use super::id_map::IdMap;
 use super::moment::Moment;
+use super::pages::Pages;
 use crate::Payload;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Ids are counted up, so that a page of neighbours fills and is forgotten as a whole.
-const PAGE: u64 = 1024;
-
-#[derive(Debug)]
-struct Page {
-    /// 0 for what is not finished, else the status and one.
-    states: [u8; PAGE as usize],
-    used: usize,
-}
-
 #[derive(Debug)]
 pub(super) struct Finished {
     keep_results: Duration,
     keep_keys: Duration,
-    pages: IdMap<Box<Page>>,
+    states: Pages<Status, 1024>,
     results: IdMap<Payload>,
     keys: IdMap<Arc<str>>,
     /// In the order in which they finished.
@@ -37,7 +28,7 @@ impl Finished {
         Self {
             keep_results,
             keep_keys,
-            pages: IdMap::default(),
+            states: Pages::default(),
             results: IdMap::default(),
             keys: IdMap::default(),
             plain: VecDeque::new(),
@@ -56,10 +47,7 @@ impl Finished {
         key: Option<Arc<str>>,
         now: Moment,
     ) {
-        let empty = || Box::new(Page { states: [0; PAGE as usize], used: 0 });
-        let page = self.pages.entry(id / PAGE).or_insert_with(empty);
-        page.states[(id % PAGE) as usize] = status as u8 + 1;
-        page.used += 1;
+        self.states.insert(id, status);
         *self.counter(status) += 1;
         if let Some(result) = result {
             self.results.insert(id, result);
@@ -77,11 +65,7 @@ impl Finished {
     }
 
     pub(super) fn status(&self, id: u64) -> Option<Status> {
-        match self.pages.get(&(id / PAGE))?.states[(id % PAGE) as usize] {
-            0 => None,
-            state if state == Status::Done as u8 + 1 => Some(Status::Done),
-            _ => Some(Status::Cancelled),
-        }
+        self.states.get(id).copied()
     }
 
     pub(super) fn result(&self, id: u64) -> Option<&Payload> {
@@ -107,15 +91,8 @@ impl Finished {
         } else {
             return None;
         };
-        if let Some(status) = self.status(id) {
+        if let Some(status) = self.states.remove(id) {
             *self.counter(status) -= 1;
-        }
-        if let Some(page) = self.pages.get_mut(&(id / PAGE)) {
-            page.states[(id % PAGE) as usize] = 0;
-            page.used -= 1;
-            if page.used == 0 {
-                self.pages.remove(&(id / PAGE));
-            }
         }
         self.results.remove(&id);
         Some((id, self.keys.remove(&id)))
@@ -141,7 +118,7 @@ mod tests {
         assert_eq!((finished.status(1), finished.status(3)), (None, Some(Status::Cancelled)));
         let keyed: Vec<_> = std::iter::from_fn(|| finished.expire((10 * second).into())).collect();
         assert!(keyed.len() == 1000 && keyed.iter().all(|(_, key)| key.is_some()));
-        assert!(finished.pages.is_empty() && finished.results.is_empty() && finished.keys.is_empty());
+        assert!(finished.states.iter().next().is_none() && finished.results.is_empty() && finished.keys.is_empty());
         assert_eq!((finished.count(Status::Done), finished.count(Status::Cancelled)), (0, 0));
     }
 }

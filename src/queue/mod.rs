@@ -32,6 +32,7 @@ mod limit;
 mod moment;
 mod options;
 mod outcomes;
+mod pages;
 mod put;
 mod result;
 mod schedule;

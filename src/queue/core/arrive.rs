@@ -39,7 +39,6 @@ impl Core {
     ) -> Range<u64> {
         let first = self.next_id;
         let blank = self.blank(options, now);
-        self.entries.reserve(payloads.len());
         for payload in payloads {
             let (id, size) = (self.new_id(), payload.len());
             self.adopt(id, Entry { payload: Some(payload), size, ..blank.clone() }, now);

@@ -1,10 +1,9 @@
 //! What time alone brings about: scheduled work, deadlines, leases that run out, results that are forgotten.
 
-use super::super::entry::{Entry, Failure, State, Status};
-use super::super::id_map::IdMap;
+use super::super::entry::{Failure, State, Status};
 use super::super::moment::Moment;
 use super::look::unknown;
-use super::{Core, Transition};
+use super::{Core, Entries, Transition};
 use crate::Result;
 
 impl Core {
@@ -20,7 +19,7 @@ impl Core {
         let leased = |at, (id, attempt)| is_leased(entries, at, id, attempt);
         if let Some((_, (id, attempt))) = self.leases.pop_due(now, leased) {
             self.meters.expired += 1;
-            let last = self.entries.get(&id).is_some_and(|entry| attempt >= entry.max_attempts);
+            let last = self.entries.get(id).is_some_and(|entry| attempt >= entry.max_attempts);
             let status = if last { Status::Dead } else { Status::Waiting };
             return Some(self.plan(id, status, Some("lease expired"), now, wall_ms));
         }
@@ -30,7 +29,7 @@ impl Core {
     fn plan(&self, id: u64, status: Status, error: Option<&str>, now: Moment, wall_ms: u64) -> Transition {
         let (mut history, attempt, ready_at) = self
             .entries
-            .get(&id)
+            .get(id)
             .map(|entry| (entry.history().to_vec(), entry.attempt, entry.ready_at))
             .unwrap_or_default();
         if let Some(error) = error {
@@ -69,23 +68,21 @@ impl Core {
 
     /// Whether a lease has ended unsettled.
     pub(in crate::queue) fn is_lease_over(&self, id: u64, now: Moment) -> bool {
-        self.entries
-            .get(&id)
-            .is_some_and(|entry| matches!(entry.state, State::Leased { expires, .. } if expires <= now))
+        self.entries.get(id).is_some_and(|entry| matches!(entry.state, State::Leased { expires, .. } if expires <= now))
     }
 }
 
 /// Whether an open entry has that deadline still: a requeued one has none.
-pub(super) fn is_bounded(entries: &IdMap<Entry>, due: Moment, id: u64) -> bool {
-    entries.get(&id).is_some_and(|entry| entry.state != State::Dead && entry.deadline() == Some(due))
+pub(super) fn is_bounded(entries: &Entries, due: Moment, id: u64) -> bool {
+    entries.get(id).is_some_and(|entry| entry.state != State::Dead && entry.deadline() == Some(due))
 }
 
-pub(super) fn is_scheduled(entries: &IdMap<Entry>, due: Moment, id: u64) -> bool {
-    entries.get(&id).is_some_and(|entry| entry.state == State::Scheduled && entry.ready_at == due)
+pub(super) fn is_scheduled(entries: &Entries, due: Moment, id: u64) -> bool {
+    entries.get(id).is_some_and(|entry| entry.state == State::Scheduled && entry.ready_at == due)
 }
 
-pub(super) fn is_leased(entries: &IdMap<Entry>, due: Moment, id: u64, attempt: u32) -> bool {
-    entries.get(&id).is_some_and(|entry| {
+pub(super) fn is_leased(entries: &Entries, due: Moment, id: u64, attempt: u32) -> bool {
+    entries.get(id).is_some_and(|entry| {
         entry.attempt == attempt && matches!(entry.state, State::Leased { expires, .. } if expires == due)
     })
 }

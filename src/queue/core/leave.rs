@@ -6,7 +6,6 @@ use super::look::unknown;
 use super::{Core, HandedOut, Transition};
 use crate::{Error, Payload, Result};
 use rand::Rng;
-use std::collections::hash_map;
 use std::time::Duration;
 
 /// The first step of the backoff, and its longest.
@@ -45,7 +44,7 @@ impl Core {
             return None;
         }
         let (flow, ready) = self.schedule.pop(now, &self.flows, &mut self.limiter)?;
-        let entry = self.entries.get_mut(&ready.id)?;
+        let entry = self.entries.get_mut(ready.id)?;
         entry.attempt += 1;
         let expires = now.plus(self.config.lease);
         entry.state = State::Leased { expires, since: now, here: true };
@@ -68,7 +67,7 @@ impl Core {
 
     /// Refuses a lease that is over.
     pub(in crate::queue) fn check_lease(&self, id: u64, attempt: u32, now: Moment) -> Result<()> {
-        let held = self.entries.get(&id).is_some_and(|entry| is_held(entry, attempt, now));
+        let held = self.entries.get(id).is_some_and(|entry| is_held(entry, attempt, now));
         if held { Ok(()) } else { Err(lost(id, attempt)) }
     }
 
@@ -80,11 +79,8 @@ impl Core {
         tokens: Option<u64>,
         now: Moment,
     ) -> Result<()> {
-        let hash_map::Entry::Occupied(found) = self.entries.entry(id) else { return Err(lost(id, attempt)) };
-        if !is_held(found.get(), attempt, now) {
-            return Err(lost(id, attempt));
-        }
-        let entry = found.remove();
+        self.check_lease(id, attempt, now)?;
+        let Some(entry) = self.entries.remove(id) else { return Err(lost(id, attempt)) };
         self.withdraw(id, &entry, tokens, now);
         self.finish(id, entry, Status::Done, result, now);
         self.meters.acked += 1;
@@ -92,7 +88,7 @@ impl Core {
     }
 
     pub(in crate::queue) fn extend(&mut self, id: u64, attempt: u32, by: Duration, now: Moment) -> Result<()> {
-        let held = self.entries.get_mut(&id).filter(|entry| is_held(entry, attempt, now));
+        let held = self.entries.get_mut(id).filter(|entry| is_held(entry, attempt, now));
         let Some(Entry { state: State::Leased { expires, .. }, .. }) = held else { return Err(lost(id, attempt)) };
         let until = now.plus(by);
         *expires = until;
@@ -138,7 +134,7 @@ impl Core {
     ) -> Result<Transition> {
         self.check_lease(id, attempt, now)?;
         let backoff = delay.unwrap_or_else(|| self.backoff(attempt));
-        let Some(entry) = self.entries.get(&id) else { return Err(lost(id, attempt)) };
+        let Some(entry) = self.entries.get(id) else { return Err(lost(id, attempt)) };
         let mut history = entry.history().to_vec();
         history.push(Failure { attempt, error: error.to_owned(), at_ms: wall_ms });
         let again = retry && attempt < entry.max_attempts;
@@ -169,11 +165,8 @@ impl Core {
     }
 
     fn take_open(&mut self, id: u64, actual_tokens: Option<u64>, now: Moment) -> Option<Entry> {
-        let hash_map::Entry::Occupied(found) = self.entries.entry(id) else { return None };
-        if found.get().state == State::Dead {
-            return None;
-        }
-        let entry = found.remove();
+        self.entries.get(id).filter(|entry| entry.state != State::Dead)?;
+        let entry = self.entries.remove(id)?;
         self.withdraw(id, &entry, actual_tokens, now);
         Some(entry)
     }
@@ -194,7 +187,7 @@ impl Core {
     pub(in crate::queue) fn forget(&mut self, id: u64, now: Moment) {
         if let Some(entry) = self.take_open(id, Some(0), now) {
             self.bytes -= entry.size;
-        } else if self.entries.remove(&id).is_some() {
+        } else if self.entries.remove(id).is_some() {
             self.counts[Status::Dead as usize] -= 1;
         }
     }
@@ -202,7 +195,7 @@ impl Core {
     /// Takes a dead letter back, with all its attempts before it.
     pub(in crate::queue) fn requeue(&mut self, id: u64, now: Moment) -> Result<()> {
         let status = self.status(id).ok_or_else(|| unknown(id))?;
-        let Some(mut entry) = (status == Status::Dead).then(|| self.entries.remove(&id)).flatten() else {
+        let Some(mut entry) = (status == Status::Dead).then(|| self.entries.remove(id)).flatten() else {
             return Err(Error::invalid(format!(
                 "request {} is {}: only a dead one can be requeued",
                 RequestId(id),

@@ -29,7 +29,7 @@ impl Core {
     }
 
     pub(in crate::queue) fn status(&self, id: u64) -> Option<Status> {
-        self.entries.get(&id).map(|entry| entry.state.status()).or_else(|| self.finished.status(id))
+        self.entries.get(id).map(|entry| entry.state.status()).or_else(|| self.finished.status(id))
     }
 
     /// The id that a key was given, if it is remembered.
@@ -63,7 +63,7 @@ impl Core {
             Some(Status::Cancelled) => {
                 Some(Err(Error::RequestCancelled(format!("request {} was cancelled", RequestId(id)))))
             }
-            Some(Status::Dead) => self.entries.get(&id).map(|entry| {
+            Some(Status::Dead) => self.entries.get(id).map(|entry| {
                 let reason = entry.history().last().map_or("unknown", |failure| failure.error.as_str());
                 Err(Error::RequestFailed(format!(
                     "request {} is dead after {} attempts: {reason}; see dead(), or put it back with requeue()",
@@ -79,7 +79,7 @@ impl Core {
         let dead = self.entries.iter().filter(|(_, entry)| entry.state == State::Dead);
         let mut letters: Vec<_> = dead
             .map(|(id, entry)| DeadLetter {
-                id: RequestId(*id),
+                id: RequestId(id),
                 payload: entry.payload.clone(),
                 priority: entry.priority,
                 tenant: self.flows.tenant(entry.flow).clone(),
@@ -98,7 +98,7 @@ impl Core {
     /// Open requests by priority and by tenant.
     pub(in crate::queue) fn breakdown(&self) -> ([usize; 4], Vec<(Arc<str>, usize)>) {
         let (mut priorities, mut tenants) = ([0; 4], vec![0; self.flows.tenants().count()]);
-        for entry in self.entries.values().filter(|entry| entry.state != State::Dead) {
+        for (_, entry) in self.entries.iter().filter(|(_, entry)| entry.state != State::Dead) {
             priorities[entry.priority.index()] += 1;
             tenants[entry.flow.tenant as usize] += 1;
         }

@@ -11,7 +11,7 @@ impl Core {
     /// Takes in a row of the store; the id where this finished a request that was open here.
     pub(in crate::queue) fn merge(&mut self, row: Row, now: Moment, wall: Duration) -> Option<u64> {
         let id = row.id;
-        match self.entries.get(&id).map(|entry| (entry.attempt, entry.state)) {
+        match self.entries.get(id).map(|entry| (entry.attempt, entry.state)) {
             None if self.finished.status(id).is_some() => return None,
             None => {}
             // A lease that was read from the store and was then given back there.

@@ -12,10 +12,10 @@ pub(super) use look::unknown;
 use super::entry::{Entry, Failure, Status};
 use super::finished::Finished;
 use super::flow::{FlowId, Flows};
-use super::id_map::IdMap;
 use super::limit::Limiter;
 use super::moment::Moment;
 use super::options::{Priority, QueueConfig};
+use super::pages::Pages;
 use super::schedule::Schedule;
 use super::timers::Timers;
 use crate::Payload;
@@ -76,9 +76,12 @@ impl Meters {
     }
 }
 
+/// Requests that are open or dead. A page of a dozen or two is soon full, and soon empty again.
+pub(super) type Entries = Pages<Entry, 16>;
+
 pub(super) struct Core {
     config: QueueConfig,
-    entries: IdMap<Entry>,
+    entries: Entries,
     finished: Finished,
     keys: HashMap<Arc<str>, u64>,
     schedule: Schedule,
@@ -101,7 +104,7 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(config: QueueConfig) -> Self {
         Self {
-            entries: IdMap::default(),
+            entries: Entries::default(),
             finished: Finished::new(config.keep_results, config.keep_keys),
             keys: HashMap::new(),
             schedule: Schedule::new(config.ageing),
