@@ -8,6 +8,8 @@ const FAMILY: f32 = 0.3;
 /// How alike two forms of one word are, and a word and a slip of the pen of it.
 const SAME_WORD: f32 = 0.9;
 const MISSPELT: f32 = 0.95;
+/// How alike a phrase and a part of it are at most.
+const PART: f32 = 0.55;
 /// Below this likeness to its nearest word, a word is alone.
 const ALONE: f32 = 0.6;
 /// How much less it says that both questions name a thing that many name.
@@ -99,7 +101,13 @@ fn likeness<'a>(term: &'a Term, own: &[&'a Term], others: &[&'a Term]) -> Result
     if term.kind == TermKind::Name {
         return Err(Parted::Name(term));
     }
-    Ok(others.iter().map(|other| synonymy(term, other)).fold(0.0, f32::max))
+    let likeness = |other: &&Term| {
+        // "air travel" says more than "travel" does.
+        let shares = term.stems.iter().any(|stem| other.stems.contains(stem));
+        let most = if shares && term.stems.len() != other.stems.len() { PART } else { 1.0 };
+        synonymy(term, other).min(most)
+    };
+    Ok(others.iter().map(likeness).fold(0.0, f32::max))
 }
 
 /// How well one word stands for another, by its vector and its letters.

@@ -40,6 +40,9 @@ pub(super) fn weigh<'a>(asked: &'a Signature, stored: &'a Signature) -> Result<E
     let mut other = align::side(&theirs, &mine).map_err(|parted| said(&parted, false))?;
     one.forgive(&other);
     other.forgive(&one);
+    if let Some((mine, theirs)) = rivals(&one, &other) {
+        return Err(format!("“{}” stands in the place of “{}”", mine.shown, theirs.shown));
+    }
     // What is named alike holds two questions together, whatever the words.
     let held = HOLD * shared(asked, stored);
     let share = |side: &Side<'_>| (side.shared + held) / (side.weight + held).max(f32::MIN_POSITIVE);
@@ -69,6 +72,20 @@ pub(super) fn weigh<'a>(asked: &'a Signature, stored: &'a Signature) -> Result<E
         bare,
     ];
     Ok(Evidence { features, asked: one, stored: other })
+}
+
+/// Two words, each said by one question only and in the other's place, that are not alike: "fully" met, "partly" met.
+fn rivals<'a>(one: &Side<'a>, other: &Side<'a>) -> Option<(&'a Term, &'a Term)> {
+    let pairs = one.alone.iter().flat_map(|mine| other.alone.iter().map(move |theirs| (mine.term, theirs.term)));
+    let is_rival = |(mine, theirs): &(&Term, &Term)| {
+        mine.place.is_like(&theirs.place) && !mine.may_be(theirs) && cosine(mine, theirs) < UNLIKE
+    };
+    pairs.into_iter().find(is_rival)
+}
+
+/// The cosine of two words; 0 where one has no vector.
+fn cosine(one: &Term, other: &Term) -> f32 {
+    one.vector.as_ref().zip(other.vector.as_ref()).map_or(0.0, |(one, other)| one.cosine(other))
 }
 
 fn sorted(one: f32, other: f32) -> [f32; 2] {

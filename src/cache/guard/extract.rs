@@ -1,6 +1,7 @@
 //! Takes a question apart: each pass reads tokens that no pass before it has taken.
 
 use super::lexicon::{Language, Lexicon, Meaning};
+use super::place::Place;
 use super::signature::{Fact, Signature, Term, TermKind};
 use super::text::{Kind, Token};
 use super::vector::WordVector;
@@ -22,7 +23,7 @@ const MINOR_WEIGHT: f32 = 0.2;
 /// So many words are compared in their order; a question with a document behind it is told by its beginning.
 const LONGEST_SAID: usize = 200;
 
-fn digest(text: &str) -> u64 {
+pub(super) fn digest(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
@@ -38,7 +39,7 @@ pub(super) struct Reading<'a> {
     pub(super) small: Vec<bool>,
     facts: Vec<Fact>,
     /// Where a value or name stands, for the order of "from … to".
-    anchors: Vec<(usize, Box<str>)>,
+    pub(super) anchors: Vec<(usize, Box<str>)>,
     pub(super) frames: Vec<Arc<str>>,
     /// Terms with their place.
     pub(super) terms: Vec<(usize, Term)>,
@@ -123,6 +124,18 @@ impl Reading<'_> {
         self.asides.push(aside);
     }
 
+    /// What a figure is divided by: the word after "per".
+    fn divisor(&self, at: usize) -> Arc<str> {
+        let stem = self.tokens.get(at).map_or("", |token| token.stem.as_str());
+        let known = match self.lexicon.meaning(stem) {
+            Some(Meaning::Unit(unit) | Meaning::ShortUnit(unit)) => return unit.clone(),
+            Some(meaning) => meaning.thing(),
+            None => None,
+        };
+        let divisor = known.as_deref().map_or(stem, |thing| thing.trim_start_matches('='));
+        if matches!(divisor, "head" | "person" | "capita") { "employee" } else { divisor }.into()
+    }
+
     /// Tonnes may go without saying; what a figure is divided by may not, nor any other unit.
     fn unit(&mut self, at: usize, unit: &Arc<str>, shown: Box<str>) {
         let divides = at > 0 && (self.tokens[at - 1].lower == "per" || self.tokens[at].hyphen);
@@ -160,6 +173,8 @@ impl Reading<'_> {
             is_common,
             is_unsaid,
             contrasts: Box::default(),
+            alike: Box::default(),
+            place: Place::default(),
         }
     }
 
@@ -244,6 +259,7 @@ impl Reading<'_> {
                 let term = self.thing(name, shown, TermKind::Minor, MINOR_WEIGHT);
                 self.term(at, term);
             }
+            Meaning::Aside(slot, _) if &**slot == "divisor" => self.aside(at, slot, &self.divisor(at + count), shown),
             Meaning::Aside(slot, value) => self.aside(at, slot, value, shown),
             // "under 50" bounds, "under GRI 305" does not.
             Meaning::Facet(slot, _) if &**slot == "bound" && !self.bounds(at + count) => {}
@@ -446,8 +462,11 @@ impl Reading<'_> {
         let ordered = self.order();
         let ends = self.ends();
         self.terms.sort_by_key(|(at, _)| *at);
-        for (_, term) in &mut self.terms {
+        let places = self.places();
+        for ((_, term), place) in self.terms.iter_mut().zip(places) {
             term.contrasts = self.lexicon.contrasts(&term.key).into();
+            term.alike = self.lexicon.alike(&term.key).into();
+            term.place = place;
         }
         for negation in &self.negations {
             if let Some((_, head)) = self.terms.iter_mut().find(|(at, _)| at > negation) {

@@ -4,14 +4,16 @@ use super::text;
 use hashbrown::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     include_str!("lexicon/units.txt"),
     include_str!("lexicon/topics.txt"),
     include_str!("lexicon/esg.txt"),
     include_str!("lexicon/en.txt"),
     include_str!("lexicon/other.txt"),
-    include_str!("lexicon/contrasts.txt"),
+    include_str!("lexicon/alike.txt"),
+    CONTRASTS,
 ];
+const CONTRASTS: &str = include_str!("lexicon/contrasts.txt");
 
 static STANDARD: LazyLock<Arc<Lexicon>> = LazyLock::new(|| {
     let mut lexicon = Lexicon::default();
@@ -50,7 +52,7 @@ pub(super) enum Meaning {
 
 impl Meaning {
     /// The key of the term that a thing of the lexicon becomes; None where it becomes none.
-    fn thing(&self) -> Option<Box<str>> {
+    pub(super) fn thing(&self) -> Option<Box<str>> {
         match self {
             Self::Concept(name) | Self::Soft(name) | Self::Minor(name) => Some(format!("={name}").into()),
             _ => None,
@@ -74,6 +76,8 @@ pub(super) struct Lexicon {
     /// Keys of terms, each with the lists of things that exclude one another in which it stands.
     contrasts: HashMap<Box<str>, Vec<u16>>,
     lists: u16,
+    /// The same for lists of words that may stand for one another.
+    alike: HashMap<Box<str>, Vec<u16>>,
     /// Things that one language says so.
     spoken: HashMap<Box<str>, Vec<Language>>,
 }
@@ -120,30 +124,28 @@ impl Lexicon {
             } else if let Some((name, phrases)) = line.split_once(" = ") {
                 let argument = section.get(1).copied().unwrap_or_default();
                 self.add(section.first().copied().unwrap_or_default(), argument, name, phrases.split(','));
-            } else if section == ["contrast"] {
-                self.add_contrast(line.split(','));
+            } else {
+                self.lists += 1;
+                let keys: Vec<_> = line.split(',').filter_map(|thing| self.thing(thing)).collect();
+                let of = if section == ["alike"] { &mut self.alike } else { &mut self.contrasts };
+                for key in keys {
+                    of.entry(key).or_default().push(self.lists);
+                }
             }
         }
     }
 
-    /// Things of which none is another one.
-    fn add_contrast<'a>(&mut self, things: impl Iterator<Item = &'a str>) {
-        self.lists += 1;
-        for thing in things {
-            let stems = key(thing);
-            let known = match self.phrases.get(&stems) {
-                Some(meaning) => match meaning.thing() {
-                    Some(thing) => thing,
-                    None => continue,
-                },
-                None if stems.contains(' ') => {
-                    let name: Arc<str> = thing.trim().into();
-                    self.phrases.insert(stems, Meaning::Concept(name.clone()));
-                    format!("={name}").into()
-                }
-                None => stems,
-            };
-            self.contrasts.entry(known).or_default().push(self.lists);
+    /// The key of the term that a phrase becomes, if it becomes one; a phrase that nothing knew is a thing from here on.
+    fn thing(&mut self, phrase: &str) -> Option<Box<str>> {
+        let stems = key(phrase);
+        match self.phrases.get(&stems) {
+            Some(meaning) => meaning.thing(),
+            None if stems.contains(' ') => {
+                let name: Arc<str> = phrase.trim().into();
+                self.phrases.insert(stems, Meaning::Concept(name.clone()));
+                Some(format!("={name}").into())
+            }
+            None => Some(stems),
         }
     }
 
@@ -232,6 +234,11 @@ impl Lexicon {
         self.contrasts.get(key).map_or(&[], Vec::as_slice)
     }
 
+    /// The lists of words that may stand for one another in which a term's key stands.
+    pub(super) fn alike(&self, key: &str) -> &[u16] {
+        self.alike.get(key).map_or(&[], Vec::as_slice)
+    }
+
     /// The things that go without saying beside this one.
     pub(super) fn implied(&self, sign: &str) -> &[Box<str>] {
         self.implied.get(sign).map_or(&[], Vec::as_slice)
@@ -263,7 +270,7 @@ mod tests {
     #[test]
     fn no_list_of_contrasts_names_one_thing_twice() {
         let lexicon = Lexicon::standard();
-        let lists = FILES[FILES.len() - 1].lines().filter(|line| line.contains(',') && !line.starts_with('#'));
+        let lists = CONTRASTS.lines().filter(|line| line.contains(',') && !line.starts_with('#'));
         let mut twice = Vec::new();
         for list in lists {
             let mut keys: Vec<Box<str>> = list

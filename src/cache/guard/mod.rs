@@ -17,6 +17,7 @@ mod name;
 mod negation;
 mod number;
 mod own;
+mod place;
 mod quantity;
 mod signature;
 mod text;

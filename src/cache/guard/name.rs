@@ -3,6 +3,7 @@
 use super::extract::Reading;
 use super::lexicon::{Language, Meaning};
 use super::number;
+use super::place::Place;
 use super::signature::{Term, TermKind};
 use super::text::{self, Kind};
 use super::vector::WordVector;
@@ -64,6 +65,8 @@ pub(super) fn words(reading: &mut Reading<'_>) {
             is_common: false,
             is_unsaid: false,
             contrasts: Box::default(),
+            alike: Box::default(),
+            place: Place::default(),
         };
         reading.term(at, term);
         at += count;

@@ -1,6 +1,7 @@
 //! What a question asks, taken apart.
 
 use super::lexicon::Language;
+use super::place::Place;
 use super::vector::WordVector;
 use std::sync::Arc;
 
@@ -69,6 +70,10 @@ pub(super) struct Term {
     pub(super) is_unsaid: bool,
     /// The lists of things that exclude one another in which it stands.
     pub(super) contrasts: Box<[u16]>,
+    /// The lists of words that may stand for one another in which it stands.
+    pub(super) alike: Box<[u16]>,
+    /// Where in the question it stands.
+    pub(super) place: Place,
 }
 
 impl Term {
@@ -85,6 +90,11 @@ impl Term {
     /// Whether it is a word that the lexicon does not know.
     pub(super) fn is_word(&self) -> bool {
         matches!(self.kind, TermKind::Word | TermKind::Rare)
+    }
+
+    /// Whether the lexicon says that one may stand for the other.
+    pub(super) fn may_be(&self, other: &Self) -> bool {
+        self.alike.iter().any(|list| other.alike.contains(list))
     }
 
     pub(super) fn is_minor(&self) -> bool {

@@ -1,0 +1,96 @@
+//! Where in a question a word stands: beside which words, and how what is before it relates to it.
+
+use super::extract::{Reading, digest};
+use super::signature::TermKind;
+
+/// How far before a thing the word stands that relates something to it.
+const REACH: usize = 7;
+
+/// Where a term stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    /// Digests of the words before and after it, names and small words before them left out; 0 at an end or a comma.
+    beside: [u32; 2],
+    pub(super) relation: Option<Relation>,
+}
+
+impl Place {
+    /// Whether it is the other one's place: before the same word, or after it.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.beside.iter().zip(&other.beside).any(|(one, two)| one == two && *one != 0)
+    }
+}
+
+/// How what a question asks for relates to a thing that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relation {
+    Before,
+    After,
+    During,
+    Including,
+    Excluding,
+}
+
+impl Relation {
+    fn read(word: &str) -> Option<Self> {
+        Some(match word {
+            "before" | "pre" => Self::Before,
+            "after" | "post" => Self::After,
+            "during" => Self::During,
+            "including" | "includes" | "include" => Self::Including,
+            "excluding" | "excludes" | "exclude" | "without" | "except" => Self::Excluding,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+            Self::During => "during",
+            Self::Including => "including",
+            Self::Excluding => "excluding",
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// The places of the terms, in their order.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let passed_over = self.passed_over();
+        let digest = |place: usize| digest(&self.tokens[place].stem) as u32;
+        let counts = |place: &usize| !passed_over[*place];
+        let joined = |from: usize, to: usize| !self.tokens[from + 1..=to].iter().any(|token| token.apart);
+        let place = |at: usize, end: usize| {
+            let before = (0..at).rev().find(counts).filter(|before| joined(*before, at));
+            let after = (end..self.tokens.len()).find(counts).filter(|after| joined(end - 1, *after));
+            Place { beside: [before.map_or(0, digest), after.map_or(0, digest)], relation: self.relation(at) }
+        };
+        let ends = |at: usize, words: usize| (at + words.max(1)).min(self.tokens.len());
+        self.terms.iter().map(|(at, term)| place(*at, ends(*at, term.stems.len()))).collect()
+    }
+
+    /// Articles, names and values, and the small words that lead to these.
+    fn passed_over(&self) -> Vec<bool> {
+        let mut passed: Vec<bool> =
+            self.tokens.iter().map(|token| matches!(token.lower.as_str(), "a" | "an" | "the")).collect();
+        let names = self.terms.iter().filter(|(_, term)| term.kind == TermKind::Name).map(|(at, _)| *at);
+        // What follows the tokens that are read has an anchor behind them.
+        let anchors = self.anchors.iter().map(|(at, _)| *at).filter(|at| *at < self.tokens.len());
+        for at in names.chain(anchors) {
+            passed[at] = true;
+        }
+        for at in (1..passed.len()).rev() {
+            let leads = matches!(self.tokens[at - 1].lower.as_str(), "of" | "in" | "at" | "by" | "for" | "from");
+            passed[at - 1] |= leads && passed[at];
+        }
+        passed
+    }
+
+    fn relation(&self, at: usize) -> Option<Relation> {
+        let reach = (at.saturating_sub(REACH)..at).rev();
+        // A comma ends what a word relates to.
+        let near = reach.take_while(|before| !self.tokens[before + 1].apart);
+        near.into_iter().find_map(|before| Relation::read(&self.tokens[before].lower))
+    }
+}
