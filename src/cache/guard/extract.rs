@@ -43,7 +43,7 @@ pub(super) struct Reading<'a> {
     pub(super) frames: Vec<Arc<str>>,
     /// Terms with their place.
     pub(super) terms: Vec<(usize, Term)>,
-    asides: Vec<Term>,
+    asides: Vec<(usize, Term)>,
     pub(super) vectors: Option<&'a dyn WordVectors>,
     pub(super) negations: Vec<usize>,
 }
@@ -121,7 +121,7 @@ impl Reading<'_> {
             fact.is_aside = true;
         }
         let aside = self.thing(&format!("{slot} {value}").into(), shown, TermKind::Concept, ASIDE_WEIGHT);
-        self.asides.push(aside);
+        self.asides.push((at, aside));
     }
 
     /// What a figure is divided by: the word after "per".
@@ -236,13 +236,21 @@ impl Reading<'_> {
         let shown: Box<str> =
             self.tokens[at..at + count].iter().map(|token| token.lower.as_str()).collect::<Vec<_>>().join(" ").into();
         let named = count == 1 && self.ends_name(at);
+        // "Ostrand Maritime ships" are no maritime ships.
+        if count > 1 && self.ends_name(at) && !self.tokens[at + count - 1].is_capital() {
+            return None;
+        }
         let after_number = at > 0 && self.tokens[at - 1].is_number();
         let last_of_in =
             at > 0 && self.tokens[at - 1].lower == "in" && self.tokens[at].starts == self.tokens[at - 1].starts;
         match meaning {
             Meaning::Light if count == 1 && self.is_named(at) => return None,
             // An average of something, and no meaning of a word.
-            Meaning::Light if &*shown == "mean" && (self.is_followed(at) || self.tokens[at].apart) => {
+            Meaning::Light
+                if &*shown == "mean"
+                    && self.lower(at.checked_sub(1)) != "i"
+                    && (self.is_followed(at) || self.tokens[at].apart) =>
+            {
                 self.fact(at, "measure", "average");
             }
             Meaning::Light => self.small[at..at + count].fill(true),
@@ -272,7 +280,10 @@ impl Reading<'_> {
                 self.small[at..at + count].fill(true);
                 // "who" after a noun tells more about it, and asks for nothing.
                 let relative = matches!(&*shown, "who" | "whom" | "whose" | "when" | "where");
-                let early = !relative || self.asks_at(at);
+                // Lower than in 2015 is measured against a base year.
+                let against =
+                    matches!(&*shown, "vs" | "versus") && self.tokens.get(at + 1).is_some_and(Token::is_number);
+                let early = (!relative || self.asks_at(at)) && !against;
                 let counts_units = matches!(&**kind, "count" | "quantity") && self.next_is_unit(at + count);
                 if early && !counts_units {
                     self.frames.push(kind.clone());
@@ -354,7 +365,7 @@ impl Reading<'_> {
         let frames = self.frames.iter().map(ToString::to_string);
         let signs: Vec<String> = signs.chain(words).chain(frames).collect();
         for implied in signs.iter().flat_map(|sign| self.lexicon.implied(sign)) {
-            for term in self.terms.iter_mut().map(|(_, term)| term).chain(&mut self.asides) {
+            for term in self.terms.iter_mut().chain(&mut self.asides).map(|(_, term)| term) {
                 if term.key.strip_prefix('=') == Some(&**implied) {
                     term.kind = TermKind::Minor;
                     term.weight = IMPLIED_WEIGHT;
@@ -405,7 +416,8 @@ impl Reading<'_> {
         let has_change = self.facts.iter().any(|fact| &*fact.slot == "change");
         let works_out =
             self.tokens.iter().any(|token| ["calculat", "measur", "comput", "determin"].contains(&token.stem.as_str()));
-        if starts(&["explain"]) && has_change {
+        let explains = self.tokens.iter().any(|token| ["explain", "attribut"].contains(&token.stem.as_str()));
+        if explains && has_change {
             self.frames.push("reason".into());
         } else if starts(&["how", "explain"])
             && works_out
@@ -439,8 +451,14 @@ impl Reading<'_> {
         if anchors.len() < 2 {
             return Vec::new();
         }
-        if self.tokens.iter().any(|token| matches!(token.lower.as_str(), "than" | "als")) {
-            return anchors.into_iter().map(|(_, key)| key).collect();
+        if let Some(than) = self.tokens.iter().position(|token| matches!(token.lower.as_str(), "than" | "als")) {
+            // What is compared is of one kind: "Acme's fines higher than Globex's", but not "more than 45 in 2023".
+            let kind = |key: &str| key.split_once(' ').map(|(slot, _)| slot.to_owned());
+            let (before, after): (Vec<_>, Vec<_>) = anchors.into_iter().partition(|(at, _)| *at < than);
+            let kinds = |of: &[(usize, Box<str>)]| of.iter().map(|(_, key)| kind(key)).collect::<Vec<_>>();
+            let (left, right) = (kinds(&before), kinds(&after));
+            let both = |key: &str| left.contains(&kind(key)) && right.contains(&kind(key));
+            return before.into_iter().chain(after).map(|(_, key)| key).filter(|key| both(key)).collect();
         }
         let between = |from: usize, to: usize| {
             to == from + 2 && matches!(self.lower(Some(from + 1)), "to" | "into" | "bis" | "nach" | "à" | "a" | "hasta")
@@ -462,7 +480,10 @@ impl Reading<'_> {
         let ordered = self.order();
         let ends = self.ends();
         self.terms.sort_by_key(|(at, _)| *at);
-        let places = self.places();
+        let (places, asides) = (self.places(&self.terms), self.places(&self.asides));
+        for ((_, aside), place) in self.asides.iter_mut().zip(asides) {
+            aside.place = place;
+        }
         for ((_, term), place) in self.terms.iter_mut().zip(places) {
             term.contrasts = self.lexicon.contrasts(&term.key).into();
             term.alike = self.lexicon.alike(&term.key).into();
@@ -484,14 +505,15 @@ impl Reading<'_> {
             let said = |fact: &Fact| aside.key.strip_prefix('=') == Some(&format!("{} {}", fact.slot, fact.value));
             facts.iter().any(said)
         };
-        self.asides.retain(is_fact);
+        let asides: Vec<Term> =
+            std::mem::take(&mut self.asides).into_iter().map(|(_, aside)| aside).filter(is_fact).collect();
         let (negations, frame) = (self.negations.len(), self.frame());
         let said = self.tokens.iter().take(LONGEST_SAID).map(|token| digest(&token.stem) as u32).collect();
         let terms = self.terms.into_iter().map(|(_, term)| term).collect();
         Signature {
             facts: self.facts,
             terms,
-            asides: self.asides,
+            asides,
             language,
             frames: self.frames,
             negations,

@@ -1,7 +1,7 @@
 //! Where in a question a word stands: beside which words, and how what is before it relates to it.
 
 use super::extract::{Reading, digest};
-use super::signature::TermKind;
+use super::signature::{Term, TermKind};
 
 /// How far before a thing the word stands that relates something to it.
 const REACH: usize = 7;
@@ -55,8 +55,8 @@ impl Relation {
 }
 
 impl Reading<'_> {
-    /// The places of the terms, in their order.
-    pub(super) fn places(&self) -> Vec<Place> {
+    /// The places of terms, in their order.
+    pub(super) fn places(&self, terms: &[(usize, Term)]) -> Vec<Place> {
         let passed_over = self.passed_over();
         let digest = |place: usize| digest(&self.tokens[place].stem) as u32;
         let counts = |place: &usize| !passed_over[*place];
@@ -67,7 +67,7 @@ impl Reading<'_> {
             Place { beside: [before.map_or(0, digest), after.map_or(0, digest)], relation: self.relation(at) }
         };
         let ends = |at: usize, words: usize| (at + words.max(1)).min(self.tokens.len());
-        self.terms.iter().map(|(at, term)| place(*at, ends(*at, term.stems.len()))).collect()
+        terms.iter().map(|(at, term)| place(*at, ends(*at, term.stems.len()))).collect()
     }
 
     /// Articles, names and values, and the small words that lead to these.

@@ -211,14 +211,16 @@ fn month(reading: &mut Reading<'_>, at: usize) {
 /// "2023", "'23", "2023/24", "2020-2023".
 fn year(reading: &mut Reading<'_>, at: usize) {
     let Some(token) = reading.free(at).filter(|token| token.is_number()) else { return };
-    // "2023 MWh" is an amount, but where it begins the question and no other year is named, it is a year.
+    // "2023 MWh" is an amount, but where it begins the question and no other year is named, it is a year; and so it is
+    // in "Lyon waste 2023 tonnes".
     let other_year = reading
         .tokens
         .iter()
         .enumerate()
         .any(|(place, other)| place != at && other.is_number() && year_of(other.text).is_some());
-    let opens = at == 0 && !other_year;
-    let follows_unit = !opens
+    let ends = at + 2 == reading.tokens.len() && is_telegraphic(reading);
+    let stands_apart = (at == 0 || ends) && !other_year;
+    let follows_unit = !stands_apart
         && reading.tokens.get(at + 1).filter(|next| !next.apart).is_some_and(|next| {
             matches!(
                 reading.lexicon.meaning(&next.stem),
@@ -239,6 +241,16 @@ fn year(reading: &mut Reading<'_>, at: usize) {
     reading.fact(at, "year", year.to_string());
     reading.take(at, 1);
     span_end(reading, at + 1, year);
+}
+
+/// Whether a question is a row of nouns, without a word that asks or a verb that helps.
+fn is_telegraphic(reading: &Reading<'_>) -> bool {
+    const VERBS: [&str; 16] = [
+        "is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "will", "would", "can", "could", "to",
+        "by",
+    ];
+    let asks = |lower: &str| VERBS.contains(&lower) || lower.starts_with("wh") || lower == "how";
+    !reading.tokens.iter().any(|token| asks(&token.lower))
 }
 
 /// The "24" of "2023/24" and "2023-24".
