@@ -127,13 +127,15 @@ impl Reading<'_> {
     /// What a figure is divided by: the word after "per".
     fn divisor(&self, at: usize) -> Arc<str> {
         let stem = self.tokens.get(at).map_or("", |token| token.stem.as_str());
+        if matches!(stem, "head" | "person" | "capita") {
+            return "employee".into();
+        }
         let known = match self.lexicon.meaning(stem) {
             Some(Meaning::Unit(unit) | Meaning::ShortUnit(unit)) => return unit.clone(),
             Some(meaning) => meaning.thing(),
             None => None,
         };
-        let divisor = known.as_deref().map_or(stem, |thing| thing.trim_start_matches('='));
-        if matches!(divisor, "head" | "person" | "capita") { "employee" } else { divisor }.into()
+        known.as_deref().map_or(stem, |thing| thing.trim_start_matches('=')).into()
     }
 
     /// Tonnes may go without saying; what a figure is divided by may not, nor any other unit.
@@ -281,8 +283,14 @@ impl Reading<'_> {
                 // "who" after a noun tells more about it, and asks for nothing.
                 let relative = matches!(&*shown, "who" | "whom" | "whose" | "when" | "where");
                 // Lower than in 2015 is measured against a base year.
-                let against =
-                    matches!(&*shown, "vs" | "versus") && self.tokens.get(at + 1).is_some_and(Token::is_number);
+                let against = matches!(&*shown, "vs" | "versus")
+                    && self
+                        .tokens
+                        .get(at + 1..)
+                        .unwrap_or_default()
+                        .iter()
+                        .take(3)
+                        .any(|next| next.is_number() || matches!(next.lower.as_str(), "year" | "baseline"));
                 let early = (!relative || self.asks_at(at)) && !against;
                 let counts_units = matches!(&**kind, "count" | "quantity") && self.next_is_unit(at + count);
                 if early && !counts_units {
