@@ -246,7 +246,7 @@ impl Reading<'_> {
         let last_of_in =
             at > 0 && self.tokens[at - 1].lower == "in" && self.tokens[at].starts == self.tokens[at - 1].starts;
         match meaning {
-            Meaning::Light if count == 1 && self.is_named(at) => return None,
+            Meaning::Light if count == 1 && (self.is_named(at) || self.is_compound(at)) => return None,
             // An average of something, and no meaning of a word.
             Meaning::Light
                 if &*shown == "mean"
@@ -346,6 +346,13 @@ impl Reading<'_> {
         token.is_acronym()
             && token.text.len() > 1
             && self.tokens.iter().any(|other| other.text.chars().any(char::is_lowercase))
+    }
+
+    /// Whether a longer word is part of one with a hyphen: "business-critical" is not "critical".
+    fn is_compound(&self, at: usize) -> bool {
+        const SHORT: usize = 5;
+        let is_joined = self.tokens.get(at + 1).is_some_and(|next| next.hyphen && next.kind == Kind::Word);
+        is_joined && self.tokens[at].text.len() > SHORT
     }
 
     /// Whether an amount follows, and not a year.

@@ -115,6 +115,10 @@ fn kind(reading: &Reading<'_>, at: usize, capitals_tell: bool, vectors: Option<&
     if !common && (token.is_capital() || !token.text.chars().all(char::is_alphabetic)) && !ordinary {
         return (TermKind::Name, 1.0);
     }
+    // Whatever is not so is told from what is: "non-recovery".
+    if token.lower == "non" && reading.tokens.get(at + 1).is_some_and(|next| next.hyphen) {
+        return (TermKind::Word, 1.0);
+    }
     let adverb = token.lower.ends_with("ly") && token.lower.len() > 4;
     let weight = weight.unwrap_or(1.0);
     if adverb || weight < SLIGHT {

@@ -11,13 +11,19 @@ const REACH: usize = 7;
 pub(super) struct Place {
     /// Digests of the words before and after it, names and small words before them left out; 0 at an end or a comma.
     beside: [u32; 2],
+    /// A digest of the last word of a phrase: of what it is a kind.
+    head: Option<u32>,
     pub(super) relation: Option<Relation>,
 }
 
 impl Place {
     /// Whether it is the other one's place: before the same word, or after it.
     pub(super) fn is_like(&self, other: &Self) -> bool {
+        // "audit committee" stands where "disclosure" does before "committee".
+        let is_kind = |phrase: &Self, word: &Self| phrase.head.is_some_and(|head| head == word.beside[1]);
         self.beside.iter().zip(&other.beside).any(|(one, two)| one == two && *one != 0)
+            || is_kind(self, other)
+            || is_kind(other, self)
     }
 }
 
@@ -29,6 +35,7 @@ pub(super) enum Relation {
     During,
     Including,
     Excluding,
+    Only,
 }
 
 impl Relation {
@@ -39,6 +46,7 @@ impl Relation {
             "during" => Self::During,
             "including" | "includes" | "include" => Self::Including,
             "excluding" | "excludes" | "exclude" | "without" | "except" => Self::Excluding,
+            "only" | "solely" | "exclusively" => Self::Only,
             _ => return None,
         })
     }
@@ -50,6 +58,7 @@ impl Relation {
             Self::During => "during",
             Self::Including => "including",
             Self::Excluding => "excluding",
+            Self::Only => "only",
         }
     }
 }
@@ -64,7 +73,8 @@ impl Reading<'_> {
         let place = |at: usize, end: usize| {
             let before = (0..at).rev().find(counts).filter(|before| joined(*before, at));
             let after = (end..self.tokens.len()).find(counts).filter(|after| joined(end - 1, *after));
-            Place { beside: [before.map_or(0, digest), after.map_or(0, digest)], relation: self.relation(at) }
+            let head = (end > at + 1).then(|| digest(end - 1));
+            Place { beside: [before.map_or(0, digest), after.map_or(0, digest)], head, relation: self.relation(at) }
         };
         let ends = |at: usize, words: usize| (at + words.max(1)).min(self.tokens.len());
         terms.iter().map(|(at, term)| place(*at, ends(*at, term.stems.len()))).collect()
