@@ -127,9 +127,6 @@ impl Reading<'_> {
     /// What a figure is divided by: the word after "per".
     fn divisor(&self, at: usize) -> Arc<str> {
         let stem = self.tokens.get(at).map_or("", |token| token.stem.as_str());
-        if matches!(stem, "head" | "person" | "capita") {
-            return "employee".into();
-        }
         let known = match self.lexicon.meaning(stem) {
             Some(Meaning::Unit(unit) | Meaning::ShortUnit(unit)) => return unit.clone(),
             Some(meaning) => meaning.thing(),
@@ -269,7 +266,9 @@ impl Reading<'_> {
                 let term = self.thing(name, shown, TermKind::Minor, MINOR_WEIGHT);
                 self.term(at, term);
             }
-            Meaning::Aside(slot, _) if &**slot == "divisor" => self.aside(at, slot, &self.divisor(at + count), shown),
+            Meaning::Aside(slot, value) if &**slot == "divisor" && &**value == "per" => {
+                self.aside(at, slot, &self.divisor(at + count), shown)
+            }
             Meaning::Aside(slot, value) => self.aside(at, slot, value, shown),
             // "under 50" bounds, "under GRI 305" does not.
             Meaning::Facet(slot, _) if &**slot == "bound" && !self.bounds(at + count) => {}
@@ -321,9 +320,10 @@ impl Reading<'_> {
             let token = &self.tokens[at];
             token.is_capital() && !token.starts && !token.apart && !token.hyphen && !self.tokens[at - 1].possessive
         };
-        let Some(first) = (0..at).rev().take_while(|&before| goes_on(before + 1)).last() else { return false };
+        let belongs = |before: &usize| goes_on(before + 1) && self.tokens[*before].is_capital();
+        let Some(first) = (0..at).rev().take_while(belongs).last() else { return false };
         let token = &self.tokens[first];
-        token.is_capital() && !token.is_acronym() && self.lexicon.meaning(&token.stem).is_none()
+        !token.is_acronym() && self.lexicon.meaning(&token.stem).is_none()
     }
 
     /// A small word of another language than English: of the question's, or of any where that is open.

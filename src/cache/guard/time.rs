@@ -245,12 +245,12 @@ fn year(reading: &mut Reading<'_>, at: usize) {
 
 /// Whether a question is a row of nouns, without a word that asks or a verb that helps.
 fn is_telegraphic(reading: &Reading<'_>) -> bool {
-    const VERBS: [&str; 16] = [
+    const ASKS: [&str; 9] = ["what", "which", "who", "whom", "whose", "when", "where", "why", "how"];
+    const HELPS: [&str; 16] = [
         "is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "will", "would", "can", "could", "to",
         "by",
     ];
-    let asks = |lower: &str| VERBS.contains(&lower) || lower.starts_with("wh") || lower == "how";
-    !reading.tokens.iter().any(|token| asks(&token.lower))
+    !reading.tokens.iter().any(|token| ASKS.contains(&token.lower.as_str()) || HELPS.contains(&token.lower.as_str()))
 }
 
 /// The "24" of "2023/24" and "2023-24".
