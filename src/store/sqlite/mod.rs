@@ -6,6 +6,7 @@
 //! A forked child has none of its parent's threads: its first write starts a writer of its own.
 
 mod checkpoint;
+mod room;
 mod session;
 mod writer;
 

@@ -2,6 +2,7 @@
 
 use super::BUSY_TIMEOUT;
 use super::checkpoint;
+use super::room::Room;
 use super::store_error;
 use super::writer::{Reply, Undo, Work};
 use crate::{Error, Result};
@@ -20,6 +21,7 @@ pub(super) struct Session {
     checkpoints: mpsc::SyncSender<()>,
     /// How many rows had changed when a checkpoint was last asked for.
     checkpointed: u64,
+    room: Room,
 }
 
 impl Session {
@@ -30,6 +32,7 @@ impl Session {
             poisoned: Arc::clone(poisoned),
             checkpoints: checkpoint::start(path, poisoned)?,
             checkpointed: 0,
+            room: Room::of(path),
         })
     }
 
@@ -93,6 +96,7 @@ impl Session {
             drop(work(Err(error)));
         }
         self.ask_for_checkpoint();
+        self.room.add();
     }
 
     fn step(&self, work: Work, alone: bool, replies: &mut Vec<Reply>) -> rusqlite::Result<()> {
