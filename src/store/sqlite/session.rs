@@ -18,6 +18,7 @@ pub(super) struct Session {
     connection: Connection,
     path: PathBuf,
     poisoned: Arc<AtomicBool>,
+    turn: checkpoint::Turn,
     checkpoints: mpsc::SyncSender<()>,
     /// How many rows had changed when a checkpoint was last asked for.
     checkpointed: u64,
@@ -26,11 +27,13 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(connection: Connection, path: &Path, poisoned: &Arc<AtomicBool>) -> Result<Self> {
+        let turn = checkpoint::Turn::default();
         Ok(Self {
             connection,
             path: path.to_path_buf(),
             poisoned: Arc::clone(poisoned),
-            checkpoints: checkpoint::start(path, poisoned)?,
+            checkpoints: checkpoint::start(path, &turn, poisoned)?,
+            turn,
             checkpointed: 0,
             room: Room::of(path),
         })
@@ -38,6 +41,8 @@ impl Session {
 
     /// Commits a batch; gives it back where another process is writing.
     pub(super) fn write_unless_busy(&mut self, batch: Vec<Work>) -> std::result::Result<(), Vec<Work>> {
+        let turn = Arc::clone(&self.turn);
+        let _mine = turn.lock();
         let _ = self.connection.busy_timeout(Duration::ZERO);
         let begun = self.execute("BEGIN IMMEDIATE");
         let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
@@ -52,6 +57,8 @@ impl Session {
 
     /// Commits a batch, waiting for other processes.
     pub(super) fn write(&mut self, batch: Vec<Work>) {
+        let turn = Arc::clone(&self.turn);
+        let _mine = turn.lock();
         let begun = self.execute("BEGIN IMMEDIATE");
         self.write_begun(begun, batch);
     }
