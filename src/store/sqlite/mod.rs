@@ -6,6 +6,7 @@
 //! A forked child has none of its parent's threads: its first write starts a writer of its own.
 
 mod checkpoint;
+mod patience;
 mod room;
 mod session;
 mod writer;
@@ -14,15 +15,12 @@ use crate::{Error, Result, blocking};
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use tokio::sync::oneshot;
 use writer::{Reply, Work, Writer};
-
-/// How long a process waits for another one that writes to the same file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a file must hold: its application id, the version of its tables, and how to create them.
 #[derive(Debug, Clone, Copy)]
@@ -107,9 +105,9 @@ impl Database {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let boxed: Work = Box::new(move |connection| match connection.and_then(work) {
+        let boxed: Work = Box::new(move |connection| match connection.and_then(|found| whole(|| work(found))) {
             Ok(value) => Ok(Box::new(move |committed: Result<()>| {
-                let _ = sender.send(committed.map(|()| answer(value)));
+                let _ = sender.send(committed.and_then(|()| whole(|| Ok(answer(value)))));
             }) as Reply),
             Err(error) => {
                 let _ = sender.send(Err(error));
@@ -189,11 +187,18 @@ impl Drop for Database {
     }
 }
 
+/// An error where it panics: whoever commits does so for others too, who must not go down with it.
+fn whole<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::Store("a write broke inside headrace: this is a bug of headrace, please report it".into()))
+    })
+}
+
 fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        patience::have(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;

@@ -1,7 +1,7 @@
 //! One transaction at a time on the connection that writes.
 
-use super::BUSY_TIMEOUT;
 use super::checkpoint;
+use super::patience;
 use super::room::Room;
 use super::store_error;
 use super::writer::{Reply, Undo, Work};
@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
 
 pub(super) struct Session {
     connection: Connection,
@@ -43,9 +42,9 @@ impl Session {
     pub(super) fn write_unless_busy(&mut self, batch: Vec<Work>) -> std::result::Result<(), Vec<Work>> {
         let turn = Arc::clone(&self.turn);
         let _mine = turn.lock();
-        let _ = self.connection.busy_timeout(Duration::ZERO);
+        let _ = patience::have_none(&self.connection);
         let begun = self.execute("BEGIN IMMEDIATE");
-        let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
+        let _ = patience::have(&self.connection);
         match begun {
             Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.code == ErrorCode::DatabaseBusy => Err(batch),
             begun => {
@@ -65,7 +64,7 @@ impl Session {
 
     /// Moves what is in the log into the file, if nobody else needs the log.
     pub(super) fn finish(&mut self) {
-        let _ = self.connection.busy_timeout(Duration::ZERO);
+        let _ = patience::have_none(&self.connection);
         let _ = self.connection.pragma_query(None, "wal_checkpoint(TRUNCATE)", |_| Ok(()));
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use std::time::Duration;
 
 const SCHEMA: Schema =
     Schema { application_id: 7, version: 1, tables: "CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, b BLOB);" };
@@ -82,4 +83,64 @@ fn a_log_that_is_written_all_the_time_is_checkpointed() {
         std::thread::sleep(Duration::from_millis(10));
     }
     panic!("no checkpoint in 5 s: the file has {} pages", pages());
+}
+
+/// How long the log is: a multiple of what it grows by, where it has room.
+fn log_length(directory: &tempfile::TempDir) -> u64 {
+    std::fs::metadata(directory.path().join("t.db-wal")).unwrap().len()
+}
+
+#[test]
+fn a_write_that_panics_is_undone_alone() {
+    let (_directory, database) = open();
+    let broken = || {
+        database.write::<(), _>(|connection| {
+            connection.execute("INSERT INTO t VALUES (100, NULL)", [])?;
+            panic!("as a test");
+        })
+    };
+    // On a thread that waits, which then commits for itself and for the two before.
+    let (before, beside) = (add(&database, 1, 10), add(&database, 2, 10));
+    assert!(matches!(blocking::block_on(async { broken().await }).unwrap(), Err(Error::Store(_))));
+    // On the thread of the store.
+    assert!(matches!(broken().blocking_recv().unwrap(), Err(Error::Store(_))));
+    let answer = database.write_then(|_| Ok(()), |()| panic!("as a test"));
+    let _: std::result::Result<Result<()>, _> = answer.blocking_recv();
+    for answer in [before, beside, add(&database, 3, 10)] {
+        answer.blocking_recv().unwrap().unwrap();
+    }
+    database.write_and_wait(|_| Ok(())).unwrap();
+    assert_eq!(count(&database), 3);
+}
+
+#[test]
+fn a_log_has_room_before_it_is_written_to() {
+    let (directory, database) = open();
+    add(&database, 0, 10).blocking_recv().unwrap().unwrap();
+    // The answer comes before the room is made, and the next write waits for that.
+    add(&database, 1, 10).blocking_recv().unwrap().unwrap();
+    let room = log_length(&directory);
+    assert_eq!(room % (1 << 20), 0, "{room}");
+    for n in 2..50 {
+        add(&database, n, 10).blocking_recv().unwrap().unwrap();
+    }
+    assert_eq!(log_length(&directory), room, "what it was written to was there");
+    drop(database);
+    let database = Database::open(&directory.path().join("t.db"), SCHEMA).unwrap();
+    assert_eq!(count(&database), 50);
+}
+
+#[test]
+fn a_busy_log_is_written_over_from_its_start() {
+    let (directory, database) = open();
+    let (rounds, each) = (60, 1000);
+    for round in 0..rounds {
+        let answers: Vec<_> = (0..each).map(|n| add(&database, round * each + n, 1000)).collect();
+        for answer in answers {
+            answer.blocking_recv().unwrap().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (log, written) = (log_length(&directory), (rounds * each * 1000) as u64);
+    assert!(log < written / 2, "the log has {log} bytes after {written} were written");
 }
