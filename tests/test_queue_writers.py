@@ -153,7 +153,6 @@ def test_what_was_promised_before_a_close_is_there(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive()
-    del q
     found = held_in(url)
     assert len(found) == len(set(found))
     assert set(promised) <= set(found)

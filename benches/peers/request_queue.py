@@ -164,26 +164,54 @@ def durable_threads() -> None:
     pairs(ours, theirs, "durable put, 64 threads", "persist-queue")
 
 
+def bare_file(directory: str, journal: str) -> Callable[[], object]:
+    """One INSERT of the body into a file of SQLite's own, on disk when it returns."""
+    file = sqlite3.connect(f"{directory}/bare.db", isolation_level=None)
+    file.execute(f"PRAGMA journal_mode={journal}")
+    file.execute("PRAGMA synchronous=FULL")
+    file.execute("CREATE TABLE requests (id INTEGER PRIMARY KEY, payload BLOB)")
+    insert = "INSERT INTO requests (payload) VALUES (?)"
+    return lambda: file.execute(insert, (BODY,))
+
+
+def repeated(work: Callable[[], object], count: int) -> float:
+    return seconds(lambda: [work() for _ in range(count)] and None, count)
+
+
 def durable_alone(count: int = 300) -> None:
+    """Into a new file each round: the log of either grows."""
+
     def bare(journal: str) -> Callable[[], float]:
         def run() -> float:
             with tempfile.TemporaryDirectory() as directory:
-                file = sqlite3.connect(f"{directory}/q.db", isolation_level=None)
-                file.execute(f"PRAGMA journal_mode={journal}")
-                file.execute("PRAGMA synchronous=FULL")
-                file.execute("CREATE TABLE requests (id INTEGER PRIMARY KEY, payload BLOB)")
-                insert = "INSERT INTO requests (payload) VALUES (?)"
-                return seconds(lambda: [file.execute(insert, (BODY,)) for _ in range(count)] and None, count)
+                return repeated(bare_file(directory, journal), count)
 
         return run
 
     def ours() -> float:
         with tempfile.TemporaryDirectory() as directory:
             q = headrace.RequestQueue(f"sqlite:///{directory}/q.db")
-            return seconds(lambda: [q.put(BODY) for _ in range(count)] and None, count)
+            return repeated(lambda: q.put(BODY), count)
 
     pairs(ours, bare("DELETE"), "durable put, one thread", "sqlite3 INSERT, as it comes")
     pairs(ours, bare("WAL"), "durable put, one thread", "sqlite3 INSERT, WAL")
+
+
+def durable_steady(before: int = 2500, count: int = 500) -> None:
+    """Into files that are in use: the log of either is written over from its start, and checkpoints count."""
+    with tempfile.TemporaryDirectory() as directory:
+        q, theirs = headrace.RequestQueue(f"sqlite:///{directory}/q.db"), bare_file(directory, "WAL")
+
+        def ours() -> object:
+            return q.put(BODY)
+
+        repeated(ours, before), repeated(theirs, before)
+        pairs(
+            lambda: repeated(ours, count),
+            lambda: repeated(theirs, count),
+            "durable put, a log in use",
+            "sqlite3 INSERT, WAL",
+        )
 
 
 def fairness(flood: int = 100_000, asked: int = 20) -> None:
@@ -265,6 +293,7 @@ BENCHES = {
     "many": many,
     "durable": durable_threads,
     "alone": durable_alone,
+    "steady": durable_steady,
 }
 MORE = {"fairness": fairness, "million": million}
 

@@ -11,7 +11,7 @@ use super::options::QueueConfig;
 use crate::store::sqlite::{Database, Schema};
 use crate::{Payload, Result};
 use parking_lot::Mutex;
-use rows::{insert, nanos, next_change, read_row, signed, transition};
+use rows::{insert_all, nanos, next_change, read_row, signed, transition};
 use rusqlite::{OptionalExtension, params};
 use std::path::Path;
 use std::sync::Arc;
@@ -80,8 +80,7 @@ impl SqliteJournal {
 impl Journal for SqliteJournal {
     fn put(&self, requests: Vec<NewRequest>) -> Pending<Vec<Stored>> {
         let queue = Arc::clone(&self.queue);
-        self.database
-            .write(move |connection| requests.iter().map(|request| insert(connection, &queue, request)).collect())
+        self.database.write(move |connection| insert_all(connection, &queue, &requests))
     }
 
     fn claim(&self, claims: Vec<(u64, u32)>, at: Duration, lease_until: Duration) -> Pending<Vec<Option<Payload>>> {

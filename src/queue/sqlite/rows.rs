@@ -4,7 +4,7 @@ use super::super::entry::{Failure, Status};
 use super::super::journal::{Move, NewRequest, Row, Stored};
 use super::super::options::Priority;
 use crate::{Error, Payload, Result};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,14 +33,25 @@ pub(super) fn next_change(connection: &Connection) -> Result<i64> {
     Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
-pub(super) fn insert(connection: &Connection, queue: &str, request: &NewRequest) -> Result<Stored> {
+/// Stores requests; one whose key is known is not stored again.
+pub(super) fn insert_all(connection: &Connection, queue: &str, requests: &[NewRequest]) -> Result<Vec<Stored>> {
     let sql = "INSERT INTO requests (queue, status, priority, tenant, provider, model, tokens, key, max_attempts,
         enqueued, ready, deadline, is_json, size, payload, checksum)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
         ON CONFLICT (queue, key) WHERE key IS NOT NULL DO NOTHING";
+    let mut statement = connection.prepare_cached(sql)?;
+    requests.iter().map(|request| insert(connection, &mut statement, queue, request)).collect()
+}
+
+fn insert(
+    connection: &Connection,
+    statement: &mut CachedStatement<'_>,
+    queue: &str,
+    request: &NewRequest,
+) -> Result<Stored> {
     let status = if request.ready_at > request.enqueued { Status::Scheduled } else { Status::Waiting };
     let bytes = request.payload.as_bytes();
-    let added = connection.prepare_cached(sql)?.execute(params![
+    let added = statement.execute(params![
         queue,
         status as i64,
         request.priority.index() as i64,

@@ -42,6 +42,8 @@ impl Session {
     pub(super) fn write_unless_busy(&mut self, batch: Vec<Work>) -> std::result::Result<(), Vec<Work>> {
         let turn = Arc::clone(&self.turn);
         let _mine = turn.lock();
+        // Before a write and not after it: what is on disk is told at once.
+        self.room.add();
         let _ = patience::have_none(&self.connection);
         let begun = self.execute("BEGIN IMMEDIATE");
         let _ = patience::have(&self.connection);
@@ -58,6 +60,7 @@ impl Session {
     pub(super) fn write(&mut self, batch: Vec<Work>) {
         let turn = Arc::clone(&self.turn);
         let _mine = turn.lock();
+        self.room.add();
         let begun = self.execute("BEGIN IMMEDIATE");
         self.write_begun(begun, batch);
     }
@@ -102,7 +105,6 @@ impl Session {
             drop(work(Err(error)));
         }
         self.ask_for_checkpoint();
-        self.room.add();
     }
 
     fn step(&self, work: Work, alone: bool, replies: &mut Vec<Reply>) -> rusqlite::Result<()> {

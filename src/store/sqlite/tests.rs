@@ -117,7 +117,7 @@ fn a_write_that_panics_is_undone_alone() {
 fn a_log_has_room_before_it_is_written_to() {
     let (directory, database) = open();
     add(&database, 0, 10).blocking_recv().unwrap().unwrap();
-    // The answer comes before the room is made, and the next write waits for that.
+    // The next write sees that the log has grown.
     add(&database, 1, 10).blocking_recv().unwrap().unwrap();
     let room = log_length(&directory);
     assert_eq!(room % (1 << 20), 0, "{room}");
