@@ -6,9 +6,9 @@ use super::lexicon::Language;
 impl Reading<'_> {
     pub(super) fn negate(&mut self) {
         for at in 0..self.tokens.len() {
-            if self.is_alternative(at) {
-                self.take(at - 2, 3);
-                self.small[at - 2..=at].fill(true);
+            if let Some(count) = self.alternative(at) {
+                self.take(at + 1 - count, count);
+                self.small[at + 1 - count..=at].fill(true);
                 continue;
             }
             let token = &self.tokens[at];
@@ -41,11 +41,14 @@ impl Reading<'_> {
         }
     }
 
-    /// "yes or no" and "whether or not" leave open what they name.
-    fn is_alternative(&self, at: usize) -> bool {
+    /// How many words up to here leave open what they name: "yes or no", "whether or not", and "or not" at an end.
+    fn alternative(&self, at: usize) -> Option<usize> {
         let before = |back: usize| self.lower(at.checked_sub(back));
-        let denies = matches!(self.lower(Some(at)), "no" | "not");
-        denies && before(1) == "or" && matches!(before(2), "yes" | "whether")
+        if !matches!(self.lower(Some(at)), "no" | "not") || before(1) != "or" {
+            return None;
+        }
+        let ends = self.tokens.get(at + 1).is_none_or(|next| next.apart);
+        if matches!(before(2), "yes" | "whether") { Some(3) } else { ends.then_some(2) }
     }
 
     /// Whether "non" before a word of the lexicon denies it: "non-members", but not "non-financial", a thing of its own.

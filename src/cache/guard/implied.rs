@@ -1,0 +1,81 @@
+//! What goes without saying beside what is said, and slots that say one thing twice.
+
+use super::extract::Reading;
+use super::signature::{Fact, TermKind};
+
+/// The weight of a word that goes without saying.
+const IMPLIED_WEIGHT: f32 = 0.15;
+
+impl Reading<'_> {
+    /// What a slot or a word says along with itself may be left out: a scope's number is one of emissions.
+    pub(super) fn imply(&mut self) {
+        let signs = self.facts.iter().flat_map(|fact| [fact.slot.to_string(), format!("{} {}", fact.slot, fact.value)]);
+        let words = self.terms.iter().filter_map(|(_, term)| Some(term.key.strip_prefix('=')?.to_owned()));
+        let frames = self.frames.iter().map(ToString::to_string);
+        let signs: Vec<String> = signs.chain(words).chain(frames).collect();
+        for implied in signs.iter().flat_map(|sign| self.lexicon.implied(sign)) {
+            for term in self.terms.iter_mut().chain(&mut self.asides).map(|(_, term)| term) {
+                if term.key.strip_prefix('=') == Some(&**implied) {
+                    term.kind = TermKind::Minor;
+                    term.weight = IMPLIED_WEIGHT;
+                }
+            }
+        }
+    }
+
+    /// Slots that say the same in another way: the last day of December is the year's end, two units make an intensity.
+    pub(super) fn simplify(&mut self) {
+        let has = |slot: &str, value: &str| self.facts.iter().any(|fact| &*fact.slot == slot && &*fact.value == value);
+        if has("day", "31") && has("month", "December") && self.facts.iter().any(|fact| &*fact.slot == "year") {
+            self.facts.retain(|fact| !matches!(&*fact.slot, "day" | "month"));
+        }
+        // Scope 1 is what is direct, scopes 2 and 3 are what is indirect.
+        if self.facts.iter().any(|fact| &*fact.slot == "scope") {
+            self.facts.retain(|fact| &*fact.slot != "direct");
+        }
+        // Emissions are given in tonnes where nobody says otherwise.
+        if self.terms.iter().any(|(_, term)| &*term.key == "=emissions") {
+            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
+        }
+        // Whoever names a refrigerant need not say that it is one.
+        let named = |fact: &Fact| {
+            (&*fact.slot == "chemical" && &*fact.value != "refrigerants")
+                || (&*fact.slot == "code" && fact.value.starts_with("R-"))
+        };
+        if self.facts.iter().any(named) {
+            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("chemical", "refrigerants"));
+        }
+        // And carbon is priced by the tonne.
+        if self.terms.iter().any(|(_, term)| &*term.key == "=carbon price") {
+            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
+        }
+        // Both sexes side by side are all people.
+        let sexes = self.facts.iter().filter(|fact| &*fact.slot == "gender").map(|fact| &*fact.value);
+        if sexes.collect::<std::collections::BTreeSet<_>>().len() > 1 {
+            self.facts.retain(|fact| &*fact.slot != "gender");
+        }
+        // A global warming potential is one over a hundred years where nobody says otherwise.
+        if self.terms.iter().any(|(_, term)| &*term.key == "=global warming potential") {
+            let is_usual = |fact: &Fact| {
+                matches!((&*fact.slot, &*fact.value), ("number" | "unit", "100" | "year") | ("bound", "above"))
+            };
+            self.facts.retain(|fact| !is_usual(fact));
+        }
+        let starts = |words: &[&str]| words.contains(&self.lower(Some(0)));
+        let has_change = self.facts.iter().any(|fact| &*fact.slot == "change");
+        let works_out =
+            self.tokens.iter().any(|token| ["calculat", "measur", "comput", "determin"].contains(&token.stem.as_str()));
+        let explains = self.tokens.iter().any(|token| ["explain", "attribut"].contains(&token.stem.as_str()));
+        if explains && has_change {
+            self.frames.push("reason".into());
+        } else if starts(&["how", "explain"])
+            && works_out
+            && !self.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"))
+        {
+            self.frames.push("procedure".into());
+        }
+        if self.facts.iter().filter(|fact| &*fact.slot == "unit").count() > 1 {
+            self.facts.retain(|fact| &*fact.value != "intensity");
+        }
+    }
+}
