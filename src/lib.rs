@@ -13,6 +13,7 @@ pub mod error;
 pub mod load;
 pub mod metrics;
 pub mod payload;
+pub mod process;
 pub mod provider;
 pub mod queue;
 pub mod store;

@@ -65,7 +65,7 @@ impl Inbox {
     pub(crate) fn of_running_loop(py: Python<'_>) -> PyResult<Arc<Self>> {
         static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let event_loop = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
-        let process = std::process::id();
+        let process = headrace::process::id();
         LAST.with_borrow_mut(|last| {
             // A forked child must not wait for a bell that was rung in its parent.
             if let Some(inbox) =

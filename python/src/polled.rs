@@ -29,9 +29,12 @@ where
         inbox,
         future: Mutex::new(Some(Box::pin(whole(future)))),
         awake: AtomicBool::new(false),
+        cancel: Mutex::default(),
     });
-    promise.call_method1(intern!(py, "add_done_callback"), (Cancel(polled.clone()),))?;
     polled.poll(py)?;
+    if polled.future.lock().is_some() {
+        polled.watch(&promise)?;
+    }
     Ok(promise)
 }
 
@@ -41,12 +44,32 @@ struct Polled<T> {
     future: Mutex<Option<Pin<Box<dyn Future<Output = Result<T>> + Send>>>>,
     /// Whether it is in the inbox, so as to be there once.
     awake: AtomicBool,
+    /// What the awaitable calls when it is cancelled.
+    cancel: Mutex<Option<Py<Cancel>>>,
 }
 
 impl<T> Polled<T>
 where
     T: for<'py> IntoPyObject<'py> + Send + 'static,
 {
+    /// Drops the future when the awaitable is cancelled.
+    fn watch(self: &Arc<Self>, promise: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = promise.py();
+        let cancel = Py::new(py, Cancel(self.clone()))?;
+        promise.call_method1(intern!(py, "add_done_callback"), (&cancel,))?;
+        *self.cancel.lock() = Some(cancel);
+        Ok(())
+    }
+
+    /// Done, it need not call back: that would be one more call of the event loop.
+    fn unwatch(&self, py: Python<'_>) -> PyResult<()> {
+        let cancel = self.cancel.lock().take();
+        if let Some(cancel) = cancel {
+            self.awaited.bind(py).call_method1(intern!(py, "remove_done_callback"), (cancel,))?;
+        }
+        Ok(())
+    }
+
     fn poll(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
         self.awake.store(false, Ordering::SeqCst);
         let Some(mut future) = self.future.lock().take() else { return Ok(()) };
@@ -56,7 +79,10 @@ where
             future.as_mut().poll(&mut Context::from_waker(&waker))
         };
         match poll {
-            Poll::Ready(outcome) => deliver(self.awaited.bind(py), outcome),
+            Poll::Ready(outcome) => {
+                self.unwatch(py)?;
+                deliver(self.awaited.bind(py), outcome)
+            }
             Poll::Pending => {
                 *self.future.lock() = Some(future);
                 Ok(())
@@ -104,8 +130,8 @@ trait Abandon: Send + Sync {
 
 impl<T> Abandon for Polled<T> {
     fn abandon(&self) {
-        let future = self.future.lock().take();
-        drop(future);
+        let (future, cancel) = (self.future.lock().take(), self.cancel.lock().take());
+        drop((future, cancel));
     }
 }
 

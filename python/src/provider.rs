@@ -243,7 +243,7 @@ impl SimulatedServer {
                 .await
                 .map_err(|_| Error::Config("the server did not start".into()))??)
         })?;
-        Ok(Self { url: handle.url(), handle: Mutex::new(Some(handle)), process: std::process::id() })
+        Ok(Self { url: handle.url(), handle: Mutex::new(Some(handle)), process: headrace::process::id() })
     }
 
     #[getter]
@@ -267,7 +267,7 @@ impl SimulatedServer {
     fn close(&self) {
         let handle = self.handle.lock().take();
         // A forked child has a copy of the handle, and none of the tasks behind it.
-        if self.process == std::process::id() {
+        if self.process == headrace::process::id() {
             drop(handle);
         } else {
             std::mem::forget(handle);

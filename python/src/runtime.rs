@@ -33,7 +33,7 @@ static RUNTIME: Mutex<Option<Keyed>> = Mutex::new(None);
 
 /// This process's runtime, started at its first use.
 pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
-    let process = std::process::id();
+    let process = headrace::process::id();
     let mut slot = RUNTIME.lock();
     if let Some(keyed) = slot.as_ref().filter(|keyed| keyed.process == process) {
         return keyed.runtime;

@@ -69,7 +69,7 @@ impl Turns {
         self: &Arc<Self>,
         adopt: impl Fn(Turn, Value) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) {
-        let process = std::process::id();
+        let process = crate::process::id();
         if self.process.swap(process, Ordering::SeqCst) == process {
             return;
         }
@@ -130,7 +130,7 @@ impl Turns {
 impl Drop for Turns {
     fn drop(&mut self) {
         if let Some(task) = self.task.lock().take()
-            && self.process.load(Ordering::SeqCst) == std::process::id()
+            && self.process.load(Ordering::SeqCst) == crate::process::id()
         {
             task.abort();
         }

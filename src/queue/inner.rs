@@ -128,6 +128,10 @@ impl Inner {
     }
 
     pub(super) async fn sleep(&self, notified: impl Future<Output = ()>, next: Option<Moment>, until: Option<Moment>) {
+        if self.journal.is_none() && next.is_none() && until.is_none() {
+            // In memory nothing happens that is not told: a timer would be set for nothing.
+            return notified.await;
+        }
         let now = self.now();
         let mut pause = LONGEST_SLEEP;
         for moment in [next, until].into_iter().flatten() {

@@ -22,11 +22,11 @@ pub(super) struct Outcomes {
 
 impl Outcomes {
     pub(super) fn new() -> Self {
-        Self { awaited: Mutex::new((std::process::id(), HashMap::new())), count: AtomicUsize::new(0) }
+        Self { awaited: Mutex::new((crate::process::id(), HashMap::new())), count: AtomicUsize::new(0) }
     }
 
     fn change<T>(&self, with: impl FnOnce(&mut HashMap<u64, Awaited>) -> T) -> T {
-        let process = std::process::id();
+        let process = crate::process::id();
         let mut awaited = self.awaited.lock();
         if awaited.0 != process {
             *awaited = (process, HashMap::new());

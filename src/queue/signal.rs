@@ -17,12 +17,12 @@ pub(super) struct Signal {
 
 impl Signal {
     pub(super) fn new() -> Self {
-        Self { current: Mutex::new((std::process::id(), Arc::default())), listeners: AtomicUsize::new(0) }
+        Self { current: Mutex::new((crate::process::id(), Arc::default())), listeners: AtomicUsize::new(0) }
     }
 
     /// This process's list.
     fn get(&self) -> Arc<Notify> {
-        let process = std::process::id();
+        let process = crate::process::id();
         let mut current = self.current.lock();
         if current.0 != process {
             *current = (process, Arc::default());

@@ -49,11 +49,11 @@ struct OfProcess<T> {
 
 impl<T> OfProcess<T> {
     fn new(value: T) -> Self {
-        Self { process: std::process::id(), value }
+        Self { process: crate::process::id(), value }
     }
 
     fn is_inherited(&self) -> bool {
-        self.process != std::process::id()
+        self.process != crate::process::id()
     }
 }
 
