@@ -1,6 +1,7 @@
 //! The words of two questions beside each other: what has its equal or a synonym, and what is left alone.
 
 use super::signature::{Term, TermKind};
+use super::text;
 
 /// Two words that share a stem of this many letters, and at least this cosine, are forms of one word.
 const FAMILY_LETTERS: usize = 5;
@@ -151,7 +152,7 @@ fn is_one_slip(one: &[u8], other: &[u8]) -> bool {
 }
 
 fn letters(text: &str) -> String {
-    text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).map(text::plain).collect()
 }
 
 /// "unsafe" and "safe", "disallow" and "allow", "carbon-free" against "carbon".

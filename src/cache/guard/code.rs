@@ -109,7 +109,7 @@ fn comma(reading: &Reading<'_>, at: usize) -> bool {
 pub(super) fn codes(reading: &mut Reading<'_>) {
     let mut at = 0;
     while at < reading.tokens.len() {
-        if is_mark(reading, at) {
+        if is_mark(reading, at) || is_point(reading, at) {
             let letter: Box<str> = reading.tokens[at].text.to_uppercase().into();
             reading.fact(at, "letter", letter);
             reading.take(at, 1);
@@ -159,6 +159,17 @@ fn is_mark(reading: &Reading<'_>, at: usize) -> bool {
         } else {
             single(at) && token.text != "I" && at > 0 && !single(at + 1) && !single(at - 1)
         }
+}
+
+/// A small letter behind a number is a point of it: "305-1-a", "Article 19a", "Article 8(1)(a)".
+fn is_point(reading: &Reading<'_>, at: usize) -> bool {
+    let Some(token) = reading.free(at).filter(|token| token.text.len() == 1 && token.kind == Kind::Word) else {
+        return false;
+    };
+    let before = at.checked_sub(1).map(|before| reading.tokens[before].text).unwrap_or_default();
+    let numbered = before.ends_with(|letter: char| letter.is_ascii_digit());
+    let bracketed = token.apart && reading.tokens.get(at + 1).is_none_or(|next| next.apart || next.lower == "of");
+    numbered && (token.is_joined() || bracketed) && !is_unit(reading, at)
 }
 
 /// How many tokens go on from each other without a space, all of them capitals or digits.

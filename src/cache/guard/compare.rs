@@ -27,7 +27,7 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| ends(asked, stored))
         .or_else(|| contrast(asked, stored))
         .or_else(|| relations(asked, stored))
-        .or_else(|| turned(asked, stored));
+        .or_else(|| asked.wording.parts(&stored.wording, has_moved(asked, stored)));
     differs.map_or_else(|| evidence::weigh(asked, stored), Err)
 }
 
@@ -160,6 +160,18 @@ fn relations(asked: &Signature, stored: &Signature) -> Option<String> {
     })
 }
 
+/// Whether a clause has moved as a whole: "When Acme reports, how …?" and "How … when it reports?".
+fn has_moved(asked: &Signature, stored: &Signature) -> bool {
+    let keys = |of: &Signature, named: bool| -> Vec<Box<str>> {
+        let terms = of.terms.iter().filter(|term| (term.kind == TermKind::Name) == named);
+        terms.map(|term| term.key.clone()).collect()
+    };
+    let (mine, theirs) = (keys(asked, false), keys(stored, false));
+    asked.wording.opens_with_clause() != stored.wording.opens_with_clause()
+        && keys(asked, true).len() < 2
+        && (0..mine.len()).any(|by| [&mine[by..], &mine[..by]].concat() == theirs)
+}
+
 fn order(asked: &Signature, stored: &Signature) -> Option<String> {
     let (one, other) = (&asked.ordered, &stored.ordered);
     if one.is_empty() || other.is_empty() || one == other {
@@ -171,21 +183,6 @@ fn order(asked: &Signature, stored: &Signature) -> Option<String> {
         list
     };
     (sorted(one) == sorted(other)).then(|| format!("order: {} differs from {}", one.join(" → "), other.join(" → ")))
-}
-
-/// The same words with others in each other's place: "Did Acme acquire Globex?" and "Did Globex acquire Acme?".
-fn turned(asked: &Signature, stored: &Signature) -> Option<String> {
-    let keys = |of: &Signature| of.terms.iter().map(|term| term.key.clone()).collect::<Vec<_>>();
-    let sorted = |said: &[u32]| {
-        let mut said = said.to_vec();
-        said.sort_unstable();
-        said
-    };
-    let same_words = asked.said.len() == stored.said.len() && sorted(&asked.said) == sorted(&stored.said);
-    let (mine, theirs) = (keys(asked), keys(stored));
-    // A part of the question may move to its front or end as a whole.
-    let is_moved = mine.len() > 3 && (1..mine.len()).any(|by| [&mine[by..], &mine[..by]].concat() == theirs);
-    (same_words && mine != theirs && !is_moved).then(|| "order: the same words stand in each other's place".to_owned())
 }
 
 /// "from savings to current" against "from current to savings": the same things, the other way round.

@@ -53,7 +53,7 @@ pub(super) fn weigh<'a>(asked: &'a Signature, stored: &'a Signature) -> Result<E
     let [_, words] = sorted(weight(&one, Term::is_word), weight(&other, Term::is_word));
     let [fewer, more] = sorted(weight(&one, |_| true), weight(&other, |_| true));
     // Two questions in the same words but for one differ in that one; two wordings differ all over.
-    let literal = (literal(&asked.said, &stored.said) - REWORDED).max(0.0) / (1.0 - REWORDED);
+    let literal = (asked.wording.literal(&stored.wording) - REWORDED).max(0.0) / (1.0 - REWORDED);
     let likeness = likeness(&one, &other);
     // Where nothing is named, the words alone say what is asked.
     let bare = 1.0 / shared(asked, stored);
@@ -127,20 +127,6 @@ impl Evidence<'_> {
             _ => "words: the questions share too little".to_owned(),
         }
     }
-}
-
-/// The share of the shorter question that the longer one says in the same words and order.
-fn literal(asked: &[u32], stored: &[u32]) -> f32 {
-    let mut row = vec![0_u16; stored.len() + 1];
-    for word in asked {
-        let mut before = 0;
-        for (place, other) in stored.iter().enumerate() {
-            let above = row[place + 1];
-            row[place + 1] = if word == other { before + 1 } else { above.max(row[place]) };
-            before = above;
-        }
-    }
-    f32::from(row[stored.len()]) / asked.len().min(stored.len()).max(1) as f32
 }
 
 /// How many slots and names two questions share, once they were found to be the same in them.

@@ -8,9 +8,6 @@ use crate::embed::WordVectors;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// So many words are compared in their order; a question with a document behind it is told by its beginning.
-const LONGEST_SAID: usize = 200;
-
 pub(super) fn digest(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
@@ -25,6 +22,8 @@ pub(super) struct Reading<'a> {
     taken: Vec<bool>,
     /// Tokens that carry nothing.
     pub(super) small: Vec<bool>,
+    /// Tokens that are no part of what is asked, as in "could you".
+    pub(super) idle: Vec<bool>,
     pub(super) facts: Vec<Fact>,
     /// Where a value or name stands, for the order of "from … to".
     pub(super) anchors: Vec<(usize, Box<str>)>,
@@ -39,13 +38,14 @@ pub(super) struct Reading<'a> {
 pub(super) fn read<'a>(question: &'a str, lexicon: &'a Lexicon, vectors: Option<&'a dyn WordVectors>) -> Signature {
     let tokens = text::tokens(question);
     let detected = language::detect(&tokens, lexicon);
-    let (taken, small) = (vec![false; tokens.len()], vec![false; tokens.len()]);
+    let (taken, small, idle) = (vec![false; tokens.len()], vec![false; tokens.len()], vec![false; tokens.len()]);
     let mut reading = Reading {
         tokens,
         lexicon,
         language: detected,
         taken,
         small,
+        idle,
         facts: Vec::new(),
         anchors: Vec::new(),
         frames: Vec::new(),
@@ -180,7 +180,7 @@ impl Reading<'_> {
         let asides: Vec<Term> =
             std::mem::take(&mut self.asides).into_iter().map(|(_, aside)| aside).filter(is_fact).collect();
         let (negations, frame) = (self.negations.len(), self.frame());
-        let said = self.tokens.iter().take(LONGEST_SAID).map(|token| digest(&token.stem) as u32).collect();
+        let wording = self.wording();
         let terms = self.terms.into_iter().map(|(_, term)| term).collect();
         Signature {
             facts: self.facts,
@@ -192,7 +192,7 @@ impl Reading<'_> {
             ordered,
             ends,
             frame,
-            said,
+            wording,
             text: None,
         }
     }

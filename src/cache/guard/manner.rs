@@ -34,6 +34,7 @@ impl Reading<'_> {
         if plain && self.tokens.get(last + 1).is_some_and(|next| next.apart) {
             self.take(0, last + 1);
             self.small[..=last].fill(true);
+            self.idle[..=last].fill(true);
         }
     }
 

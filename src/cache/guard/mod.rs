@@ -25,6 +25,7 @@ mod signature;
 mod text;
 mod time;
 mod vector;
+mod wording;
 
 pub use own::Check;
 pub use signature::Signature;

@@ -9,6 +9,7 @@ impl Reading<'_> {
             if let Some(count) = self.alternative(at) {
                 self.take(at + 1 - count, count);
                 self.small[at + 1 - count..=at].fill(true);
+                self.idle[at + 1 - count..=at].fill(true);
                 continue;
             }
             let token = &self.tokens[at];

@@ -151,6 +151,8 @@ impl Reading<'_> {
         let last_of_in =
             at > 0 && self.tokens[at - 1].lower == "in" && self.tokens[at].starts == self.tokens[at - 1].starts;
         match meaning {
+            // "Total's emissions" are no total emissions.
+            _ if count == 1 && self.is_owner(at) => return None,
             Meaning::Light if count == 1 && (self.is_named(at) || self.is_compound(at)) => return None,
             // An average of something, and no meaning of a word.
             Meaning::Light
@@ -160,7 +162,10 @@ impl Reading<'_> {
             {
                 self.fact(at, "measure", "average");
             }
-            Meaning::Light => self.small[at..at + count].fill(true),
+            Meaning::Light => {
+                self.small[at..at + count].fill(true);
+                self.idle[at..at + count].fill(count > 1);
+            }
             Meaning::Concept(name) => {
                 let kind = if named { TermKind::Name } else { TermKind::Concept };
                 let term = self.thing(name, shown, kind, THING_WEIGHT);
@@ -254,6 +259,13 @@ impl Reading<'_> {
         token.is_acronym()
             && token.text.len() > 1
             && self.tokens.iter().any(|other| other.text.chars().any(char::is_lowercase))
+    }
+
+    /// Whether something is said to be its own, and it is written as a name inside a sentence.
+    fn is_owner(&self, at: usize) -> bool {
+        let token = &self.tokens[at];
+        let is_name = token.is_capital() && !token.starts && !token.is_acronym();
+        token.possessive && is_name && !self.tokens[at - 1].is_capital()
     }
 
     /// Whether a longer word is part of one with a hyphen: "business-critical" is not "critical".

@@ -3,6 +3,7 @@
 use super::lexicon::Language;
 use super::place::Place;
 use super::vector::WordVector;
+use super::wording::Wording;
 use std::sync::Arc;
 
 /// What a question asks, taken apart once; cheap to compare and to keep beside an entry.
@@ -23,8 +24,7 @@ pub struct Signature {
     pub(super) ends: [Option<Box<str>>; 2],
     /// A digest of the small words with places for the others: two questions that differ in one word have the same.
     pub(super) frame: u64,
-    /// A digest of each word and number, in the order written.
-    pub(super) said: Box<[u32]>,
+    pub(super) wording: Wording,
     /// The question itself, kept where the user's own check wants it.
     pub(super) text: Option<Box<str>>,
 }

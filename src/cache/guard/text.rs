@@ -99,7 +99,11 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         let hyphen = between.len() <= 4 && between.chars().count() == 1 && between.starts_with(HYPHENS);
         let apart = between.contains([',', ';', ':', '(', ')', '.', '?', '!', '"']);
         let written = if kind == Kind::Word { without_possessive(without_contraction(raw)) } else { raw };
-        let mut lower = if kind == Kind::Number { number::canonical(raw) } else { written.to_lowercase() };
+        let mut lower = if kind == Kind::Number {
+            number::canonical(raw)
+        } else {
+            written.chars().map(level).collect::<String>().to_lowercase()
+        };
         if kind == Kind::Number && is_negative(&text[..at]) {
             lower.insert(0, '-');
         }
@@ -169,6 +173,32 @@ fn without_contraction(word: &str) -> &str {
 fn without_possessive(word: &str) -> &str {
     let bare = word.strip_suffix(['s', 'S']).unwrap_or(word);
     bare.strip_suffix(APOSTROPHES).filter(|rest| !rest.is_empty()).unwrap_or(word)
+}
+
+/// A letter without its accent, as many write it: "Nestle", "Orsted".
+pub(super) fn plain(letter: char) -> char {
+    match letter {
+        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => 'a',
+        'ç' => 'c',
+        'è' | 'é' | 'ê' | 'ë' => 'e',
+        'ì' | 'í' | 'î' | 'ï' => 'i',
+        'ñ' => 'n',
+        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' => 'o',
+        'ù' | 'ú' | 'û' | 'ü' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'ł' => 'l',
+        'š' | 'ś' => 's',
+        'ž' | 'ź' | 'ż' => 'z',
+        other => other,
+    }
+}
+
+/// Subscripts as the digits that they are: "CO₂".
+fn level(letter: char) -> char {
+    match letter {
+        '₀'..='₉' => char::from_u32(u32::from(letter) - u32::from('₀') + u32::from('0')).unwrap_or(letter),
+        other => other,
+    }
 }
 
 /// The stems of a phrase's words.

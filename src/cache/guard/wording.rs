@@ -1,0 +1,277 @@
+//! How the words of a question stand: in which order, and with which small words between them. Two questions in the same
+//! words ask the same only if these agree.
+
+use super::extract::{Reading, digest};
+use super::signature::TermKind;
+use super::text::Kind;
+
+/// So many words are compared in their order; a question with a document behind it is told by its beginning.
+const LONGEST: usize = 200;
+
+/// Small words that say something of their own: whence, whither, by whom, until when, how many, whether it is sure.
+const TELLING: [&str; 58] = [
+    "to", "from", "by", "against", "until", "till", "since", "before", "after", "without", "under", "over", "above",
+    "below", "than", "more", "less", "fewer", "most", "least", "only", "any", "all", "every", "some", "many", "few",
+    "several", "either", "both", "neither", "nor", "or", "while", "if", "unless", "despite", "although", "will",
+    "would", "shall", "should", "must", "may", "might", "not", "never", "barely", "nearly", "almost", "up", "down",
+    "out", "off", "into", "onto", "per", "between",
+];
+/// Those that may be missing where nothing stands in their place: "risks that have", "risks to have".
+const WEAK: [&str; 8] = ["to", "by", "from", "between", "up", "down", "into", "per"];
+const ARTICLES: [&str; 3] = ["a", "an", "the"];
+/// Words that lead to a part of the question which may as well stand elsewhere in it.
+const LEADS: [&str; 17] = [
+    "in", "at", "of", "for", "by", "on", "from", "to", "under", "during", "across", "within", "per", "before", "after",
+    "since", "when",
+];
+const JOINS: [&str; 5] = ["and", "or", "nor", "vs", "versus"];
+const HELPS: [&str; 14] =
+    ["is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "will", "can", "could", "should"];
+const ASKS: [&str; 8] = ["which", "who", "whom", "whose", "when", "where", "why", "how"];
+
+/// What a word is in the order of words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A name or a number.
+    Value,
+    Leads,
+    Joins,
+    Other,
+}
+
+/// A word, by its digest.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    word: u32,
+    role: Role,
+}
+
+/// What kind of answer a question opens with asking for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Asks {
+    #[default]
+    Nothing,
+    YesOrNo,
+    /// "how many", "how much"
+    Amount,
+    How,
+    /// "which", "who", "when", …
+    Thing,
+    What,
+}
+
+/// The words of a question in their order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wording {
+    said: Box<[Said]>,
+    /// Digests of the words that are not small.
+    content: Box<[u32]>,
+    telling: Box<[Box<str>]>,
+    /// The words that lead to the next one that is not small, with the place of that, and whether it is a name or number.
+    leads: Box<[(Box<str>, usize, bool)]>,
+    is_telegraphic: bool,
+    names: usize,
+    asks: Asks,
+}
+
+impl Reading<'_> {
+    pub(super) fn wording(&self) -> Wording {
+        let names: Vec<usize> =
+            self.terms.iter().filter(|(_, term)| term.kind == TermKind::Name).map(|(at, _)| *at).collect();
+        let mut wording = Wording { asks: self.asks(), names: names.len(), ..Wording::default() };
+        let (mut said, mut content, mut telling, mut leads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (at, token) in self.tokens.iter().take(LONGEST).enumerate() {
+            let lower = token.lower.as_str();
+            if ARTICLES.contains(&lower) || self.idle[at] {
+                continue;
+            }
+            let word = digest(&token.stem) as u32;
+            let role = match lower {
+                _ if LEADS.contains(&lower) => Role::Leads,
+                _ if JOINS.contains(&lower) => Role::Joins,
+                _ if token.kind == Kind::Number || names.contains(&at) => Role::Value,
+                _ => Role::Other,
+            };
+            said.push(Said { word, role });
+            if role == Role::Leads {
+                leads.push((lower.into(), content.len(), false));
+            }
+            let asks = matches!(lower, "many" | "few") && self.lower(at.checked_sub(1)) == "how";
+            if TELLING.contains(&lower) && !asks && (token.starts || !token.is_capital()) {
+                telling.push(lower.into());
+            } else if !self.small[at] {
+                if role == Role::Value {
+                    let here = leads.iter_mut().rev().take_while(|(_, place, _)| *place == content.len());
+                    here.for_each(|(_, _, leads_to_value)| *leads_to_value = true);
+                }
+                content.push(word);
+            }
+        }
+        let helps = |token: &str| HELPS.contains(&token) || ASKS.contains(&token) || token == "what";
+        wording.is_telegraphic = !self.tokens.iter().any(|token| helps(&token.lower));
+        (wording.said, wording.content) = (said.into(), content.into());
+        (wording.telling, wording.leads) = (telling.into(), leads.into());
+        wording
+    }
+
+    fn asks(&self) -> Asks {
+        let all = 0..self.tokens.len();
+        let first = all.clone().find(|at| !self.idle[*at]);
+        // "suppliers who declined" asks for nothing: who asks opens a clause, but for a word like "in".
+        let opens = |at: usize| {
+            let opens = |at: usize| at == 0 || self.tokens[at].apart || self.idle[at - 1];
+            opens(at) || (opens(at - 1) && LEADS.contains(&self.lower(Some(at - 1))))
+        };
+        let asks = |at: &usize| match self.lower(Some(*at)) {
+            "what" | "how" => true,
+            lower => ASKS.contains(&lower) && opens(*at),
+        };
+        match all.into_iter().find(asks) {
+            Some(at) if self.lower(Some(at)) == "what" => Asks::What,
+            Some(at) if self.lower(Some(at)) != "how" => Asks::Thing,
+            Some(at) if matches!(self.lower(Some(at + 1)), "many" | "much") => Asks::Amount,
+            Some(_) => Asks::How,
+            None if HELPS.contains(&self.lower(first)) => Asks::YesOrNo,
+            None => Asks::Nothing,
+        }
+    }
+}
+
+impl Wording {
+    /// What the order of the words or a small word between them parts, unless a clause `has_moved`.
+    pub(super) fn parts(&self, other: &Self, has_moved: bool) -> Option<String> {
+        if !has_moved && self.is_turned(other) {
+            return Some("order: the same words stand in each other's place".to_owned());
+        }
+        if self.content != other.content || self.content.is_empty() {
+            return None;
+        }
+        self.small_words(other).or_else(|| self.question(other))
+    }
+
+    /// Whether it begins with a word like "when" or "in".
+    pub(super) fn opens_with_clause(&self) -> bool {
+        self.said.first().is_some_and(|first| first.role == Role::Leads)
+    }
+
+    /// The share of the shorter question that the longer one says in the same words and order.
+    pub(super) fn literal(&self, other: &Self) -> f32 {
+        let mut row = vec![0_u16; other.said.len() + 1];
+        for one in &self.said {
+            let mut before = 0;
+            for (place, two) in other.said.iter().enumerate() {
+                let above = row[place + 1];
+                row[place + 1] = if one.word == two.word { before + 1 } else { above.max(row[place]) };
+                before = above;
+            }
+        }
+        f32::from(row[other.said.len()]) / self.said.len().min(other.said.len()).max(1) as f32
+    }
+
+    /// The same words in another order, unless a part of the question has moved as a whole: "Did Acme acquire Globex?"
+    /// and "Did Globex acquire Acme?".
+    fn is_turned(&self, other: &Self) -> bool {
+        let (mut one, mut two) = (&*self.said, &*other.said);
+        let words = |said: &[Said]| {
+            let mut words: Vec<u32> = said.iter().map(|said| said.word).collect();
+            words.sort_unstable();
+            words
+        };
+        if one.len() != two.len() || words(one) != words(two) {
+            return false;
+        }
+        while let ([first, rest @ ..], [other, others @ ..]) = (one, two)
+            && first.word == other.word
+        {
+            (one, two) = (rest, others);
+        }
+        while let ([rest @ .., last], [others @ .., other]) = (one, two)
+            && last.word == other.word
+        {
+            (one, two) = (rest, others);
+        }
+        !one.is_empty() && !has_moved(one, two) && !has_moved(two, one)
+    }
+
+    fn small_words(&self, other: &Self) -> Option<String> {
+        if self.telling == other.telling {
+            return None;
+        }
+        let (mine, theirs) = (extra(&self.telling, &other.telling), extra(&other.telling, &self.telling));
+        // "acquired Globex" and "acquired by Globex": with two names, who does it to whom.
+        let is_weak = |word: &str| WEAK.contains(&word) && !(word == "by" && self.names > 1);
+        // Who writes in catchwords leaves them out.
+        let may_lack = |short: &Self, long: &Self, words: &[&str]| {
+            let is_lost = |word: &&str| is_weak(word) && !short.has_another(long, word);
+            short.is_telegraphic || words.iter().all(is_lost)
+        };
+        match (mine.as_slice(), theirs.as_slice()) {
+            ([], []) => Some("order: the same small words stand in each other's place".to_owned()),
+            (words @ [word, ..], []) if !may_lack(other, self, words) => {
+                Some(format!("“{word}” is asked, the stored question does not say it"))
+            }
+            ([], words @ [word, ..]) if !may_lack(self, other, words) => {
+                Some(format!("“{word}” is not asked, the stored question says it"))
+            }
+            ([one, ..], [two, ..]) => Some(format!("“{one}” differs from “{two}”")),
+            _ => None,
+        }
+    }
+
+    /// Whether another word stands where the other question has this one: "invested in", "invested by". Names are led
+    /// to in many ways: "emissions of Acme", "emissions by Acme".
+    fn has_another(&self, other: &Self, word: &str) -> bool {
+        let mut there = other.leads.iter().filter(|(lead, _, leads_to_value)| **lead == *word && !leads_to_value);
+        there.any(|(_, place, _)| self.leads.iter().any(|(_, here, _)| here == place))
+    }
+
+    fn question(&self, other: &Self) -> Option<String> {
+        let differs = |one: Asks, two: Asks| {
+            matches!(
+                (one, two),
+                (Asks::YesOrNo, Asks::Amount | Asks::How | Asks::Thing | Asks::What) | (Asks::Amount, Asks::Thing)
+            )
+        };
+        let which = |asks: Asks| match asks {
+            Asks::Nothing | Asks::What => "something",
+            Asks::YesOrNo => "yes or no",
+            Asks::Amount => "an amount",
+            Asks::How => "a way",
+            Asks::Thing => "a thing",
+        };
+        (differs(self.asks, other.asks) || differs(other.asks, self.asks))
+            .then(|| format!("asks for {}, the stored question for {}", which(self.asks), which(other.asks)))
+    }
+}
+
+/// The words of one list that the other has not, each as often as it is missing.
+fn extra<'a>(of: &'a [Box<str>], not: &[Box<str>]) -> Vec<&'a str> {
+    let mut rest: Vec<&str> = not.iter().map(AsRef::as_ref).collect();
+    let is_extra = |word: &&str| match rest.iter().position(|other| other == word) {
+        Some(place) => {
+            rest.swap_remove(place);
+            false
+        }
+        None => true,
+    };
+    of.iter().map(AsRef::as_ref).filter(is_extra).collect()
+}
+
+/// Whether one order comes from the other by a part that moved as a whole, or by two that a word like "and" joins.
+fn has_moved(one: &[Said], two: &[Said]) -> bool {
+    let same = |a: &[Said], b: &[Said]| a.iter().map(|said| said.word).eq(b.iter().map(|said| said.word));
+    let may_move = |part: &[Said]| {
+        part.first().is_some_and(|first| first.role == Role::Leads)
+            || part.iter().all(|said| matches!(said.role, Role::Value | Role::Leads))
+    };
+    (1..one.len()).any(|cut| {
+        let (left, right) = one.split_at(cut);
+        let back = one.len() - cut;
+        let moved = same(left, &two[back..]) && same(right, &two[..back]) && (may_move(left) || may_move(right));
+        let joined = right[0].role == Role::Joins
+            && right[0].word == two[back - 1].word
+            && same(&right[1..], &two[..back - 1])
+            && same(left, &two[back..]);
+        moved || joined
+    })
+}
