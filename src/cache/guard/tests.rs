@@ -279,6 +279,9 @@ fn what_a_hostile_reader_found_is_blocked() {
         ("What are Total's emissions in 2023?", "What are the total emissions in 2023?"),
         ("Was the target set before the audit was completed?", "Was the audit completed before the target was set?"),
         ("Are we in scope of the CSRD?", "Are we out of scope of the CSRD?"),
+        ("Which companies does Unilever supply?", "Which companies supply Unilever?"),
+        ("Which suppliers were audited by Acme?", "Which suppliers audited Acme?"),
+        ("How many suppliers did Nestle audit in 2023?", "How many suppliers audited Nestle in 2023?"),
     ] {
         for (one, other) in [(asked, stored), (stored, asked)] {
             if verdict(one, other).is_pass() {

@@ -60,6 +60,17 @@ enum Asks {
     What,
 }
 
+/// What the name in a question does, where its words say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Part {
+    #[default]
+    Unsaid,
+    /// "did Acme audit", "audited by Acme"
+    Acts,
+    /// "which suppliers audited Acme"
+    Undergoes,
+}
+
 /// The words of a question in their order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wording {
@@ -71,6 +82,7 @@ pub(super) struct Wording {
     leads: Box<[(Box<str>, usize, bool)]>,
     is_telegraphic: bool,
     names: usize,
+    part: Part,
     asks: Asks,
 }
 
@@ -78,7 +90,8 @@ impl Reading<'_> {
     pub(super) fn wording(&self) -> Wording {
         let names: Vec<usize> =
             self.terms.iter().filter(|(_, term)| term.kind == TermKind::Name).map(|(at, _)| *at).collect();
-        let mut wording = Wording { asks: self.asks(), names: names.len(), ..Wording::default() };
+        let asks = self.asks();
+        let mut wording = Wording { asks, names: names.len(), part: self.part(asks, &names), ..Wording::default() };
         let (mut said, mut content, mut telling, mut leads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (at, token) in self.tokens.iter().take(LONGEST).enumerate() {
             let lower = token.lower.as_str();
@@ -114,6 +127,24 @@ impl Reading<'_> {
         wording
     }
 
+    fn part(&self, asks: Asks, names: &[usize]) -> Part {
+        let leads = |to: &usize| matches!(self.lower(to.checked_sub(1)), "do" | "does" | "did" | "by");
+        // Right after a word: "audited Acme", but neither "sites of Acme" nor "which Acme sites".
+        let follows = |at: &usize| {
+            at.checked_sub(1).is_some_and(|before| {
+                let token = &self.tokens[before];
+                let is_word = !self.small[before] && token.kind == Kind::Word && !token.is_capital();
+                is_word && !token.apart && !self.tokens[*at].apart && !self.tokens[*at].possessive
+            })
+        };
+        let has_verb = self.tokens.iter().any(|token| HELPS.contains(&token.lower.as_str()));
+        match asks {
+            _ if names.iter().any(leads) => Part::Acts,
+            Asks::Thing | Asks::Amount if !has_verb && names.iter().any(follows) => Part::Undergoes,
+            _ => Part::Unsaid,
+        }
+    }
+
     fn asks(&self) -> Asks {
         let all = 0..self.tokens.len();
         let first = all.clone().find(|at| !self.idle[*at]);
@@ -142,6 +173,9 @@ impl Wording {
     pub(super) fn parts(&self, other: &Self, has_moved: bool) -> Option<String> {
         if !has_moved && self.is_turned(other) {
             return Some("order: the same words stand in each other's place".to_owned());
+        }
+        if self.is_about_another_part(other) {
+            return Some("order: the name acts in one question, and undergoes in the other".to_owned());
         }
         if self.content != other.content || self.content.is_empty() {
             return None;
@@ -191,6 +225,17 @@ impl Wording {
             (one, two) = (rest, others);
         }
         !one.is_empty() && !has_moved(one, two) && !has_moved(two, one)
+    }
+
+    /// Which companies Unilever supplies, and which supply Unilever.
+    fn is_about_another_part(&self, other: &Self) -> bool {
+        let sorted = |words: &[u32]| {
+            let mut words = words.to_vec();
+            words.sort_unstable();
+            words
+        };
+        matches!((self.part, other.part), (Part::Acts, Part::Undergoes) | (Part::Undergoes, Part::Acts))
+            && sorted(&self.content) == sorted(&other.content)
     }
 
     fn small_words(&self, other: &Self) -> Option<String> {
