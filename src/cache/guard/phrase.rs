@@ -29,6 +29,12 @@ impl Reading<'_> {
         self.asides.push((at, aside));
     }
 
+    /// One of two opposites.
+    fn pole(&mut self, slot: &Arc<str>, value: &Arc<str>) {
+        let value = (&**value).into();
+        self.facts.push(Fact { slot: slot.clone(), value, is_pole: true, is_aside: false });
+    }
+
     /// What a figure is divided by: the word after "per".
     fn divisor(&self, at: usize) -> Arc<str> {
         let stem = |at: usize| self.tokens.get(at).map_or("", |token| token.stem.as_str());
@@ -184,12 +190,14 @@ impl Reading<'_> {
             }
             Meaning::Aside(slot, value) => self.aside(at, slot, value, shown),
             // "under 50" bounds, "under GRI 305" does not.
-            Meaning::Facet(slot, _) if &**slot == "bound" && !self.bounds(at + count) => {}
-            Meaning::Facet(slot, value) => self.fact(at, slot, &**value),
-            Meaning::Pole(slot, value) => {
-                let value = (&**value).into();
-                self.facts.push(Fact { slot: slot.clone(), value, is_pole: true, is_aside: false });
+            Meaning::Facet(slot, value) if &**slot == "bound" && !self.bounds(at + count) => {
+                // "below the living wage" bounds by a thing; "under a contract" and "over the year" do not.
+                if !matches!(&*shown, "under" | "over" | "up to") {
+                    self.pole(slot, value);
+                }
             }
+            Meaning::Facet(slot, value) => self.fact(at, slot, &**value),
+            Meaning::Pole(slot, value) => self.pole(slot, value),
             Meaning::Frame(kind) => {
                 self.small[at..at + count].fill(true);
                 // "who" after a noun tells more about it, and asks for nothing.

@@ -279,6 +279,8 @@ fn what_a_hostile_reader_found_is_blocked() {
         ("What are Total's emissions in 2023?", "What are the total emissions in 2023?"),
         ("Was the target set before the audit was completed?", "Was the audit completed before the target was set?"),
         ("Are we in scope of the CSRD?", "Are we out of scope of the CSRD?"),
+        ("Share of drivers paid more than the living wage", "Drivers paid less than the living wage, share"),
+        ("Drivers paid more than the living wage, 2022", "Drivers paid exactly the living wage, 2022"),
         ("Which companies does Unilever supply?", "Which companies supply Unilever?"),
         ("Which suppliers were audited by Acme?", "Which suppliers audited Acme?"),
         ("How many suppliers did Nestle audit in 2023?", "How many suppliers audited Nestle in 2023?"),

@@ -248,7 +248,8 @@ impl Wording {
         // Who writes in catchwords leaves them out.
         let may_lack = |short: &Self, long: &Self, words: &[&str]| {
             let is_lost = |word: &&str| is_weak(word) && !short.has_another(long, word);
-            short.is_telegraphic || words.iter().all(is_lost)
+            let is_lead = |word: &&str| WEAK.contains(word) || LEADS.contains(word);
+            (short.is_telegraphic && words.iter().all(is_lead)) || words.iter().all(is_lost)
         };
         match (mine.as_slice(), theirs.as_slice()) {
             ([], []) => Some("order: the same small words stand in each other's place".to_owned()),
