@@ -57,7 +57,7 @@ class SemanticCache(_core.cache.SemanticCache):
     Example:
         >>> cache = SemanticCache()
         >>> key = cache.put("What is scope 2?", "Purchased energy.", embedding=[0.6, 0.8])
-        >>> cache.get("Scope 2 is what?", embedding=[0.59, 0.81]).response
+        >>> cache.get("Please: what is scope 2?", embedding=[0.59, 0.81]).response
         'Purchased energy.'
         >>> cache.get("What is scope 2?", tenant="another") is None
         True
