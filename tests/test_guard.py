@@ -109,7 +109,13 @@ def test_one_thing_apart_is_another_question(standard):
 
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("sixteenth", 0.85), ("nineteenth", 0.70), ("twenty-first", 0.45), ("twenty-fourth", 0.85), ("twenty-ninth", 0.60)],
+    [
+        ("sixteenth", 0.85),
+        ("nineteenth", 0.70),
+        ("twenty-first", 0.45),
+        ("twenty-fourth", 0.85),
+        ("twenty-ninth", 0.60),
+    ],
 )
 def test_questions_of_other_authors(name, least):
     """In the register of reports, of words that must not be confused, and of a chat."""
