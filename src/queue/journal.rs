@@ -69,7 +69,8 @@ pub(super) struct Move {
     /// The attempt after it: one less where a lease is given back.
     pub(super) attempt_after: u32,
     pub(super) status: Status,
-    pub(super) ready_at: Duration,
+    /// None where it stays as it is.
+    pub(super) ready_at: Option<Duration>,
     pub(super) at: Duration,
     pub(super) lease_until: Option<Duration>,
     /// It holds only if the lease is over on disk by then: its worker may be in another process and have extended it.
@@ -85,7 +86,7 @@ impl Move {
             attempt: transition.attempt,
             attempt_after: transition.attempt,
             status: transition.status,
-            ready_at,
+            ready_at: Some(ready_at),
             at,
             lease_until: None,
             expired_by: None,

@@ -149,7 +149,7 @@ impl Lease {
             attempt,
             attempt_after: attempt,
             status,
-            ready_at: wall,
+            ready_at: None,
             at: wall,
             lease_until: None,
             expired_by: None,

@@ -88,7 +88,7 @@ pub(super) fn transition(connection: &Connection, change: &Move) -> Result<bool>
         _ => None,
     };
     let leased_only = matches!(change.status, Status::Done | Status::Leased) || change.attempt_after != change.attempt;
-    let sql = "UPDATE requests SET change = ?1, status = ?2, attempt = ?3, ready = ?4, finished = ?5,
+    let sql = "UPDATE requests SET change = ?1, status = ?2, attempt = ?3, ready = coalesce(?4, ready), finished = ?5,
         lease_until = ?6, history = coalesce(?7, history), result_is_json = ?8, result = ?9,
         payload = CASE WHEN ?2 IN (3, 5) THEN NULL ELSE payload END
         WHERE id = ?10 AND attempt = ?11 AND (status = 2 OR (NOT ?12 AND status < 3))
@@ -98,7 +98,7 @@ pub(super) fn transition(connection: &Connection, change: &Move) -> Result<bool>
         number,
         change.status as i64,
         change.attempt_after,
-        nanos(change.ready_at),
+        change.ready_at.map(nanos),
         finished,
         change.lease_until.map(nanos),
         history,
