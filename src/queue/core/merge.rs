@@ -25,7 +25,9 @@ impl Core {
                 return None;
             }
             // Its time came here, or it was nacked without a delay; taken in anew, it would lose its place.
-            Some((attempt, State::Waiting)) if row.attempt == attempt && row.status == Status::Scheduled => return None,
+            Some((attempt, State::Waiting)) if row.attempt == attempt && row.status == Status::Scheduled => {
+                return None;
+            }
             Some((_, state)) if state != State::Dead && !row.status.is_open() => {
                 let leave = Transition {
                     id,
