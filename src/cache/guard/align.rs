@@ -119,11 +119,9 @@ fn synonymy(one: &Term, other: &Term) -> f32 {
     }
     let stem = one.key.bytes().zip(other.key.bytes()).take_while(|(a, b)| a == b).count();
     let family = stem >= FAMILY_LETTERS && 3 * stem >= 2 * one.key.len().max(other.key.len());
-    match (&one.vector, &other.vector) {
-        (Some(a), Some(b)) => {
-            let cosine = a.cosine(b);
-            if family && cosine >= FAMILY { cosine.max(SAME_WORD) } else { cosine.max(0.0) }
-        }
+    match one.cosine(other) {
+        Some(cosine) if family && cosine >= FAMILY => cosine.max(SAME_WORD),
+        Some(cosine) => cosine.max(0.0),
         // Without vectors only the letters can tell.
         _ if family && !one.is_thing() && !other.is_thing() => SAME_WORD,
         _ => 0.0,

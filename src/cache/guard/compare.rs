@@ -27,7 +27,7 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| ends(asked, stored))
         .or_else(|| contrast(asked, stored))
         .or_else(|| relations(asked, stored))
-        .or_else(|| asked.wording.parts(&stored.wording, has_moved(asked, stored)));
+        .or_else(|| asked.wording.parts(&stored.wording, || has_moved(asked, stored)));
     differs.map_or_else(|| evidence::weigh(asked, stored), Err)
 }
 

@@ -78,14 +78,9 @@ pub(super) fn weigh<'a>(asked: &'a Signature, stored: &'a Signature) -> Result<E
 fn rivals<'a>(one: &Side<'a>, other: &Side<'a>) -> Option<(&'a Term, &'a Term)> {
     let pairs = one.alone.iter().flat_map(|mine| other.alone.iter().map(move |theirs| (mine.term, theirs.term)));
     let is_rival = |(mine, theirs): &(&Term, &Term)| {
-        mine.place.is_like(&theirs.place) && !mine.may_be(theirs) && cosine(mine, theirs) < UNLIKE
+        mine.place.is_like(&theirs.place) && !mine.may_be(theirs) && mine.cosine(theirs).unwrap_or(0.0) < UNLIKE
     };
     pairs.into_iter().find(is_rival)
-}
-
-/// The cosine of two words; 0 where one has no vector.
-fn cosine(one: &Term, other: &Term) -> f32 {
-    one.vector.as_ref().zip(other.vector.as_ref()).map_or(0.0, |(one, other)| one.cosine(other))
 }
 
 fn sorted(one: f32, other: f32) -> [f32; 2] {

@@ -152,14 +152,10 @@ impl Reading<'_> {
         let ordered = self.order();
         let ends = self.ends();
         self.terms.sort_by_key(|(at, _)| *at);
-        let (places, asides) = (self.places(&self.terms), self.places(&self.asides));
-        for ((_, aside), place) in self.asides.iter_mut().zip(asides) {
-            aside.place = place;
-        }
-        for ((_, term), place) in self.terms.iter_mut().zip(places) {
+        self.set_places();
+        for (_, term) in &mut self.terms {
             term.contrasts = self.lexicon.contrasts(&term.key).into();
             term.alike = self.lexicon.alike(&term.key).into();
-            term.place = place;
         }
         for negation in &self.negations {
             if let Some((_, head)) = self.terms.iter_mut().find(|(at, _)| at > negation) {

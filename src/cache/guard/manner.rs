@@ -1,6 +1,7 @@
 //! How a question is put: what its answer is for, and which of its words ask.
 
 use super::extract::Reading;
+use super::small_words::HELPS;
 use super::text::Kind;
 
 impl Reading<'_> {
@@ -40,9 +41,7 @@ impl Reading<'_> {
 
     /// "Was …?" and "Does …?" ask for a yes or a no.
     pub(super) fn yes_or_no(&mut self) {
-        const ASKS: [&str; 14] =
-            ["is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "will", "can", "could", "should"];
-        if ASKS.contains(&self.lower(Some(0))) {
+        if HELPS.contains(&self.lower(Some(0))) {
             self.frames.push("yes or no".into());
         }
     }

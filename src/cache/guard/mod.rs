@@ -22,6 +22,7 @@ mod phrase;
 mod place;
 mod quantity;
 mod signature;
+mod small_words;
 mod text;
 mod time;
 mod vector;

@@ -3,9 +3,8 @@
 use super::extract::Reading;
 use super::lexicon::{Language, Meaning};
 use super::number;
-use super::place::Place;
 use super::signature::{Term, TermKind};
-use super::text::{self, Kind};
+use super::text::Kind;
 use super::vector::WordVector;
 use crate::embed::WordVectors;
 
@@ -52,22 +51,7 @@ pub(super) fn words(reading: &mut Reading<'_>) {
             _ => None,
         };
         reading.take(at, count);
-        let stems = text::stems(&shown.to_lowercase());
-        let (key, shown) = (stem.into(), shown.into());
-        let term = Term {
-            key,
-            shown,
-            stems,
-            kind,
-            vector,
-            negated: false,
-            weight,
-            is_common: false,
-            is_unsaid: false,
-            contrasts: Box::default(),
-            alike: Box::default(),
-            place: Place::default(),
-        };
+        let term = Term::new(stem.into(), shown.into(), kind, vector, weight);
         reading.term(at, term);
         at += count;
     }

@@ -3,9 +3,8 @@
 use super::extract::Reading;
 use super::lexicon::{Language, Lexicon, Meaning};
 use super::number;
-use super::place::Place;
 use super::signature::{Fact, Term, TermKind};
-use super::text::{self, Kind};
+use super::text::Kind;
 use super::vector::WordVector;
 use std::sync::Arc;
 
@@ -74,21 +73,7 @@ impl Reading<'_> {
     fn thing(&self, name: &Arc<str>, shown: Box<str>, kind: TermKind, weight: f32) -> Term {
         let vector = self.vectors.and_then(|vectors| vectors.vector(&shown)).map(|vector| WordVector::new(&vector));
         let (is_common, is_unsaid) = (self.lexicon.is_common(name), self.lexicon.is_unsaid(name));
-        let stems = text::stems(&shown);
-        Term {
-            key: format!("={name}").into(),
-            shown,
-            stems,
-            kind,
-            vector,
-            negated: false,
-            weight,
-            is_common,
-            is_unsaid,
-            contrasts: Box::default(),
-            alike: Box::default(),
-            place: Place::default(),
-        }
+        Term { is_common, is_unsaid, ..Term::new(format!("={name}").into(), shown, kind, vector, weight) }
     }
 
     /// The longest phrases of the lexicon, from the left.

@@ -2,6 +2,7 @@
 
 use super::extract::{Reading, digest};
 use super::signature::{Term, TermKind};
+use super::small_words::ARTICLES;
 
 /// How far before a thing the word stands that relates something to it.
 const REACH: usize = 7;
@@ -64,9 +65,16 @@ impl Relation {
 }
 
 impl Reading<'_> {
-    /// The places of terms, in their order.
-    pub(super) fn places(&self, terms: &[(usize, Term)]) -> Vec<Place> {
+    /// Notes where the terms and the asides stand.
+    pub(super) fn set_places(&mut self) {
         let passed_over = self.passed_over();
+        let (terms, asides) = (self.places(&self.terms, &passed_over), self.places(&self.asides, &passed_over));
+        for ((_, term), place) in self.terms.iter_mut().chain(&mut self.asides).zip(terms.into_iter().chain(asides)) {
+            term.place = place;
+        }
+    }
+
+    fn places(&self, terms: &[(usize, Term)], passed_over: &[bool]) -> Vec<Place> {
         let digest = |place: usize| digest(&self.tokens[place].stem) as u32;
         let counts = |place: &usize| !passed_over[*place];
         let joined = |from: usize, to: usize| !self.tokens[from + 1..=to].iter().any(|token| token.apart);
@@ -82,8 +90,7 @@ impl Reading<'_> {
 
     /// Articles, names and values, and the small words that lead to these.
     fn passed_over(&self) -> Vec<bool> {
-        let mut passed: Vec<bool> =
-            self.tokens.iter().map(|token| matches!(token.lower.as_str(), "a" | "an" | "the")).collect();
+        let mut passed: Vec<bool> = self.tokens.iter().map(|token| ARTICLES.contains(&token.lower.as_str())).collect();
         let names = self.terms.iter().filter(|(_, term)| term.kind == TermKind::Name).map(|(at, _)| *at);
         // What follows the tokens that are read has an anchor behind them.
         let anchors = self.anchors.iter().map(|(at, _)| *at).filter(|at| *at < self.tokens.len());

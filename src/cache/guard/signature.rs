@@ -2,6 +2,7 @@
 
 use super::lexicon::Language;
 use super::place::Place;
+use super::text;
 use super::vector::WordVector;
 use super::wording::Wording;
 use std::sync::Arc;
@@ -77,6 +78,29 @@ pub(super) struct Term {
 }
 
 impl Term {
+    /// A term whose place and lists are not read yet.
+    pub(super) fn new(key: Box<str>, shown: Box<str>, kind: TermKind, vector: Option<WordVector>, weight: f32) -> Self {
+        Self {
+            key,
+            stems: text::stems(&shown.to_lowercase()),
+            shown,
+            kind,
+            vector,
+            negated: false,
+            weight,
+            is_common: false,
+            is_unsaid: false,
+            contrasts: Box::default(),
+            alike: Box::default(),
+            place: Place::default(),
+        }
+    }
+
+    /// The cosine of two words; None where one has no vector.
+    pub(super) fn cosine(&self, other: &Self) -> Option<f32> {
+        Some(self.vector.as_ref()?.cosine(other.vector.as_ref()?))
+    }
+
     /// Whether the lexicon knows it as a thing of its own.
     pub(super) fn is_thing(&self) -> bool {
         self.kind == TermKind::Concept

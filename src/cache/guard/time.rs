@@ -2,6 +2,7 @@
 
 use super::extract::Reading;
 use super::number;
+use super::small_words::ASKS;
 
 /// Month names by their first letters, in the languages that the guards know.
 const MONTHS: [&[&str]; 12] = [
@@ -245,12 +246,11 @@ fn year(reading: &mut Reading<'_>, at: usize) {
 
 /// Whether a question is a row of nouns, without a word that asks or a verb that helps.
 fn is_telegraphic(reading: &Reading<'_>) -> bool {
-    const ASKS: [&str; 9] = ["what", "which", "who", "whom", "whose", "when", "where", "why", "how"];
-    const HELPS: [&str; 16] = [
+    const LINKS: [&str; 16] = [
         "is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "will", "would", "can", "could", "to",
         "by",
     ];
-    !reading.tokens.iter().any(|token| ASKS.contains(&token.lower.as_str()) || HELPS.contains(&token.lower.as_str()))
+    !reading.tokens.iter().any(|token| ASKS.contains(&token.lower.as_str()) || LINKS.contains(&token.lower.as_str()))
 }
 
 /// The "24" of "2023/24" and "2023-24".

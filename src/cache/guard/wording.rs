@@ -3,6 +3,7 @@
 
 use super::extract::{Reading, digest};
 use super::signature::TermKind;
+use super::small_words::{ARTICLES, ASKS, HELPS};
 use super::text::Kind;
 
 /// So many words are compared in their order; a question with a document behind it is told by its beginning.
@@ -18,16 +19,12 @@ const TELLING: [&str; 58] = [
 ];
 /// Those that may be missing where nothing stands in their place: "risks that have", "risks to have".
 const WEAK: [&str; 8] = ["to", "by", "from", "between", "up", "down", "into", "per"];
-const ARTICLES: [&str; 3] = ["a", "an", "the"];
 /// Words that lead to a part of the question which may as well stand elsewhere in it.
 const LEADS: [&str; 17] = [
     "in", "at", "of", "for", "by", "on", "from", "to", "under", "during", "across", "within", "per", "before", "after",
     "since", "when",
 ];
 const JOINS: [&str; 5] = ["and", "or", "nor", "vs", "versus"];
-const HELPS: [&str; 14] =
-    ["is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "will", "can", "could", "should"];
-const ASKS: [&str; 8] = ["which", "who", "whom", "whose", "when", "where", "why", "how"];
 
 /// What a word is in the order of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +41,16 @@ enum Role {
 struct Said {
     word: u32,
     role: Role,
+}
+
+/// A word that leads to the next one that is not small.
+#[derive(Debug, Clone, Copy)]
+struct Lead {
+    word: &'static str,
+    /// The place of the next one among those that are not small.
+    to: usize,
+    /// Whether that is a name or a number.
+    to_value: bool,
 }
 
 /// What kind of answer a question opens with asking for.
@@ -77,9 +84,8 @@ pub(super) struct Wording {
     said: Box<[Said]>,
     /// Digests of the words that are not small.
     content: Box<[u32]>,
-    telling: Box<[Box<str>]>,
-    /// The words that lead to the next one that is not small, with the place of that, and whether it is a name or number.
-    leads: Box<[(Box<str>, usize, bool)]>,
+    telling: Box<[&'static str]>,
+    leads: Box<[Lead]>,
     is_telegraphic: bool,
     names: usize,
     part: Part,
@@ -99,28 +105,28 @@ impl Reading<'_> {
                 continue;
             }
             let word = digest(&token.stem) as u32;
+            let lead = known(&LEADS, lower);
             let role = match lower {
-                _ if LEADS.contains(&lower) => Role::Leads,
+                _ if lead.is_some() => Role::Leads,
                 _ if JOINS.contains(&lower) => Role::Joins,
                 _ if token.kind == Kind::Number || names.contains(&at) => Role::Value,
                 _ => Role::Other,
             };
             said.push(Said { word, role });
-            if role == Role::Leads {
-                leads.push((lower.into(), content.len(), false));
-            }
+            leads.extend(lead.map(|word| Lead { word, to: content.len(), to_value: false }));
             let asks = matches!(lower, "many" | "few") && self.lower(at.checked_sub(1)) == "how";
-            if TELLING.contains(&lower) && !asks && (token.starts || !token.is_capital()) {
-                telling.push(lower.into());
+            let tells = known(&TELLING, lower).filter(|_| !asks && (token.starts || !token.is_capital()));
+            if let Some(word) = tells {
+                telling.push(word);
             } else if !self.small[at] {
                 if role == Role::Value {
-                    let here = leads.iter_mut().rev().take_while(|(_, place, _)| *place == content.len());
-                    here.for_each(|(_, _, leads_to_value)| *leads_to_value = true);
+                    let here = leads.iter_mut().rev().take_while(|lead: &&mut Lead| lead.to == content.len());
+                    here.for_each(|lead| lead.to_value = true);
                 }
                 content.push(word);
             }
         }
-        let helps = |token: &str| HELPS.contains(&token) || ASKS.contains(&token) || token == "what";
+        let helps = |token: &str| HELPS.contains(&token) || ASKS.contains(&token);
         wording.is_telegraphic = !self.tokens.iter().any(|token| helps(&token.lower));
         (wording.said, wording.content) = (said.into(), content.into());
         (wording.telling, wording.leads) = (telling.into(), leads.into());
@@ -170,8 +176,8 @@ impl Reading<'_> {
 
 impl Wording {
     /// What the order of the words or a small word between them parts, unless a clause `has_moved`.
-    pub(super) fn parts(&self, other: &Self, has_moved: bool) -> Option<String> {
-        if !has_moved && self.is_turned(other) {
+    pub(super) fn parts(&self, other: &Self, has_moved: impl FnOnce() -> bool) -> Option<String> {
+        if self.is_turned(other) && !has_moved() {
             return Some("order: the same words stand in each other's place".to_owned());
         }
         if self.is_about_another_part(other) {
@@ -267,8 +273,8 @@ impl Wording {
     /// Whether another word stands where the other question has this one: "invested in", "invested by". Names are led
     /// to in many ways: "emissions of Acme", "emissions by Acme".
     fn has_another(&self, other: &Self, word: &str) -> bool {
-        let mut there = other.leads.iter().filter(|(lead, _, leads_to_value)| **lead == *word && !leads_to_value);
-        there.any(|(_, place, _)| self.leads.iter().any(|(_, here, _)| here == place))
+        let mut there = other.leads.iter().filter(|lead| lead.word == word && !lead.to_value);
+        there.any(|lead| self.leads.iter().any(|here| here.to == lead.to))
     }
 
     fn question(&self, other: &Self) -> Option<String> {
@@ -291,8 +297,8 @@ impl Wording {
 }
 
 /// The words of one list that the other has not, each as often as it is missing.
-fn extra<'a>(of: &'a [Box<str>], not: &[Box<str>]) -> Vec<&'a str> {
-    let mut rest: Vec<&str> = not.iter().map(AsRef::as_ref).collect();
+fn extra(of: &[&'static str], not: &[&'static str]) -> Vec<&'static str> {
+    let mut rest = not.to_vec();
     let is_extra = |word: &&str| match rest.iter().position(|other| other == word) {
         Some(place) => {
             rest.swap_remove(place);
@@ -300,7 +306,12 @@ fn extra<'a>(of: &'a [Box<str>], not: &[Box<str>]) -> Vec<&'a str> {
         }
         None => true,
     };
-    of.iter().map(AsRef::as_ref).filter(is_extra).collect()
+    of.iter().copied().filter(is_extra).collect()
+}
+
+/// A word of a list.
+fn known(list: &[&'static str], word: &str) -> Option<&'static str> {
+    list.iter().copied().find(|known| *known == word)
 }
 
 /// Whether one order comes from the other by a part that moved as a whole, or by two that a word like "and" joins.
