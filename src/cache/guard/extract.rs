@@ -102,6 +102,11 @@ impl Reading<'_> {
         self.terms.push((at, term));
     }
 
+    /// Where the words stand that bound an amount.
+    pub(super) fn bounds(&self) -> Vec<usize> {
+        self.anchors.iter().filter(|(_, key)| key.starts_with("bound ")).map(|(at, _)| *at).collect()
+    }
+
     /// Where a movement goes: what stands after "to", and what stands after "from".
     fn ends(&self) -> [Option<Box<str>>; 2] {
         let terms = self.terms.iter().map(|(at, term)| (*at, term.key.clone()));
@@ -162,6 +167,7 @@ impl Reading<'_> {
                 head.negated = true;
             }
         }
+        self.categories();
         self.imply();
         self.simplify();
         self.facts.sort();

@@ -37,6 +37,10 @@ impl Reading<'_> {
         if self.terms.iter().any(|(_, term)| &*term.key == "=emissions") {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
         }
+        // Noise is given in decibels where nobody says otherwise.
+        if self.terms.iter().any(|(_, term)| &*term.key == "=noise") {
+            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "dB"));
+        }
         // Whoever names a refrigerant need not say that it is one.
         let named = |fact: &Fact| {
             (&*fact.slot == "chemical" && &*fact.value != "refrigerants")

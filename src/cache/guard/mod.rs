@@ -5,7 +5,9 @@
 //! compared in microseconds. What words mean is in the text files of `lexicon/`; what they do is in the passes of
 //! `extract`.
 
+mod actor;
 mod align;
+mod category;
 mod code;
 mod compare;
 mod evidence;

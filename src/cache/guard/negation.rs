@@ -19,6 +19,21 @@ impl Reading<'_> {
             negates &= !(matches!(next, "only" | "just")
                 || (token.lower == "non" && !self.denies(at))
                 || (token.lower == "no" && next.starts_with(|c: char| c.is_ascii_digit())));
+            // "no later than" bounds.
+            let bounds = matches!(
+                next,
+                "later"
+                    | "more"
+                    | "less"
+                    | "fewer"
+                    | "greater"
+                    | "earlier"
+                    | "longer"
+                    | "higher"
+                    | "lower"
+                    | "exceeding"
+            ) && (next == "exceeding" || self.lower(Some(at + 2)) == "than");
+            negates &= !bounds;
             let pair = ["fail to", "refus to", "unabl to"]
                 .iter()
                 .any(|pair| pair.split_once(' ').is_some_and(|(first, second)| token.stem == first && next == second));

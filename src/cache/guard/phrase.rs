@@ -100,6 +100,12 @@ impl Reading<'_> {
             self.take(at, 1);
             return Some(1);
         }
+        if let Some(change) = self.up_or_down(at) {
+            let shown = self.tokens[at].lower.as_str().into();
+            self.aside(at, &"change".into(), &change.into(), shown);
+            self.take(at, 1);
+            return Some(1);
+        }
         let reach = at..self.tokens.len().min(at + Lexicon::LONGEST);
         let free = reach
             .take_while(|&next| {
@@ -175,7 +181,7 @@ impl Reading<'_> {
             }
             Meaning::Aside(slot, value) => self.aside(at, slot, value, shown),
             // "under 50" bounds, "under GRI 305" does not.
-            Meaning::Facet(slot, value) if &**slot == "bound" && !self.bounds(at + count) => {
+            Meaning::Facet(slot, value) if &**slot == "bound" && !self.is_amount(at + count) => {
                 // "below the living wage" bounds by a thing; "under a contract" and "over the year" do not.
                 if !matches!(&*shown, "under" | "over" | "up to") {
                     self.pole(slot, value);
@@ -268,9 +274,26 @@ impl Reading<'_> {
         is_joined && self.tokens[at].text.len() > SHORT
     }
 
+    /// "drove it up 7 %", "down by 3", "23% up"; but "make up 20 %" tells a share.
+    fn up_or_down(&self, at: usize) -> Option<&'static str> {
+        let change = match self.free(at)?.lower.as_str() {
+            "up" => "increase",
+            "down" => "decrease",
+            _ => return None,
+        };
+        let is_amount = |at: usize| self.facts_at(at).iter().any(|slot| matches!(*slot, "number" | "percentage"));
+        let forms = ["mak", "made", "take", "took", "tak", "add", "set", "sign", "split", "break", "broken"];
+        let is_formed = at > 0 && forms.contains(&self.tokens[at - 1].stem.as_str());
+        let next = at + 1 + usize::from(self.lower(Some(at + 1)) == "by");
+        (!is_formed && (is_amount(next) || (at > 1 && is_amount(at - 2)))).then_some(change)
+    }
+
     /// Whether an amount follows, and not a year.
-    fn bounds(&self, at: usize) -> bool {
-        let places = self.facts_at(at);
+    fn is_amount(&self, at: usize) -> bool {
+        let is_currency = self.tokens.get(at).is_some_and(|token| {
+            matches!(self.lexicon.meaning(&token.stem), Some(Meaning::Unit(_) | Meaning::ShortUnit(_)))
+        });
+        let places = self.facts_at(at + usize::from(is_currency));
         // "under 1.5 °C" is a scenario.
         let degrees = (at..=at + 2).any(|at| self.tokens.get(at).is_some_and(|token| token.text.starts_with('°')));
         !degrees && ["number", "percentage", "unit"].iter().any(|slot| places.contains(slot))

@@ -159,6 +159,14 @@ fn wording_alone_does_not_block() {
         ("two thirds of suppliers", "Two thirds of our suppliers"),
         ("What were ACME CEMENT's emissions?", "Emissions of Acme Cement"),
         ("Assets at 31 December 2023", "Assets at 31/12/2023"),
+        ("Scope 3 category 9 emissions", "Emissions from downstream transportation and distribution"),
+        ("Category 6 emissions of Acme", "Scope 3 emissions of Acme from business travel"),
+        ("A cut of 30% no later than 2030", "A cut of 30% by 2030"),
+        ("Suppliers with spend of more than EUR 250,000", "Suppliers with spend above EUR 250,000"),
+        ("Explain what brought energy use down 5% in 2023", "Why did energy use fall by 5% in 2023?"),
+        ("Noise level at Leeds in decibels", "Noise level at Leeds"),
+        ("Is it true that Acme pays a living wage?", "Does Acme pay a living wage?"),
+        ("Which suppliers were audited by us?", "Which suppliers did we audit?"),
     ] {
         if let Some(reason) = verdict(asked, stored).reason() {
             blocked.push(format!("{asked} | {stored}: {reason}"));
@@ -284,6 +292,16 @@ fn what_a_hostile_reader_found_is_blocked() {
         ("Which companies does Unilever supply?", "Which companies supply Unilever?"),
         ("Which suppliers were audited by Acme?", "Which suppliers audited Acme?"),
         ("How many suppliers did Nestle audit in 2023?", "How many suppliers audited Nestle in 2023?"),
+        ("Findings when our customers audited us", "Findings when we audited our customers"),
+        (
+            "How many findings when our customers audited us?",
+            "How many findings when our customers audited our suppliers?",
+        ),
+        ("Which sites outside protected areas were sold?", "Which sites in protected areas were sold?"),
+        ("Microplastics that Acme released to air, tonnes", "How many tonnes of microplastics went into soil at Acme?"),
+        ("What drove Acme's energy use up 5%?", "What was behind the 5% fall in Acme's energy use?"),
+        ("Scope 3 category 4 emissions of Acme", "Emissions of Acme from downstream transport"),
+        ("Emissions of Acme excluding franchises", "Emissions of Acme including franchises"),
     ] {
         for (one, other) in [(asked, stored), (stored, asked)] {
             if verdict(one, other).is_pass() {

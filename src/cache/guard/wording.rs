@@ -1,6 +1,7 @@
 //! How the words of a question stand: in which order, and with which small words between them. Two questions in the same
 //! words ask the same only if these agree.
 
+use super::actor::Act;
 use super::extract::{Reading, digest};
 use super::signature::TermKind;
 use super::small_words::{ARTICLES, ASKS, HELPS};
@@ -89,6 +90,7 @@ pub(super) struct Wording {
     is_telegraphic: bool,
     names: usize,
     part: Part,
+    acts: Box<[Act]>,
     asks: Asks,
 }
 
@@ -97,14 +99,18 @@ impl Reading<'_> {
         let names: Vec<usize> =
             self.terms.iter().filter(|(_, term)| term.kind == TermKind::Name).map(|(at, _)| *at).collect();
         let asks = self.asks();
-        let mut wording = Wording { asks, names: names.len(), part: self.part(asks, &names), ..Wording::default() };
+        let (part, acts) = (self.part(asks, &names), self.acts().into());
+        let mut wording = Wording { asks, names: names.len(), part, acts, ..Wording::default() };
+        let bounds: Vec<usize> = self.bounds();
         let (mut said, mut content, mut telling, mut leads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (at, token) in self.tokens.iter().take(LONGEST).enumerate() {
             let lower = token.lower.as_str();
-            if ARTICLES.contains(&lower) || self.idle[at] {
+            // What bounds an amount is a slot.
+            let bounds = bounds.contains(&at) || (lower == "than" && at > 0 && bounds.contains(&(at - 1)));
+            if ARTICLES.contains(&lower) || self.idle[at] || bounds {
                 continue;
             }
-            let word = digest(&token.stem) as u32;
+            let word = digest(if lower == "us" { "we" } else { &token.stem }) as u32;
             let lead = known(&LEADS, lower);
             let role = match lower {
                 _ if lead.is_some() => Role::Leads,
@@ -179,6 +185,10 @@ impl Wording {
     pub(super) fn parts(&self, other: &Self, has_moved: impl FnOnce() -> bool) -> Option<String> {
         if self.is_turned(other) && !has_moved() {
             return Some("order: the same words stand in each other's place".to_owned());
+        }
+        let turned = |act: &Act| other.acts.iter().any(|other| act.is_turned(*other));
+        if self.acts.iter().any(turned) {
+            return Some("order: who acts in one question undergoes in the other".to_owned());
         }
         if self.is_about_another_part(other) {
             return Some("order: the name acts in one question, and undergoes in the other".to_owned());
