@@ -1,27 +1,39 @@
 //! Who does what: "we audited our customers" and "our customers audited us".
 
 use super::extract::{Reading, digest};
-use super::small_words::HELPS;
+use super::small_words::{ARTICLES, HELPS};
 use super::text::Kind;
 
-/// A verb beside "we", "us" or "our", who does it, and to whom.
+/// A word between two others, as a verb is between who acts and who undergoes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Act {
     verb: u64,
-    /// A digest, `WE` for those who ask; None where the question does not say.
+    /// A digest, `WE` for those who ask; None where none stands right there.
     actor: Option<u64>,
     object: Option<u64>,
+    /// Whether one of the two is "we", "us" or "our", or "by" leads to who acts.
+    is_told: bool,
 }
 
 const WE: u64 = 0;
+/// Verbs that ask as well as say who has something of whom: "give me", "tenants give landlords notice".
+const HANDS_OVER: [&str; 8] = ["give", "gives", "gave", "provide", "provides", "provided", "report", "show"];
 
 impl Act {
-    /// Whether one of two does the same to the other: those who ask in one question, somebody else in the other.
+    /// Whether the two change places, or those who ask act in one question and somebody else in the other.
     pub(super) fn is_turned(self, other: Self) -> bool {
         let differ = |one: Option<u64>, other: Option<u64>| {
             one.is_some() && other.is_some() && one != other && (one == Some(WE) || other == Some(WE))
         };
-        self.verb == other.verb && (differ(self.actor, other.actor) || differ(self.object, other.object))
+        let swapped = self.actor.is_some()
+            && self.object.is_some()
+            && self.actor != self.object
+            && (self.actor, self.object) == (other.object, other.actor);
+        self.verb == other.verb
+            && (swapped
+                || (self.is_told
+                    && other.is_told
+                    && (differ(self.actor, other.actor) || differ(self.object, other.object))))
     }
 }
 
@@ -30,27 +42,25 @@ impl Reading<'_> {
         (1..self.tokens.len()).filter_map(|at| self.act(at)).collect()
     }
 
-    /// "we VERB", "SOMEBODY VERB us", "SOMEBODY VERB our", "VERB by SOMEBODY".
+    /// "we VERB", "SOMEBODY VERB us", "SOMEBODY VERB the OTHER", "VERB by SOMEBODY".
     fn act(&self, at: usize) -> Option<Act> {
         let carries = |at: usize| {
             let token = self.tokens.get(at)?;
             let is_small = self.small[at] || HELPS.contains(&token.lower.as_str());
             (token.kind == Kind::Word && !is_small).then(|| digest(&token.stem))
         };
-        let verb = carries(at)?;
+        let hands_over = HANDS_OVER.contains(&self.lower(Some(at)));
+        let verb = if hands_over { digest(&self.tokens[at].stem) } else { carries(at)? };
         let is_we = |at: usize| matches!(self.lower(Some(at)), "we" | "us");
         let who = |at: usize| if is_we(at) { Some(WE) } else { carries(at) };
         let next = self.lower(Some(at + 1));
         if next == "by" {
             let by = at + 2 + usize::from(matches!(self.lower(Some(at + 2)), "our" | "the"));
-            return Some(Act { verb, actor: who(by), object: None });
+            return Some(Act { verb, actor: who(by), object: None, is_told: true });
         }
-        let object = match next {
-            "us" => Some(WE),
-            "our" => carries(at + 2),
-            _ if is_we(at - 1) => None,
-            _ => return None,
-        };
-        Some(Act { verb, actor: who(at - 1), object })
+        let after = at + 1 + usize::from(ARTICLES.contains(&next) || next == "our");
+        let is_told = is_we(at - 1) || matches!(next, "us" | "our");
+        let act = Act { verb, actor: who(at - 1), object: who(after), is_told };
+        (act.actor.is_some() || act.object == Some(WE)).then_some(act)
     }
 }

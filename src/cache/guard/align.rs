@@ -8,6 +8,8 @@ const FAMILY_LETTERS: usize = 5;
 const FAMILY: f32 = 0.3;
 /// How alike two forms of one word are, and a word and a slip of the pen of it.
 const SAME_WORD: f32 = 0.9;
+/// How well a word stands for another that the lexicon lists with it.
+const ALIKE: f32 = 0.8;
 const MISSPELT: f32 = 0.95;
 /// How alike a phrase and a part of it are at most.
 const PART: f32 = 0.55;
@@ -113,6 +115,9 @@ fn likeness<'a>(term: &'a Term, own: &[&'a Term], others: &[&'a Term]) -> Result
 
 /// How well one word stands for another, by its vector and its letters.
 fn synonymy(one: &Term, other: &Term) -> f32 {
+    if one.may_be(other) && one.is_minor() == other.is_minor() && one.place.is_like(&other.place) {
+        return ALIKE;
+    }
     // Two things of the lexicon are two things.
     if one.kind == TermKind::Name || other.kind == TermKind::Name || (one.is_known() && other.is_known()) {
         return 0.0;

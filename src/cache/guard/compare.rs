@@ -189,7 +189,7 @@ fn order(asked: &Signature, stored: &Signature) -> Option<String> {
 fn ends(asked: &Signature, stored: &Signature) -> Option<String> {
     // "from" alone tells more about a thing ("products with a label"), and need not be where a movement begins.
     let moves = |of: &Signature| of.ends.iter().all(Option::is_some);
-    let count = if moves(asked) || moves(stored) { 2 } else { 1 };
+    let count = if moves(asked) || moves(stored) { 2 } else { 0 };
     let says = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key);
     let turned = asked.ends.iter().zip(&stored.ends).take(count).find_map(|(one, other)| {
         let (one, other) = (one.as_deref()?, other.as_deref()?);

@@ -2,7 +2,7 @@
 
 use super::lexicon::{Language, Lexicon};
 use super::signature::{Fact, Signature, Term, TermKind};
-use super::text::Token;
+use super::text::{Kind, Token};
 use super::{code, language, name, quantity, text, time};
 use crate::embed::WordVectors;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,6 +13,24 @@ pub(super) fn digest(text: &str) -> u64 {
     text.hash(&mut hasher);
     hasher.finish()
 }
+
+/// What stands before a "to" that moves nothing, by stem.
+const STILL: [&str; 14] = [
+    "due",
+    "ha",
+    "has",
+    "hav",
+    "have",
+    "had",
+    "need",
+    "attribut",
+    "contribut",
+    "relat",
+    "accord",
+    "thank",
+    "compar",
+    "subject",
+];
 
 /// A question in the middle of being taken apart.
 pub(super) struct Reading<'a> {
@@ -113,7 +131,14 @@ impl Reading<'_> {
         let mut things: Vec<_> = self.anchors.iter().cloned().chain(terms).collect();
         things.sort();
         let after = |words: &[&str]| {
-            let mark = self.tokens.iter().rposition(|token| words.contains(&token.lower.as_str()))?;
+            // "due to" and "has to" move nothing.
+            let moves = |at: usize| {
+                let before = at.checked_sub(1).map_or("", |before| self.tokens[before].stem.as_str());
+                !STILL.contains(&before)
+            };
+            let mark = (0..self.tokens.len())
+                .rev()
+                .find(|&at| words.contains(&self.tokens[at].lower.as_str()) && moves(at))?;
             // What moves stands right there, but for an article: "to find Acme's savings" is no movement.
             let near = mark + 1..=mark + 2;
             things.iter().find(|(at, _)| near.contains(at)).map(|(_, key)| key.clone())
@@ -135,10 +160,19 @@ impl Reading<'_> {
             let kinds = |of: &[(usize, Box<str>)]| of.iter().map(|(_, key)| kind(key)).collect::<Vec<_>>();
             let (left, right) = (kinds(&before), kinds(&after));
             let both = |key: &str| left.contains(&kind(key)) && right.contains(&kind(key));
-            return before.into_iter().chain(after).map(|(_, key)| key).filter(|key| both(key)).collect();
+            // "higher in 2022 than in 2019" is a rise from 2019 to 2022.
+            let is_year = |(_, key): &(usize, Box<str>)| key.starts_with("year ");
+            let years = before.iter().filter(|at| is_year(at)).count() == 1
+                && after.iter().filter(|at| is_year(at)).count() == 1;
+            let (first, last) = if years { (after, before) } else { (before, after) };
+            let is_kept = |key: &str| both(key) && (!years || key.starts_with("year "));
+            return first.into_iter().chain(last).map(|(_, key)| key).filter(|key| is_kept(key)).collect();
         }
         let between = |from: usize, to: usize| {
-            to == from + 2 && matches!(self.lower(Some(from + 1)), "to" | "into" | "bis" | "nach" | "à" | "a" | "hasta")
+            // "Article 6 to Article 8"
+            let is_label = to == from + 3 && self.tokens[to - 1].kind == Kind::Word && self.tokens[to].is_number();
+            (to == from + 2 || is_label)
+                && matches!(self.lower(Some(from + 1)), "to" | "into" | "bis" | "nach" | "à" | "a" | "hasta")
         };
         let pairs = anchors.windows(2).filter(|pair| between(pair[0].0, pair[1].0));
         pairs.flat_map(|pair| [pair[0].1.clone(), pair[1].1.clone()]).collect()
@@ -163,10 +197,15 @@ impl Reading<'_> {
             term.alike = self.lexicon.alike(&term.key).into();
         }
         for negation in &self.negations {
-            if let Some((_, head)) = self.terms.iter_mut().find(|(at, _)| at > negation) {
-                head.negated = true;
+            // "did not submit the form" denies what "failed to provide the form" does.
+            for (_, term) in self.terms.iter_mut().filter(|(at, _)| at > negation) {
+                term.negated = true;
+                if !term.is_minor() {
+                    break;
+                }
             }
         }
+        self.mode();
         self.categories();
         self.imply();
         self.simplify();

@@ -78,7 +78,8 @@ impl Reading<'_> {
         {
             self.frames.push("procedure".into());
         }
-        if self.facts.iter().filter(|fact| &*fact.slot == "unit").count() > 1 {
+        let divides = self.facts.iter().any(|fact| &*fact.slot == "divisor");
+        if divides || self.facts.iter().filter(|fact| &*fact.slot == "unit").count() > 1 {
             self.facts.retain(|fact| &*fact.value != "intensity");
         }
     }

@@ -1,6 +1,7 @@
 //! How a question is put: what its answer is for, and which of its words ask.
 
 use super::extract::Reading;
+use super::signature::Fact;
 use super::small_words::HELPS;
 use super::text::Kind;
 
@@ -41,9 +42,57 @@ impl Reading<'_> {
 
     /// "Was …?" and "Does …?" ask for a yes or a no.
     pub(super) fn yes_or_no(&mut self) {
-        if HELPS.contains(&self.lower(Some(0))) {
+        if HELPS.contains(&self.lower(Some(0))) || self.clause_asks() {
             self.frames.push("yes or no".into());
         }
+    }
+
+    /// Whether a clause stands before what is asked: "When a plant closes, must we …?", "Under the CSRD, do we …?".
+    pub(super) fn clause_asks(&self) -> bool {
+        const OPENS: [&str; 10] = ["when", "if", "where", "under", "on", "in", "for", "before", "after", "during"];
+        let asks = |at: usize| {
+            let lower = self.lower(Some(at));
+            self.tokens[at].apart && (HELPS.contains(&lower) || matches!(lower, "may" | "must"))
+        };
+        OPENS.contains(&self.lower(Some(0))) && (1..self.tokens.len()).any(asks)
+    }
+
+    /// "Must we …?" and "May we …?", but not "May 2023".
+    pub(super) fn opens_with_mode(&self) -> bool {
+        matches!(self.lower(Some(0)), "may" | "must") && self.tokens.get(1).is_some_and(|next| !next.is_number())
+    }
+
+    /// Whether a question for a yes or a no asks for a duty or for a permission, in whatever words.
+    pub(super) fn mode(&mut self) {
+        if !self.asks_yes_or_no() {
+            return;
+        }
+        let (mut must, mut may) = (false, false);
+        for at in 0..self.tokens.len() {
+            let next = self.lower(Some(at + 1));
+            // "mandatory training" is a kind of training.
+            let is_predicate = self.tokens.get(at + 1).is_none_or(|token| token.apart || self.small[at + 1]);
+            let lower = self.lower(Some(at));
+            must |= match lower {
+                "must" | "oblige" | "obliges" | "obliged" => true,
+                "have" | "has" | "need" | "needs" => next == "to" && self.lower(at.checked_sub(1)) != "i",
+                "required" | "mandatory" | "compulsory" | "obligatory" => is_predicate,
+                _ => false,
+            };
+            may |= matches!(lower, "may" | "allow" | "allows" | "allowed" | "permitted" | "let" | "lets")
+                || (matches!(lower, "can" | "could")
+                    && !self.idle[at]
+                    && !matches!(next, "you" | "u" | "i" | "anyone" | "someone"));
+        }
+        if !must && !may {
+            return;
+        }
+        const SAYS: [&str; 4] = ["=require", "=allow", "let", "=requirement mandatory"];
+        self.terms.retain(|(_, term)| !SAYS.contains(&&*term.key));
+        self.asides.retain(|(_, term)| !SAYS.contains(&&*term.key));
+        self.facts.retain(|fact| !matches!(&*fact.slot, "duty" | "requirement"));
+        let mode = if must { "must" } else { "may" };
+        self.facts.push(Fact { slot: "mode".into(), value: mode.into(), is_pole: false, is_aside: false });
     }
 
     /// Whether a word that can ask does so there: nothing but names and small words stand before it, and no other
@@ -57,6 +106,8 @@ impl Reading<'_> {
             self.tokens[later].apart
                 && matches!(self.lower(Some(later)), "how" | "what" | "which" | "who" | "why" | "where")
         });
-        !asks_later && !(0..at).any(carries) && self.terms.iter().all(|(place, _)| *place > at)
+        let is_clause = at == 0 && self.clause_asks();
+        let is_first = self.terms.iter().all(|(place, _)| *place > at) && !(0..at).any(carries);
+        is_first && !asks_later && !is_clause
     }
 }

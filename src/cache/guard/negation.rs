@@ -3,6 +3,14 @@
 use super::extract::Reading;
 use super::lexicon::Language;
 
+/// What is left out.
+struct Exclusion {
+    /// What follows this place is denied.
+    from: usize,
+    /// Where the words stand that say so.
+    said: Vec<usize>,
+}
+
 impl Reading<'_> {
     pub(super) fn negate(&mut self) {
         for at in 0..self.tokens.len() {
@@ -12,8 +20,16 @@ impl Reading<'_> {
                 self.idle[at + 1 - count..=at].fill(true);
                 continue;
             }
+            if let Some(exclusion) = self.exclusion(at) {
+                self.negations.push(exclusion.from);
+                for said in exclusion.said {
+                    self.take(said, 1);
+                    (self.small[said], self.idle[said]) = (true, true);
+                }
+                continue;
+            }
             let token = &self.tokens[at];
-            let mut negates = token.stem.ends_with(" not") || self.denies_in(&token.stem);
+            let mut negates = token.stem.ends_with(" not") || token.lower == "missing" || self.denies_in(&token.stem);
             let next = self.lower(Some(at + 1));
             // "not only" asserts, "no. 5" numbers, and "no" is an article in Portuguese.
             negates &= !(matches!(next, "only" | "just")
@@ -55,6 +71,35 @@ impl Reading<'_> {
                         && ANY.iter().any(|&language| self.lexicon.is_negation(stem, language)))
             }
         }
+    }
+
+    /// "Excluding offsets", "offsets excluded", "leaving offsets out", "other than offsets".
+    fn exclusion(&self, at: usize) -> Option<Exclusion> {
+        const PAIRS: [(&str, &str); 5] =
+            [("other", "than"), ("apart", "from"), ("asid", "from"), ("net", "of"), ("left", "out")];
+        /// How many words a thing may have.
+        const REACH: usize = 3;
+        if !matches!(self.language, None | Some(Language::English)) || !self.is_free(at) {
+            return None;
+        }
+        let stem = |at: usize| self.tokens.get(at).map_or("", |token| token.stem.as_str());
+        let ends = |at: usize| {
+            self.tokens.get(at).is_none_or(|next| next.apart || matches!(next.lower.as_str(), "in" | "for" | "at"))
+        };
+        // Where the thing stands before the word that leaves it out.
+        let before = || {
+            let begins = (at.saturating_sub(REACH)..at).rev().take_while(|from| !self.tokens[from + 1].apart);
+            begins.last().map_or(at, |from| from.saturating_sub(usize::from(self.tokens[from].apart)))
+        };
+        let (from, said) = match stem(at) {
+            "exclud" if self.lower(Some(at)) == "excluded" && ends(at + 1) => (before(), vec![at]),
+            "exclud" | "except" | "excl" | "omit" | "minu" | "minus" => (at, vec![at]),
+            "left" if stem(at + 1) == "out" && ends(at + 2) => (before(), vec![at, at + 1]),
+            one if PAIRS.contains(&(one, stem(at + 1))) => (at, vec![at, at + 1]),
+            "leav" => (at, vec![at, (at + 1..=at + 1 + REACH).find(|&out| stem(out) == "out")?]),
+            _ => return None,
+        };
+        Some(Exclusion { from, said })
     }
 
     /// How many words up to here leave open what they name: "yes or no", "whether or not", and "or not" at an end.

@@ -8,6 +8,9 @@ use super::text::Kind;
 use super::vector::WordVector;
 use std::sync::Arc;
 
+/// Words that ask which of two is ahead.
+const COMPARES: [&str; 10] =
+    ["higher", "greater", "larger", "bigger", "more", "lower", "smaller", "less", "fewer", "better"];
 /// The weight of a thing of the lexicon.
 const THING_WEIGHT: f32 = 1.0;
 /// The weight of a slot that only one question names.
@@ -61,7 +64,9 @@ impl Reading<'_> {
     /// Whether a word follows, as in "mean age".
     fn is_followed(&self, at: usize) -> bool {
         let next = self.tokens.get(at + 1);
-        next.is_some_and(|next| next.kind == Kind::Word && !next.apart && !matches!(next.lower.as_str(), "by" | "when"))
+        next.is_some_and(|next| {
+            next.kind == Kind::Word && !next.apart && !matches!(next.lower.as_str(), "by" | "when" | "that")
+        })
     }
 
     /// In brackets, or between commas: "(t)".
@@ -202,6 +207,10 @@ impl Reading<'_> {
                         .iter()
                         .take(3)
                         .any(|next| next.is_number() || matches!(next.lower.as_str(), "year" | "baseline"));
+                // "Acme vs Globex: higher share" asks which of them.
+                let against = against
+                    || (matches!(&*shown, "vs" | "versus")
+                        && self.tokens.iter().any(|token| COMPARES.contains(&token.lower.as_str())));
                 let early = (!relative || self.asks_at(at)) && !against;
                 let counts_units = matches!(&**kind, "count" | "quantity") && self.next_is_unit(at + count);
                 if early && !counts_units {
@@ -284,8 +293,13 @@ impl Reading<'_> {
         let is_amount = |at: usize| self.facts_at(at).iter().any(|slot| matches!(*slot, "number" | "percentage"));
         let forms = ["mak", "made", "take", "took", "tak", "add", "set", "sign", "split", "break", "broken"];
         let is_formed = at > 0 && forms.contains(&self.tokens[at - 1].stem.as_str());
-        let next = at + 1 + usize::from(self.lower(Some(at + 1)) == "by");
-        (!is_formed && (is_amount(next) || (at > 1 && is_amount(at - 2)))).then_some(change)
+        let between =
+            ["by", "more", "less", "than", "over", "under", "at", "least", "most", "about", "nearly", "almost"];
+        let next = (at + 1..self.tokens.len().min(at + 4)).find(|&next| !between.contains(&self.lower(Some(next))));
+        let next = next.unwrap_or(at);
+        let is_told = at > 0 && matches!(self.lower(Some(at - 1)), "is" | "are" | "was" | "were" | "been");
+        let is_told = is_told && !matches!(self.lower(Some(at + 1)), "to" | "for");
+        (!is_formed && (is_told || is_amount(next) || (at > 1 && is_amount(at - 2)))).then_some(change)
     }
 
     /// Whether an amount follows, and not a year.

@@ -82,7 +82,8 @@ impl Reading<'_> {
             let before = (0..at).rev().find(counts).filter(|before| joined(*before, at));
             let after = (end..self.tokens.len()).find(counts).filter(|after| joined(end - 1, *after));
             let head = (end > at + 1).then(|| digest(end - 1));
-            Place { beside: [before.map_or(0, digest), after.map_or(0, digest)], head, relation: self.relation(at) }
+            let relation = self.relation_after(end).or_else(|| self.relation(at));
+            Place { beside: [before.map_or(0, digest), after.map_or(0, digest)], head, relation }
         };
         let ends = |at: usize, words: usize| (at + words.max(1)).min(self.tokens.len());
         terms.iter().map(|(at, term)| place(*at, ends(*at, term.stems.len()))).collect()
@@ -102,6 +103,18 @@ impl Reading<'_> {
             passed[at - 1] |= leads && passed[at];
         }
         passed
+    }
+
+    /// "counting offsets only", "with offsets included"
+    fn relation_after(&self, end: usize) -> Option<Relation> {
+        let next = self.tokens.get(end).filter(|next| !next.apart)?;
+        let ends = self.tokens.get(end + 1).is_none_or(|after| after.apart);
+        match next.lower.as_str() {
+            "only" if ends => Some(Relation::Only),
+            "included" if ends => Some(Relation::Including),
+            "excluded" if ends => Some(Relation::Excluding),
+            _ => None,
+        }
     }
 
     fn relation(&self, at: usize) -> Option<Relation> {

@@ -167,6 +167,15 @@ fn wording_alone_does_not_block() {
         ("Noise level at Leeds in decibels", "Noise level at Leeds"),
         ("Is it true that Acme pays a living wage?", "Does Acme pay a living wage?"),
         ("Which suppliers were audited by us?", "Which suppliers did we audit?"),
+        ("Injury rate of Lyon without contractors", "Lyon injury rate, excl. contractors"),
+        ("Lyon injury rate, contractors excluded", "Injury rate of Lyon, leaving contractors out"),
+        ("Must we consult the union before a closure?", "Is consulting the union before a closure mandatory for us?"),
+        ("May apprentices fly first class?", "Is first class permitted for apprentices when they fly?"),
+        ("When a plant closes, do we have to consult the union?", "Must we consult the union when a plant closes?"),
+        ("Why was Acme's waste higher in 2022 than in 2019?", "Reasons for the rise in Acme's waste from 2019 to 2022"),
+        ("Diesel emission factor 2021 kg CO2e per GJ", "Emission factor of diesel in 2021 in kg CO2e per GJ"),
+        ("Scope 2 of Pune, location-based view", "Scope 2 of Pune, location-based method"),
+        ("By what year does Acme aim to reach net zero?", "Target year for net zero at Acme"),
     ] {
         if let Some(reason) = verdict(asked, stored).reason() {
             blocked.push(format!("{asked} | {stored}: {reason}"));
@@ -302,6 +311,16 @@ fn what_a_hostile_reader_found_is_blocked() {
         ("What drove Acme's energy use up 5%?", "What was behind the 5% fall in Acme's energy use?"),
         ("Scope 3 category 4 emissions of Acme", "Emissions of Acme from downstream transport"),
         ("Emissions of Acme excluding franchises", "Emissions of Acme including franchises"),
+        ("Leaving contractors out, what was the rate?", "What was the rate, contractors included?"),
+        ("Recycling rate, counting joint ventures only", "Recycling rate, with joint ventures included"),
+        ("Sites with energy use down more than 10%", "Sites with energy use up more than 10%"),
+        ("Energy spending was up in 2021, why?", "Energy spending was down in 2021, why?"),
+        ("Which funds moved from Article 6 to Article 8?", "Which funds moved from Article 8 to Article 6?"),
+        ("What notice must tenants give the landlord?", "What notice must the landlord give tenants?"),
+        ("Mean annual pay gap in Italy", "Mean hourly pay gap in Italy"),
+        ("Are suppliers allowed to use coal?", "Do suppliers have to use coal?"),
+        ("Funds level with their benchmark", "Funds below their benchmark"),
+        ("How much of the 2022 budget was spent?", "How much of the 2022 budget was frozen?"),
     ] {
         for (one, other) in [(asked, stored), (stored, asked)] {
             if verdict(one, other).is_pass() {

@@ -1,8 +1,10 @@
 //! Years, fiscal years, quarters, halves, months and days.
 
 use super::extract::Reading;
+use super::lexicon::Meaning;
 use super::number;
 use super::small_words::ASKS;
+use super::text::Token;
 
 /// Month names by their first letters, in the languages that the guards know.
 const MONTHS: [&[&str]; 12] = [
@@ -219,14 +221,16 @@ fn year(reading: &mut Reading<'_>, at: usize) {
         .iter()
         .enumerate()
         .any(|(place, other)| place != at && other.is_number() && year_of(other.text).is_some());
-    let ends = at + 2 == reading.tokens.len() && is_telegraphic(reading);
+    let is_unit = |token: &Token<'_>| {
+        matches!(reading.lexicon.meaning(&token.stem), Some(Meaning::Unit(_) | Meaning::ShortUnit(_)))
+            || matches!(token.lower.as_str(), "per" | "co2e" | "co2" | "/")
+    };
+    let ends = reading.tokens[at + 1..].iter().all(is_unit) && is_telegraphic(reading);
     let stands_apart = (at == 0 || ends) && !other_year;
     let follows_unit = !stands_apart
         && reading.tokens.get(at + 1).filter(|next| !next.apart).is_some_and(|next| {
-            matches!(
-                reading.lexicon.meaning(&next.stem),
-                Some(super::lexicon::Meaning::Unit(_) | super::lexicon::Meaning::Percent)
-            ) || matches!(next.text, "%" | "€" | "$" | "£")
+            matches!(reading.lexicon.meaning(&next.stem), Some(Meaning::Unit(_) | Meaning::Percent))
+                || matches!(next.text, "%" | "€" | "$" | "£")
         });
     let follows_money = at > 0 && matches!(reading.tokens[at - 1].text, "€" | "$" | "£");
     if follows_unit || follows_money || (token.is_joined() && at > 0 && !reading.tokens[at - 1].is_number()) {

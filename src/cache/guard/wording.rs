@@ -157,6 +157,10 @@ impl Reading<'_> {
         }
     }
 
+    pub(super) fn asks_yes_or_no(&self) -> bool {
+        self.asks() == Asks::YesOrNo
+    }
+
     fn asks(&self) -> Asks {
         let all = 0..self.tokens.len();
         let first = all.clone().find(|at| !self.idle[*at]);
@@ -170,11 +174,13 @@ impl Reading<'_> {
             lower => ASKS.contains(&lower) && opens(*at),
         };
         match all.into_iter().find(asks) {
+            Some(0) | None if self.clause_asks() => Asks::YesOrNo,
             Some(at) if self.lower(Some(at)) == "what" => Asks::What,
             Some(at) if self.lower(Some(at)) != "how" => Asks::Thing,
             Some(at) if matches!(self.lower(Some(at + 1)), "many" | "much") => Asks::Amount,
             Some(_) => Asks::How,
             None if HELPS.contains(&self.lower(first)) => Asks::YesOrNo,
+            None if self.opens_with_mode() => Asks::YesOrNo,
             None => Asks::Nothing,
         }
     }
