@@ -22,6 +22,8 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| facts(asked, stored))
         .or_else(|| frames(asked, stored))
         .or_else(|| measures(asked, stored))
+        .or_else(|| aims(asked, stored))
+        .or_else(|| affected(asked, stored))
         .or_else(|| negation(asked, stored))
         .or_else(|| order(asked, stored))
         .or_else(|| ends(asked, stored))
@@ -92,6 +94,39 @@ fn frames(asked: &Signature, stored: &Signature) -> Option<String> {
     Some(format!("asks for {}, the stored question for {}", said(&one), said(&other)))
 }
 
+/// What was aimed at, and what it cost, is not what there was: "How much water did it use?", "What was its water target?".
+fn aims(asked: &Signature, stored: &Signature) -> Option<String> {
+    const OTHER_FIGURES: [&str; 2] = ["=target", "=cost"];
+    // "A cut of 30 % by 2030" is a target, and "below EUR 5" a price, without the word.
+    let tells = |of: &Signature| {
+        let tells = |fact: &Fact| matches!(&*fact.slot, "change" | "percentage" | "bound" | "measure" | "gross or net");
+        of.facts.iter().any(tells)
+    };
+    if tells(asked) || tells(stored) {
+        return None;
+    }
+    let says = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key && term.is_thing());
+    let known = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key);
+    OTHER_FIGURES.into_iter().find_map(|key| {
+        let shown = key.trim_start_matches('=');
+        if says(asked, key) && !known(stored, key) {
+            Some(format!("{shown} is asked for, the stored question does not name it"))
+        } else if says(stored, key) && !known(asked, key) {
+            Some(format!("{shown} is not asked for, the stored question names it"))
+        } else {
+            None
+        }
+    })
+}
+
+/// Whether what affects the other in one question is affected in the other.
+fn affected(asked: &Signature, stored: &Signature) -> Option<String> {
+    let (one, other) = (&asked.affected, &stored.affected);
+    let shown = |keys: &[Box<str>]| keys.join(" ").replace('=', "");
+    let differ = !one.is_empty() && !other.is_empty() && !one.iter().any(|key| other.contains(key));
+    differ.then(|| format!("direction: “{}” is affected, in the stored question “{}”", shown(one), shown(other)))
+}
+
 /// A count is no volume, and neither is a share: "How many spills?" and "How much was spilled?".
 fn measures(asked: &Signature, stored: &Signature) -> Option<String> {
     let kind = |of: &Signature| {
@@ -154,7 +189,8 @@ fn relations(asked: &Signature, stored: &Signature) -> Option<String> {
     };
     asked.terms.iter().find_map(|term| {
         let (mine, theirs) = (of(asked, &term.key), of(stored, &term.key));
-        let differ = !mine.is_empty() && !theirs.is_empty() && !mine.iter().any(|relation| theirs.contains(relation));
+        let parts = |relation: &Relation| theirs.iter().all(|other| relation.parts(*other));
+        let differ = !mine.is_empty() && !theirs.is_empty() && mine.iter().all(parts);
         differ
             .then(|| format!("“{} {}” differs from “{} {}”", mine[0].name(), term.shown, theirs[0].name(), term.shown))
     })

@@ -15,7 +15,7 @@ pub(super) fn digest(text: &str) -> u64 {
 }
 
 /// What stands before a "to" that moves nothing, by stem.
-const STILL: [&str; 14] = [
+pub(super) const STILL: [&str; 21] = [
     "due",
     "ha",
     "has",
@@ -30,6 +30,13 @@ const STILL: [&str; 14] = [
     "thank",
     "compar",
     "subject",
+    "link",
+    "ti",
+    "expos",
+    "exposur",
+    "ow",
+    "damag",
+    "respons",
 ];
 
 /// A question in the middle of being taken apart.
@@ -146,6 +153,40 @@ impl Reading<'_> {
         [after(&["to", "into", "nach", "zu"]), after(&["from", "von", "aus"])]
     }
 
+    /// What something has an effect on: "X affects Y", "the impact of X on Y", "the effect X has on Y", "Y is affected by X".
+    fn affected(&self) -> Option<Vec<Box<str>>> {
+        let at = self.tokens.iter().position(|token| {
+            matches!(
+                token.lower.as_str(),
+                "affect"
+                    | "affects"
+                    | "affected"
+                    | "effect"
+                    | "effects"
+                    | "impact"
+                    | "impacts"
+                    | "influence"
+                    | "influences"
+            )
+        })?;
+        let terms = self.terms.iter().filter(|(_, term)| !term.is_minor()).map(|(at, term)| (*at, term.key.clone()));
+        let mut things: Vec<_> = terms.collect();
+        things.sort();
+        // A name may have two words.
+        let within = |from: usize, to: usize| {
+            things.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, key)| key.clone()).collect::<Vec<_>>()
+        };
+        let after = |mark: usize| within(mark + 1, mark + 4);
+        let found = match (self.lower(Some(at)), self.lower(Some(at + 1))) {
+            ("affected", next) if next == "by" || self.small.get(at + 1) != Some(&false) => {
+                within(at.saturating_sub(4), at)
+            }
+            ("affect" | "affects" | "affected", _) => after(at),
+            _ => after((at..self.tokens.len()).find(|on| self.lower(Some(*on)) == "on")?),
+        };
+        Some(found)
+    }
+
     fn order(&self) -> Vec<Box<str>> {
         let mut anchors = self.anchors.clone();
         anchors.sort();
@@ -189,7 +230,7 @@ impl Reading<'_> {
 
     fn finish(mut self, language: Option<Language>) -> Signature {
         let ordered = self.order();
-        let ends = self.ends();
+        let (ends, affected) = (self.ends(), self.affected());
         self.terms.sort_by_key(|(at, _)| *at);
         self.set_places();
         for (_, term) in &mut self.terms {
@@ -209,6 +250,7 @@ impl Reading<'_> {
         self.categories();
         self.imply();
         self.simplify();
+        self.unsaid_frames();
         self.facts.sort();
         self.facts.dedup();
         self.frames.sort();
@@ -232,6 +274,7 @@ impl Reading<'_> {
             negations,
             ordered,
             ends,
+            affected: affected.unwrap_or_default(),
             frame,
             wording,
             text: None,

@@ -2,6 +2,7 @@
 
 use super::extract::Reading;
 use super::signature::{Fact, TermKind};
+use std::sync::Arc;
 
 /// The weight of a word that goes without saying.
 const IMPLIED_WEIGHT: f32 = 0.15;
@@ -57,6 +58,13 @@ impl Reading<'_> {
         let sexes = self.facts.iter().filter(|fact| &*fact.slot == "gender").map(|fact| &*fact.value);
         if sexes.collect::<std::collections::BTreeSet<_>>().len() > 1 {
             self.facts.retain(|fact| &*fact.slot != "gender");
+            // "The difference in pay between women and men" is the pay gap.
+            let is_difference = |frame: &Arc<str>| &**frame == "difference";
+            let pay = self.terms.iter_mut().find(|(_, term)| &*term.key == "=pay");
+            if let Some((_, pay)) = pay.filter(|_| self.frames.iter().any(is_difference)) {
+                pay.key = "=pay gap".into();
+                self.frames.retain(|frame| !is_difference(frame));
+            }
         }
         // A global warming potential is one over a hundred years where nobody says otherwise.
         if self.terms.iter().any(|(_, term)| &*term.key == "=global warming potential") {
@@ -64,19 +72,6 @@ impl Reading<'_> {
                 matches!((&*fact.slot, &*fact.value), ("number" | "unit", "100" | "year") | ("bound", "above"))
             };
             self.facts.retain(|fact| !is_usual(fact));
-        }
-        let starts = |words: &[&str]| words.contains(&self.lower(Some(0)));
-        let has_change = self.facts.iter().any(|fact| &*fact.slot == "change");
-        let works_out =
-            self.tokens.iter().any(|token| ["calculat", "measur", "comput", "determin"].contains(&token.stem.as_str()));
-        let explains = self.tokens.iter().any(|token| ["explain", "attribut"].contains(&token.stem.as_str()));
-        if explains && has_change {
-            self.frames.push("reason".into());
-        } else if starts(&["how", "explain"])
-            && works_out
-            && !self.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"))
-        {
-            self.frames.push("procedure".into());
         }
         let divides = self.facts.iter().any(|fact| &*fact.slot == "divisor");
         if divides || self.facts.iter().filter(|fact| &*fact.slot == "unit").count() > 1 {

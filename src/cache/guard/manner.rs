@@ -64,6 +64,8 @@ impl Reading<'_> {
 
     /// Whether a question for a yes or a no asks for a duty or for a permission, in whatever words.
     pub(super) fn mode(&mut self) {
+        /// The keys of what says so.
+        const SAYS: [&str; 4] = ["=require", "=allow", "let", "=requirement mandatory"];
         if !self.asks_yes_or_no() {
             return;
         }
@@ -87,12 +89,29 @@ impl Reading<'_> {
         if !must && !may {
             return;
         }
-        const SAYS: [&str; 4] = ["=require", "=allow", "let", "=requirement mandatory"];
+
         self.terms.retain(|(_, term)| !SAYS.contains(&&*term.key));
         self.asides.retain(|(_, term)| !SAYS.contains(&&*term.key));
         self.facts.retain(|fact| !matches!(&*fact.slot, "duty" | "requirement"));
         let mode = if must { "must" } else { "may" };
         self.facts.push(Fact { slot: "mode".into(), value: mode.into(), is_pole: false, is_aside: false });
+    }
+
+    /// Kinds of answer that are asked for without the words of the lexicon: "Explain the rise", "increase 2022 causes",
+    /// "How is the rate calculated?".
+    pub(super) fn unsaid_frames(&mut self) {
+        let stems = |stems: &[&str]| self.tokens.iter().any(|token| stems.contains(&token.stem.as_str()));
+        let has_change = self.facts.iter().any(|fact| &*fact.slot == "change");
+        let last = self.tokens.last().map_or("", |token| token.lower.as_str());
+        let is_reason =
+            matches!(last, "causes" | "reasons" | "drivers") || (stems(&["explain", "attribut"]) && has_change);
+        let is_amount = self.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"));
+        let works_out = stems(&["calculat", "measur", "comput", "determin"]);
+        if is_reason {
+            self.frames.push("reason".into());
+        } else if matches!(self.lower(Some(0)), "how" | "explain") && works_out && !is_amount {
+            self.frames.push("procedure".into());
+        }
     }
 
     /// Whether a word that can ask does so there: nothing but names and small words stand before it, and no other

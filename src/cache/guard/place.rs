@@ -1,6 +1,6 @@
 //! Where in a question a word stands: beside which words, and how what is before it relates to it.
 
-use super::extract::{Reading, digest};
+use super::extract::{Reading, STILL, digest};
 use super::signature::{Term, TermKind};
 use super::small_words::ARTICLES;
 
@@ -37,12 +37,14 @@ pub(super) enum Relation {
     Including,
     Excluding,
     Only,
+    To,
+    From,
 }
 
 impl Relation {
     fn read(word: &str) -> Option<Self> {
         Some(match word {
-            "before" | "pre" => Self::Before,
+            "before" | "pre" | "prior" => Self::Before,
             "after" | "post" => Self::After,
             "during" => Self::During,
             "including" | "includes" | "include" => Self::Including,
@@ -50,6 +52,12 @@ impl Relation {
             "only" | "solely" | "exclusively" => Self::Only,
             _ => return None,
         })
+    }
+
+    /// Whether one of two questions asks for something else than the other: where a thing goes and when are two subjects.
+    pub(super) fn parts(self, other: Self) -> bool {
+        let moves = |relation: Self| matches!(relation, Self::To | Self::From);
+        self != other && moves(self) == moves(other)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -60,6 +68,8 @@ impl Relation {
             Self::Including => "including",
             Self::Excluding => "excluding",
             Self::Only => "only",
+            Self::To => "to",
+            Self::From => "from",
         }
     }
 }
@@ -82,7 +92,7 @@ impl Reading<'_> {
             let before = (0..at).rev().find(counts).filter(|before| joined(*before, at));
             let after = (end..self.tokens.len()).find(counts).filter(|after| joined(end - 1, *after));
             let head = (end > at + 1).then(|| digest(end - 1));
-            let relation = self.relation_after(end).or_else(|| self.relation(at));
+            let relation = self.relation_after(end).or_else(|| self.relation(at)).or_else(|| self.movement(at));
             Place { beside: [before.map_or(0, digest), after.map_or(0, digest)], head, relation }
         };
         let ends = |at: usize, words: usize| (at + words.max(1)).min(self.tokens.len());
@@ -113,6 +123,22 @@ impl Reading<'_> {
             "only" if ends => Some(Relation::Only),
             "included" if ends => Some(Relation::Including),
             "excluded" if ends => Some(Relation::Excluding),
+            _ => None,
+        }
+    }
+
+    /// "paid to the parent", "received from the parent"
+    fn movement(&self, at: usize) -> Option<Relation> {
+        let before = |at: usize| at.checked_sub(1).filter(|_| !self.tokens[at].apart);
+        let mut lead = before(at)?;
+        if ARTICLES.contains(&self.lower(Some(lead))) || self.lower(Some(lead)) == "our" {
+            lead = before(lead)?;
+        }
+        match self.lower(Some(lead)) {
+            "from" => Some(Relation::From),
+            "to" => {
+                before(lead).filter(|before| !STILL.contains(&self.tokens[*before].stem.as_str())).map(|_| Relation::To)
+            }
             _ => None,
         }
     }

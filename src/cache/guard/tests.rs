@@ -176,6 +176,9 @@ fn wording_alone_does_not_block() {
         ("Diesel emission factor 2021 kg CO2e per GJ", "Emission factor of diesel in 2021 in kg CO2e per GJ"),
         ("Scope 2 of Pune, location-based view", "Scope 2 of Pune, location-based method"),
         ("By what year does Acme aim to reach net zero?", "Target year for net zero at Acme"),
+        ("What was the actual water withdrawal of Porto?", "Water withdrawal of Porto"),
+        ("Waste increase 2019 to 2022 causes", "Reasons for the increase in waste from 2019 to 2022"),
+        ("Difference in pay between women and men in Italy", "Gender pay gap in Italy"),
     ] {
         if let Some(reason) = verdict(asked, stored).reason() {
             blocked.push(format!("{asked} | {stored}: {reason}"));
@@ -321,6 +324,13 @@ fn what_a_hostile_reader_found_is_blocked() {
         ("Are suppliers allowed to use coal?", "Do suppliers have to use coal?"),
         ("Funds level with their benchmark", "Funds below their benchmark"),
         ("How much of the 2022 budget was spent?", "How much of the 2022 budget was frozen?"),
+        ("How does air pollution affect Ardenza?", "Explain in what way air pollution is affected by Ardenza."),
+        ("Impact of Pinecrest Dairies on soil", "What effect does soil have on Pinecrest Dairies?"),
+        ("How much water did Porto withdraw in 2022?", "What was the water withdrawal target of Porto in 2022?"),
+        ("How much water did Porto withdraw in 2022?", "What was the water withdrawal cost of Porto in 2022?"),
+        ("What share of the packaging can be recycled?", "What share of the packaging is recycled material?"),
+        ("Interest paid to the parent company", "Interest received from the parent company"),
+        ("What was the actual cost of the pumps?", "What was the planned cost of the pumps?"),
     ] {
         for (one, other) in [(asked, stored), (stored, asked)] {
             if verdict(one, other).is_pass() {

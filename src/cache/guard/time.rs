@@ -222,8 +222,10 @@ fn year(reading: &mut Reading<'_>, at: usize) {
         .enumerate()
         .any(|(place, other)| place != at && other.is_number() && year_of(other.text).is_some());
     let is_unit = |token: &Token<'_>| {
-        matches!(reading.lexicon.meaning(&token.stem), Some(Meaning::Unit(_) | Meaning::ShortUnit(_)))
-            || matches!(token.lower.as_str(), "per" | "co2e" | "co2" | "/")
+        matches!(
+            reading.lexicon.meaning(&token.stem),
+            Some(Meaning::Unit(_) | Meaning::ShortUnit(_) | Meaning::Percent)
+        ) || matches!(token.lower.as_str(), "per" | "co2e" | "co2" | "/")
     };
     let ends = reading.tokens[at + 1..].iter().all(is_unit) && is_telegraphic(reading);
     let stands_apart = (at == 0 || ends) && !other_year;
