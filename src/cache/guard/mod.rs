@@ -10,6 +10,7 @@ mod align;
 mod category;
 mod code;
 mod compare;
+mod direction;
 mod evidence;
 mod extract;
 mod implied;

@@ -1,6 +1,7 @@
 //! Where in a question a word stands: beside which words, and how what is before it relates to it.
 
-use super::extract::{Reading, STILL, digest};
+use super::direction::STILL;
+use super::extract::{Reading, digest};
 use super::signature::{Term, TermKind};
 use super::small_words::ARTICLES;
 

@@ -139,6 +139,11 @@ impl Reading<'_> {
         wording
     }
 
+    /// Where the words stand that bound an amount.
+    fn bounds(&self) -> Vec<usize> {
+        self.anchors.iter().filter(|(_, key)| key.starts_with("bound ")).map(|(at, _)| *at).collect()
+    }
+
     fn part(&self, asks: Asks, names: &[usize]) -> Part {
         let leads = |to: &usize| matches!(self.lower(to.checked_sub(1)), "do" | "does" | "did" | "by");
         // Right after a word: "audited Acme", but neither "sites of Acme" nor "which Acme sites".
