@@ -3,7 +3,7 @@
 use super::Verdict;
 use super::evidence::{self, Evidence};
 use super::place::Relation;
-use super::signature::{Fact, Signature, TermKind};
+use super::signature::{Fact, Signature, Term, TermKind};
 use std::sync::Arc;
 
 /// Kinds of answer that no other kind can stand for; amounts and counts are asked for in many words.
@@ -28,6 +28,7 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| order(asked, stored))
         .or_else(|| ends(asked, stored))
         .or_else(|| contrast(asked, stored))
+        .or_else(|| against(asked, stored))
         .or_else(|| relations(asked, stored))
         .or_else(|| asked.wording.parts(&stored.wording, || has_moved(asked, stored)));
     differs.map_or_else(|| evidence::weigh(asked, stored), Err)
@@ -96,7 +97,7 @@ fn frames(asked: &Signature, stored: &Signature) -> Option<String> {
 
 /// What was aimed at, and what it cost, is not what there was: "How much water did it use?", "What was its water target?".
 fn aims(asked: &Signature, stored: &Signature) -> Option<String> {
-    const OTHER_FIGURES: [&str; 2] = ["=target", "=cost"];
+    const OTHER_FIGURES: [&[&str]; 3] = [&["=target"], &["=cost", "=pay", "=price"], &["=trend"]];
     // "A cut of 30 % by 2030" is a target, and "below EUR 5" a price, without the word.
     let tells = |of: &Signature| {
         let tells = |fact: &Fact| matches!(&*fact.slot, "change" | "percentage" | "bound" | "measure" | "gross or net");
@@ -105,17 +106,16 @@ fn aims(asked: &Signature, stored: &Signature) -> Option<String> {
     if tells(asked) || tells(stored) {
         return None;
     }
-    let says = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key && term.is_thing());
-    let known = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key);
-    OTHER_FIGURES.into_iter().find_map(|key| {
-        let shown = key.trim_start_matches('=');
-        if says(asked, key) && !known(stored, key) {
-            Some(format!("{shown} is asked for, the stored question does not name it"))
-        } else if says(stored, key) && !known(asked, key) {
-            Some(format!("{shown} is not asked for, the stored question names it"))
-        } else {
-            None
-        }
+    let is_one = |term: &&Term, figures: &[&str]| figures.contains(&&*term.key);
+    let only = |one: &Signature, other: &Signature, figures: &[&str]| {
+        let said = one.terms.iter().filter(|term| term.is_thing()).find(|term| is_one(term, figures))?;
+        (!other.terms.iter().any(|term| is_one(&term, figures))).then(|| said.shown.clone())
+    };
+    OTHER_FIGURES.into_iter().find_map(|figures| {
+        let mine = only(asked, stored, figures);
+        let mine = mine.map(|shown| format!("“{shown}” is asked for, the stored question does not name it"));
+        let theirs = || only(stored, asked, figures);
+        mine.or_else(|| Some(format!("“{}” is not asked for, the stored question names it", theirs()?)))
     })
 }
 
@@ -179,6 +179,20 @@ fn contrast(asked: &Signature, stored: &Signature) -> Option<String> {
             theirs.contrasts.iter().any(|list| mine.contrasts.contains(list)) && !says(asked, &theirs.key)
         })
         .map(|(mine, theirs)| format!("“{}” differs from “{}”", mine.shown, theirs.shown))
+}
+
+/// A complaint against somebody is none of theirs.
+fn against(asked: &Signature, stored: &Signature) -> Option<String> {
+    let is_against = |of: &Signature| {
+        of.wording.says_against() || of.terms.iter().any(|term| term.place.relation == Some(Relation::Against))
+    };
+    let only = |one: &Signature, other: &Signature| {
+        let says = |term: &Term| other.terms.iter().any(|known| known.key == term.key);
+        let mut against = one.terms.iter().filter(|term| term.place.relation == Some(Relation::Against));
+        against.find(|term| !is_against(other) && says(term)).map(|term| term.shown.clone())
+    };
+    let shown = only(asked, stored).or_else(|| only(stored, asked))?;
+    Some(format!("“against {shown}” differs from “{shown}”"))
 }
 
 /// What one question has before a thing and the other after it, or includes and the other excludes.

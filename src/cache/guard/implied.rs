@@ -66,6 +66,16 @@ impl Reading<'_> {
                 self.frames.retain(|frame| !is_difference(frame));
             }
         }
+        // A change from the year before is one from year to year.
+        let changes = self.terms.iter().any(|(_, term)| &*term.key == "=trend")
+            || self.facts.iter().any(|fact| &*fact.slot == "change");
+        if changes && self.facts.iter().any(|fact| &*fact.slot == "year") {
+            for fact in
+                self.facts.iter_mut().filter(|fact| &*fact.slot == "time reference" && &*fact.value == "last year")
+            {
+                fact.value = "year on year".into();
+            }
+        }
         // A global warming potential is one over a hundred years where nobody says otherwise.
         if self.terms.iter().any(|(_, term)| &*term.key == "=global warming potential") {
             let is_usual = |fact: &Fact| {

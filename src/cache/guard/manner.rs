@@ -81,6 +81,9 @@ impl Reading<'_> {
                 "required" | "mandatory" | "compulsory" | "obligatory" => is_predicate,
                 _ => false,
             };
+            let is_noun = ["the", "a", "its", "our", "discharge", "water"].contains(&self.lower(at.checked_sub(1)));
+            may |= (matches!(lower, "permit" | "permits") && !is_noun && next != "limit")
+                || matches!(lower, "permissible");
             may |= matches!(lower, "may" | "allow" | "allows" | "allowed" | "permitted" | "let" | "lets")
                 || (matches!(lower, "can" | "could")
                     && !self.idle[at]

@@ -7,6 +7,7 @@
 
 mod actor;
 mod align;
+mod base;
 mod category;
 mod code;
 mod compare;
@@ -24,6 +25,7 @@ mod own;
 mod phrase;
 mod place;
 mod quantity;
+mod seeks;
 mod signature;
 mod small_words;
 mod text;

@@ -49,7 +49,9 @@ impl Reading<'_> {
                     | "lower"
                     | "exceeding"
             ) && (next == "exceeding" || self.lower(Some(at + 2)) == "than");
-            negates &= !bounds;
+            let stem = self.tokens.get(at + 1).map_or("", |next| next.stem.as_str());
+            // "did not pass" is one thing of the lexicon.
+            negates &= !bounds && self.lexicon.meaning(&format!("not {stem}")).is_none();
             let pair = ["fail to", "refus to", "unabl to"]
                 .iter()
                 .any(|pair| pair.split_once(' ').is_some_and(|(first, second)| token.stem == first && next == second));
@@ -96,6 +98,12 @@ impl Reading<'_> {
             "exclud" | "except" | "excl" | "omit" | "minu" | "minus" => (at, vec![at]),
             "left" if stem(at + 1) == "out" && ends(at + 2) => (before(), vec![at, at + 1]),
             one if PAIRS.contains(&(one, stem(at + 1))) => (at, vec![at, at + 1]),
+            "outsid" if (at + 1..at + 4).any(|scope| matches!(stem(scope), "scop" | "boundari" | "boundary")) => {
+                (at, vec![at])
+            }
+            "out" if stem(at + 1) == "of" && (at + 2..at + 4).any(|scope| stem(scope) == "scop") => {
+                (at, vec![at, at + 1])
+            }
             "leav" => (at, vec![at, (at + 1..=at + 1 + REACH).find(|&out| stem(out) == "out")?]),
             _ => return None,
         };

@@ -186,9 +186,13 @@ impl Reading<'_> {
             }
             Meaning::Aside(slot, value) => self.aside(at, slot, value, shown),
             // "under 50" bounds, "under GRI 305" does not.
-            Meaning::Facet(slot, value) if &**slot == "bound" && !self.is_amount(at + count) => {
+            Meaning::Facet(slot, value)
+                if &**slot == "bound"
+                    && !self.is_amount(at + count)
+                    && !(shown.starts_with("or ") && (at.saturating_sub(3)..at).any(|at| self.is_amount(at))) =>
+            {
                 // "below the living wage" bounds by a thing; "under a contract" and "over the year" do not.
-                if !matches!(&*shown, "under" | "over" | "up to") {
+                if !matches!(&*shown, "under" | "over" | "up to" | "within" | "or less" | "or more" | "or fewer") {
                     self.pole(slot, value);
                 }
             }

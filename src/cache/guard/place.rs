@@ -40,6 +40,7 @@ pub(super) enum Relation {
     Only,
     To,
     From,
+    Against,
 }
 
 impl Relation {
@@ -71,6 +72,7 @@ impl Relation {
             Self::Only => "only",
             Self::To => "to",
             Self::From => "from",
+            Self::Against => "against",
         }
     }
 }
@@ -137,6 +139,8 @@ impl Reading<'_> {
         }
         match self.lower(Some(lead)) {
             "from" => Some(Relation::From),
+            "against" => Some(Relation::Against),
+            "at" if self.lower(lead.checked_sub(1)) == "directed" => Some(Relation::Against),
             "to" => {
                 before(lead).filter(|before| !STILL.contains(&self.tokens[*before].stem.as_str())).map(|_| Relation::To)
             }

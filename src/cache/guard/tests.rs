@@ -179,6 +179,9 @@ fn wording_alone_does_not_block() {
         ("What was the actual water withdrawal of Porto?", "Water withdrawal of Porto"),
         ("Waste increase 2019 to 2022 causes", "Reasons for the increase in waste from 2019 to 2022"),
         ("Difference in pay between women and men in Italy", "Gender pay gap in Italy"),
+        ("How many suppliers did not pass the audit?", "Number of suppliers that failed the audit"),
+        ("Sites within 10 km of a protected area", "Sites no more than 10 km from a protected area"),
+        ("Is it permissible for suppliers to use coal?", "May suppliers use coal?"),
     ] {
         if let Some(reason) = verdict(asked, stored).reason() {
             blocked.push(format!("{asked} | {stored}: {reason}"));
@@ -331,6 +334,13 @@ fn what_a_hostile_reader_found_is_blocked() {
         ("What share of the packaging can be recycled?", "What share of the packaging is recycled material?"),
         ("Interest paid to the parent company", "Interest received from the parent company"),
         ("What was the actual cost of the pumps?", "What was the planned cost of the pumps?"),
+        ("Who audits our suppliers for fire safety?", "Which of our suppliers are audited for fire safety?"),
+        ("What share of our female staff were promoted?", "Of the staff promoted, what share were women?"),
+        ("Complaints filed by our suppliers", "Complaints filed against our suppliers"),
+        ("What was the water bill of the dairy?", "How much water did the dairy use?"),
+        ("Which entities does the report cover?", "Which entities are out of the scope of the report?"),
+        ("How many suppliers did not pass the audit?", "How many suppliers passed the audit?"),
+        ("Emissions of our mine in Peru", "Emissions of our mill in Peru"),
     ] {
         for (one, other) in [(asked, stored), (stored, asked)] {
             if verdict(one, other).is_pass() {

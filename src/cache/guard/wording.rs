@@ -2,7 +2,9 @@
 //! words ask the same only if these agree.
 
 use super::actor::Act;
+use super::base::Base;
 use super::extract::{Reading, digest};
+use super::seeks::Seeks;
 use super::signature::TermKind;
 use super::small_words::{ARTICLES, ASKS, HELPS};
 use super::text::Kind;
@@ -91,6 +93,8 @@ pub(super) struct Wording {
     names: usize,
     part: Part,
     acts: Box<[Act]>,
+    seeks: Option<Seeks>,
+    base: Option<Base>,
     asks: Asks,
 }
 
@@ -100,13 +104,16 @@ impl Reading<'_> {
             self.terms.iter().filter(|(_, term)| term.kind == TermKind::Name).map(|(at, _)| *at).collect();
         let asks = self.asks();
         let (part, acts) = (self.part(asks, &names), self.acts().into());
-        let mut wording = Wording { asks, names: names.len(), part, acts, ..Wording::default() };
+        let (seeks, base) = (self.seeks(), self.base());
+        let mut wording = Wording { asks, names: names.len(), part, acts, seeks, base, ..Wording::default() };
         let bounds: Vec<usize> = self.bounds();
         let (mut said, mut content, mut telling, mut leads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (at, token) in self.tokens.iter().take(LONGEST).enumerate() {
             let lower = token.lower.as_str();
             // What bounds an amount is a slot.
-            let bounds = bounds.contains(&at) || (lower == "than" && at > 0 && bounds.contains(&(at - 1)));
+            let goes_on = matches!(lower, "more" | "less" | "fewer" | "greater" | "than" | "most" | "least");
+            let bounds =
+                bounds.contains(&at) || (goes_on && (1..3).any(|back| at >= back && bounds.contains(&(at - back))));
             if ARTICLES.contains(&lower) || self.idle[at] || bounds {
                 continue;
             }
@@ -201,6 +208,12 @@ impl Wording {
         if self.acts.iter().any(turned) {
             return Some("order: who acts in one question undergoes in the other".to_owned());
         }
+        if self.base.is_some() && other.base.is_some() && self.base != other.base {
+            return Some("share: what it is a share of is another thing".to_owned());
+        }
+        if self.seeks_other_side(other) || other.seeks_other_side(self) {
+            return Some("asks who does it, where the other question asks to whom it is done".to_owned());
+        }
         if self.is_about_another_part(other) {
             return Some("order: the name acts in one question, and undergoes in the other".to_owned());
         }
@@ -208,6 +221,10 @@ impl Wording {
             return None;
         }
         self.small_words(other).or_else(|| self.question(other))
+    }
+
+    pub(super) fn says_against(&self) -> bool {
+        self.telling.contains(&"against")
     }
 
     /// Whether it begins with a word like "when" or "in".
@@ -252,6 +269,13 @@ impl Wording {
             (one, two) = (rest, others);
         }
         !one.is_empty() && !has_moved(one, two) && !has_moved(two, one)
+    }
+
+    fn seeks_other_side(&self, other: &Self) -> bool {
+        match (self.seeks, other.seeks) {
+            (Some(Seeks::Actor(done)), Some(Seeks::Patient)) => done.is_none_or(|done| other.content.contains(&done)),
+            _ => false,
+        }
     }
 
     /// Which companies Unilever supplies, and which supply Unilever.

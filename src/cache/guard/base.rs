@@ -1,0 +1,39 @@
+//! Of whom a share is: "the share of women who are managers" and "the share of managers who are women".
+
+use super::extract::Reading;
+use super::small_words::HELPS;
+
+/// Whether a share of people is one of a sex, or the share that this sex has of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Base {
+    OfThem,
+    OfOthers,
+}
+
+impl Reading<'_> {
+    /// None where the question asks for no share, names no sex, or leaves it open: "share of women on the board".
+    pub(super) fn base(&self) -> Option<Base> {
+        let sex = self.anchors.iter().filter(|(_, key)| key.starts_with("gender ")).map(|(at, _)| *at).min()?;
+        let share = self.tokens.iter().position(|token| {
+            matches!(token.lower.as_str(), "share" | "percentage" | "percent" | "proportion" | "portion" | "fraction")
+        })?;
+        if matches!(self.lower(Some(0)), "of" | "among") && share > 0 {
+            let ends = (1..share).find(|at| self.tokens[*at].apart).unwrap_or(share);
+            return Some(if sex < ends { Base::OfThem } else { Base::OfOthers });
+        }
+        if self.lower(Some(share + 1)) != "of" || sex < share {
+            return None;
+        }
+        // "of our female staff", "of promotions to director went to women"
+        let carries = |at: &usize| !self.small[*at] && !HELPS.contains(&self.lower(Some(*at)));
+        let is_first = !(share + 2..sex).any(|at| carries(&at));
+        let tells = |at: usize| HELPS.contains(&self.lower(Some(at))) || self.lower(Some(at)) == "who";
+        let places = |at: usize| matches!(self.lower(Some(at)), "in" | "among" | "on" | "at");
+        let goes_on = (sex + 1..self.tokens.len()).take_while(|at| !places(*at)).any(tells);
+        match (is_first, goes_on) {
+            (true, true) => Some(Base::OfThem),
+            (true, false) => None,
+            (false, _) => Some(Base::OfOthers),
+        }
+    }
+}

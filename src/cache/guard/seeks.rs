@@ -1,0 +1,38 @@
+//! Whether a question asks who does something or to whom it is done: "who audits our suppliers", "which are audited".
+
+use super::extract::{Reading, digest};
+use super::small_words::HELPS;
+use super::text::Kind;
+
+const CARRIES_OUT: [&str; 9] =
+    ["perform", "performs", "performed", "carry", "carries", "carried", "conduct", "conducts", "undertakes"];
+const UNDERGOES: [&str; 3] = ["undergo", "undergoes", "underwent"];
+
+/// What a question with "who" or "which" asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seeks {
+    /// Who does it, with a digest of what; None where that is a thing that they "carry out".
+    Actor(Option<u32>),
+    Patient,
+}
+
+impl Reading<'_> {
+    pub(super) fn seeks(&self) -> Option<Seeks> {
+        let lower = |at: usize| self.lower(Some(at));
+        let asks = (0..self.tokens.len()).find(|at| matches!(lower(*at), "who" | "which" | "whom"))?;
+        let carries_out = (asks + 1..asks + 3).any(|at| CARRIES_OUT.contains(&lower(at)));
+        if carries_out || self.lower(asks.checked_sub(1)) == "by" {
+            return Some(Seeks::Actor(None));
+        }
+        let next = self.tokens.get(asks + 1)?;
+        let is_verb = next.kind == Kind::Word && !self.small[asks + 1] && !HELPS.contains(&next.lower.as_str());
+        if lower(asks) == "who" && is_verb {
+            return Some(Seeks::Actor(Some(digest(&next.stem) as u32)));
+        }
+        let is_done = |at: usize| {
+            let passive = matches!(lower(at), "is" | "are" | "was" | "were" | "been") && lower(at + 1).ends_with("ed");
+            passive || UNDERGOES.contains(&lower(at)) || (lower(at) == "subject" && lower(at + 1) == "to")
+        };
+        (asks + 1..self.tokens.len()).any(is_done).then_some(Seeks::Patient)
+    }
+}
