@@ -23,6 +23,7 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| frames(asked, stored))
         .or_else(|| measures(asked, stored))
         .or_else(|| aims(asked, stored))
+        .or_else(|| duties(asked, stored))
         .or_else(|| affected(asked, stored))
         .or_else(|| negation(asked, stored))
         .or_else(|| order(asked, stored))
@@ -93,6 +94,24 @@ fn frames(asked: &Signature, stored: &Signature) -> Option<String> {
     }
     let said = |frames: &[Arc<str>]| if frames.is_empty() { "something else".to_owned() } else { frames.join(", ") };
     Some(format!("asks for {}, the stored question for {}", said(&one), said(&other)))
+}
+
+/// What has to be done is not what was done, and the highest figure not the highest growth.
+fn duties(asked: &Signature, stored: &Signature) -> Option<String> {
+    let has = |of: &Signature, slot: &str, value: &str| {
+        of.facts.iter().any(|fact| &*fact.slot == slot && (value.is_empty() || &*fact.value == value))
+    };
+    let must = |of: &Signature| {
+        let requires = of.terms.iter().any(|term| &*term.key == "=require");
+        requires || has(of, "duty", "must") || has(of, "requirement", "mandatory")
+    };
+    let counts = |of: &Signature| of.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"));
+    if counts(asked) && counts(stored) && must(asked) != must(stored) {
+        return Some("duty: one question asks for what has to be done, the other for what was".to_owned());
+    }
+    let both = has(asked, "extreme", "") && has(stored, "extreme", "");
+    (both && has(asked, "change", "") != has(stored, "change", ""))
+        .then(|| "change: one question asks for the largest change, the other for the largest figure".to_owned())
 }
 
 /// What was aimed at, and what it cost, is not what there was: "How much water did it use?", "What was its water target?".

@@ -66,8 +66,14 @@ impl Reading<'_> {
                     | "influences"
             )
         })?;
-        let terms = self.terms.iter().filter(|(_, term)| !term.is_minor()).map(|(at, term)| (*at, term.key.clone()));
-        let mut things: Vec<_> = terms.collect();
+        let terms = self.terms.iter().map(|(at, term)| (*at, term.key.clone()));
+        // "on us as a company", "on our business"
+        let ours = self
+            .tokens
+            .iter()
+            .enumerate()
+            .filter(|(_, token)| matches!(token.lower.as_str(), "us" | "we" | "company" | "business"));
+        let mut things: Vec<_> = terms.chain(ours.map(|(at, _)| (at, "us".into()))).collect();
         things.sort();
         // A name may have two words.
         let within = |from: usize, to: usize| {

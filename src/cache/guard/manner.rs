@@ -57,9 +57,11 @@ impl Reading<'_> {
         OPENS.contains(&self.lower(Some(0))) && (1..self.tokens.len()).any(asks)
     }
 
-    /// "Must we …?" and "May we …?", but not "May 2023".
+    /// "Must we …?", "Do we have to …?" and "May we …?", but not "May 2023".
     pub(super) fn opens_with_mode(&self) -> bool {
-        matches!(self.lower(Some(0)), "may" | "must") && self.tokens.get(1).is_some_and(|next| !next.is_number())
+        let word = |at: usize| self.lower(Some(at));
+        let may = matches!(word(0), "may" | "must") && self.tokens.get(1).is_some_and(|next| !next.is_number());
+        may || (word(0) == "do" && word(2) == "have" && word(3) == "to")
     }
 
     /// Whether a question for a yes or a no asks for a duty or for a permission, in whatever words.

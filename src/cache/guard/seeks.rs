@@ -17,6 +17,18 @@ pub(super) enum Seeks {
 }
 
 impl Reading<'_> {
+    /// Whether it asks to whom something goes: "to whom does she report", "who does she report to".
+    pub(super) fn seeks_goal(&self) -> Option<bool> {
+        let lower = |at: usize| self.lower(Some(at));
+        let asks = (0..self.tokens.len()).find(|at| matches!(lower(*at), "who" | "whom"))?;
+        let is_stranded = |at: usize| {
+            let next = self.tokens.get(at + 1);
+            let goes_on = matches!(lower(at + 1), "by" | "on" | "in" | "about" | "for" | "regarding" | "when" | "if");
+            lower(at) == "to" && (goes_on || next.is_none_or(|next| next.apart))
+        };
+        Some(self.lower(asks.checked_sub(1)) == "to" || (asks + 1..self.tokens.len()).any(is_stranded))
+    }
+
     pub(super) fn seeks(&self) -> Option<Seeks> {
         let lower = |at: usize| self.lower(Some(at));
         let asks = (0..self.tokens.len()).find(|at| matches!(lower(*at), "who" | "which" | "whom"))?;

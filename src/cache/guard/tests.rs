@@ -341,6 +341,13 @@ fn what_a_hostile_reader_found_is_blocked() {
         ("Which entities does the report cover?", "Which entities are out of the scope of the report?"),
         ("How many suppliers did not pass the audit?", "How many suppliers passed the audit?"),
         ("Emissions of our mine in Peru", "Emissions of our mill in Peru"),
+        ("Total value of our environmental fines in Canada", "Number of our environmental fines in Canada"),
+        ("How much CO2e was prevented by our lamps?", "How much CO2e was emitted by our lamps?"),
+        ("How many employees chose to leave Porto?", "How many employees were made to leave Porto?"),
+        ("How does heat affect our business?", "How does heat affect local people?"),
+        ("Site with the highest growth in water use", "Site with the highest water use"),
+        ("How many hours did staff have to train?", "How many hours did staff train?"),
+        ("Who reports to the HR director on heat?", "To whom does the HR director report on heat?"),
     ] {
         for (one, other) in [(asked, stored), (stored, asked)] {
             if verdict(one, other).is_pass() {

@@ -95,6 +95,8 @@ pub(super) struct Wording {
     acts: Box<[Act]>,
     seeks: Option<Seeks>,
     base: Option<Base>,
+    /// Whether it asks to whom something goes, where it asks for a person.
+    seeks_goal: Option<bool>,
     asks: Asks,
 }
 
@@ -105,7 +107,9 @@ impl Reading<'_> {
         let asks = self.asks();
         let (part, acts) = (self.part(asks, &names), self.acts().into());
         let (seeks, base) = (self.seeks(), self.base());
-        let mut wording = Wording { asks, names: names.len(), part, acts, seeks, base, ..Wording::default() };
+        let seeks_goal = self.seeks_goal();
+        let mut wording =
+            Wording { asks, names: names.len(), part, acts, seeks, base, seeks_goal, ..Wording::default() };
         let bounds: Vec<usize> = self.bounds();
         let (mut said, mut content, mut telling, mut leads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (at, token) in self.tokens.iter().take(LONGEST).enumerate() {
@@ -210,6 +214,9 @@ impl Wording {
         }
         if self.base.is_some() && other.base.is_some() && self.base != other.base {
             return Some("share: what it is a share of is another thing".to_owned());
+        }
+        if matches!((self.seeks_goal, other.seeks_goal), (Some(one), Some(two)) if one != two) {
+            return Some("direction: one question asks to whom it goes".to_owned());
         }
         if self.seeks_other_side(other) || other.seeks_other_side(self) {
             return Some("asks who does it, where the other question asks to whom it is done".to_owned());
