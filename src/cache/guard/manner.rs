@@ -1,7 +1,6 @@
 //! How a question is put: what its answer is for, and which of its words ask.
 
 use super::extract::Reading;
-use super::signature::Fact;
 use super::small_words::HELPS;
 use super::text::Kind;
 
@@ -55,51 +54,6 @@ impl Reading<'_> {
             self.tokens[at].apart && (HELPS.contains(&lower) || matches!(lower, "may" | "must"))
         };
         OPENS.contains(&self.lower(Some(0))) && (1..self.tokens.len()).any(asks)
-    }
-
-    /// "Must we …?", "Do we have to …?" and "May we …?", but not "May 2023".
-    pub(super) fn opens_with_mode(&self) -> bool {
-        let word = |at: usize| self.lower(Some(at));
-        let may = matches!(word(0), "may" | "must") && self.tokens.get(1).is_some_and(|next| !next.is_number());
-        may || (word(0) == "do" && word(2) == "have" && word(3) == "to")
-    }
-
-    /// Whether a question for a yes or a no asks for a duty or for a permission, in whatever words.
-    pub(super) fn mode(&mut self) {
-        /// The keys of what says so.
-        const SAYS: [&str; 4] = ["=require", "=allow", "let", "=requirement mandatory"];
-        if !self.asks_yes_or_no() {
-            return;
-        }
-        let (mut must, mut may) = (false, false);
-        for at in 0..self.tokens.len() {
-            let next = self.lower(Some(at + 1));
-            // "mandatory training" is a kind of training.
-            let is_predicate = self.tokens.get(at + 1).is_none_or(|token| token.apart || self.small[at + 1]);
-            let lower = self.lower(Some(at));
-            must |= match lower {
-                "must" | "oblige" | "obliges" | "obliged" => true,
-                "have" | "has" | "need" | "needs" => next == "to" && self.lower(at.checked_sub(1)) != "i",
-                "required" | "mandatory" | "compulsory" | "obligatory" => is_predicate,
-                _ => false,
-            };
-            let is_noun = ["the", "a", "its", "our", "discharge", "water"].contains(&self.lower(at.checked_sub(1)));
-            may |= (matches!(lower, "permit" | "permits") && !is_noun && next != "limit")
-                || matches!(lower, "permissible");
-            may |= matches!(lower, "may" | "allow" | "allows" | "allowed" | "permitted" | "let" | "lets")
-                || (matches!(lower, "can" | "could")
-                    && !self.idle[at]
-                    && !matches!(next, "you" | "u" | "i" | "anyone" | "someone"));
-        }
-        if !must && !may {
-            return;
-        }
-
-        self.terms.retain(|(_, term)| !SAYS.contains(&&*term.key));
-        self.asides.retain(|(_, term)| !SAYS.contains(&&*term.key));
-        self.facts.retain(|fact| !matches!(&*fact.slot, "duty" | "requirement"));
-        let mode = if must { "must" } else { "may" };
-        self.facts.push(Fact { slot: "mode".into(), value: mode.into(), is_pole: false, is_aside: false });
     }
 
     /// Kinds of answer that are asked for without the words of the lexicon: "Explain the rise", "increase 2022 causes",

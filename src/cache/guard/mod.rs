@@ -7,6 +7,7 @@
 
 mod actor;
 mod align;
+mod asks;
 mod base;
 mod category;
 mod code;
@@ -18,6 +19,7 @@ mod implied;
 mod language;
 mod lexicon;
 mod manner;
+mod mode;
 mod name;
 mod negation;
 mod number;
@@ -25,6 +27,7 @@ mod own;
 mod phrase;
 mod place;
 mod quantity;
+mod roles;
 mod seeks;
 mod signature;
 mod small_words;

@@ -1,10 +1,9 @@
 //! How the words of a question stand: in which order, and with which small words between them. Two questions in the same
 //! words ask the same only if these agree.
 
-use super::actor::Act;
-use super::base::Base;
+use super::asks::Asks;
 use super::extract::{Reading, digest};
-use super::seeks::Seeks;
+use super::roles::Roles;
 use super::signature::TermKind;
 use super::small_words::{ARTICLES, ASKS, HELPS};
 use super::text::Kind;
@@ -23,7 +22,7 @@ const TELLING: [&str; 58] = [
 /// Those that may be missing where nothing stands in their place: "risks that have", "risks to have".
 const WEAK: [&str; 8] = ["to", "by", "from", "between", "up", "down", "into", "per"];
 /// Words that lead to a part of the question which may as well stand elsewhere in it.
-const LEADS: [&str; 17] = [
+pub(super) const LEADS: [&str; 17] = [
     "in", "at", "of", "for", "by", "on", "from", "to", "under", "during", "across", "within", "per", "before", "after",
     "since", "when",
 ];
@@ -56,31 +55,6 @@ struct Lead {
     to_value: bool,
 }
 
-/// What kind of answer a question opens with asking for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Asks {
-    #[default]
-    Nothing,
-    YesOrNo,
-    /// "how many", "how much"
-    Amount,
-    How,
-    /// "which", "who", "when", …
-    Thing,
-    What,
-}
-
-/// What the name in a question does, where its words say so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Part {
-    #[default]
-    Unsaid,
-    /// "did Acme audit", "audited by Acme"
-    Acts,
-    /// "which suppliers audited Acme"
-    Undergoes,
-}
-
 /// The words of a question in their order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wording {
@@ -91,12 +65,7 @@ pub(super) struct Wording {
     leads: Box<[Lead]>,
     is_telegraphic: bool,
     names: usize,
-    part: Part,
-    acts: Box<[Act]>,
-    seeks: Option<Seeks>,
-    base: Option<Base>,
-    /// Whether it asks to whom something goes, where it asks for a person.
-    seeks_goal: Option<bool>,
+    roles: Roles,
     asks: Asks,
 }
 
@@ -105,11 +74,8 @@ impl Reading<'_> {
         let names: Vec<usize> =
             self.terms.iter().filter(|(_, term)| term.kind == TermKind::Name).map(|(at, _)| *at).collect();
         let asks = self.asks();
-        let (part, acts) = (self.part(asks, &names), self.acts().into());
-        let (seeks, base) = (self.seeks(), self.base());
-        let seeks_goal = self.seeks_goal();
-        let mut wording =
-            Wording { asks, names: names.len(), part, acts, seeks, base, seeks_goal, ..Wording::default() };
+        let roles = self.roles(asks, &names);
+        let mut wording = Wording { asks, names: names.len(), roles, ..Wording::default() };
         let bounds: Vec<usize> = self.bounds();
         let (mut said, mut content, mut telling, mut leads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (at, token) in self.tokens.iter().take(LONGEST).enumerate() {
@@ -154,52 +120,6 @@ impl Reading<'_> {
     fn bounds(&self) -> Vec<usize> {
         self.anchors.iter().filter(|(_, key)| key.starts_with("bound ")).map(|(at, _)| *at).collect()
     }
-
-    fn part(&self, asks: Asks, names: &[usize]) -> Part {
-        let leads = |to: &usize| matches!(self.lower(to.checked_sub(1)), "do" | "does" | "did" | "by");
-        // Right after a word: "audited Acme", but neither "sites of Acme" nor "which Acme sites".
-        let follows = |at: &usize| {
-            at.checked_sub(1).is_some_and(|before| {
-                let token = &self.tokens[before];
-                let is_word = !self.small[before] && token.kind == Kind::Word && !token.is_capital();
-                is_word && !token.apart && !self.tokens[*at].apart && !self.tokens[*at].possessive
-            })
-        };
-        let has_verb = self.tokens.iter().any(|token| HELPS.contains(&token.lower.as_str()));
-        match asks {
-            _ if names.iter().any(leads) => Part::Acts,
-            Asks::Thing | Asks::Amount if !has_verb && names.iter().any(follows) => Part::Undergoes,
-            _ => Part::Unsaid,
-        }
-    }
-
-    pub(super) fn asks_yes_or_no(&self) -> bool {
-        self.asks() == Asks::YesOrNo
-    }
-
-    fn asks(&self) -> Asks {
-        let all = 0..self.tokens.len();
-        let first = all.clone().find(|at| !self.idle[*at]);
-        // "suppliers who declined" asks for nothing: who asks opens a clause, but for a word like "in".
-        let opens = |at: usize| {
-            let opens = |at: usize| at == 0 || self.tokens[at].apart || self.idle[at - 1];
-            opens(at) || (opens(at - 1) && LEADS.contains(&self.lower(Some(at - 1))))
-        };
-        let asks = |at: &usize| match self.lower(Some(*at)) {
-            "what" | "how" => true,
-            lower => ASKS.contains(&lower) && opens(*at),
-        };
-        match all.into_iter().find(asks) {
-            Some(0) | None if self.clause_asks() => Asks::YesOrNo,
-            Some(at) if self.lower(Some(at)) == "what" => Asks::What,
-            Some(at) if self.lower(Some(at)) != "how" => Asks::Thing,
-            Some(at) if matches!(self.lower(Some(at + 1)), "many" | "much") => Asks::Amount,
-            Some(_) => Asks::How,
-            None if HELPS.contains(&self.lower(first)) => Asks::YesOrNo,
-            None if self.opens_with_mode() => Asks::YesOrNo,
-            None => Asks::Nothing,
-        }
-    }
 }
 
 impl Wording {
@@ -208,26 +128,13 @@ impl Wording {
         if self.is_turned(other) && !has_moved() {
             return Some("order: the same words stand in each other's place".to_owned());
         }
-        let turned = |act: &Act| other.acts.iter().any(|other| act.is_turned(*other));
-        if self.acts.iter().any(turned) {
-            return Some("order: who acts in one question undergoes in the other".to_owned());
-        }
-        if self.base.is_some() && other.base.is_some() && self.base != other.base {
-            return Some("share: what it is a share of is another thing".to_owned());
-        }
-        if matches!((self.seeks_goal, other.seeks_goal), (Some(one), Some(two)) if one != two) {
-            return Some("direction: one question asks to whom it goes".to_owned());
-        }
-        if self.seeks_other_side(other) || other.seeks_other_side(self) {
-            return Some("asks who does it, where the other question asks to whom it is done".to_owned());
-        }
-        if self.is_about_another_part(other) {
-            return Some("order: the name acts in one question, and undergoes in the other".to_owned());
+        if let Some(reason) = self.roles.parts(&other.roles, &self.content, &other.content) {
+            return Some(reason.to_owned());
         }
         if self.content != other.content || self.content.is_empty() {
             return None;
         }
-        self.small_words(other).or_else(|| self.question(other))
+        self.small_words(other).or_else(|| self.asks.parts(other.asks))
     }
 
     pub(super) fn says_against(&self) -> bool {
@@ -278,24 +185,6 @@ impl Wording {
         !one.is_empty() && !has_moved(one, two) && !has_moved(two, one)
     }
 
-    fn seeks_other_side(&self, other: &Self) -> bool {
-        match (self.seeks, other.seeks) {
-            (Some(Seeks::Actor(done)), Some(Seeks::Patient)) => done.is_none_or(|done| other.content.contains(&done)),
-            _ => false,
-        }
-    }
-
-    /// Which companies Unilever supplies, and which supply Unilever.
-    fn is_about_another_part(&self, other: &Self) -> bool {
-        let sorted = |words: &[u32]| {
-            let mut words = words.to_vec();
-            words.sort_unstable();
-            words
-        };
-        matches!((self.part, other.part), (Part::Acts, Part::Undergoes) | (Part::Undergoes, Part::Acts))
-            && sorted(&self.content) == sorted(&other.content)
-    }
-
     fn small_words(&self, other: &Self) -> Option<String> {
         if self.telling == other.telling {
             return None;
@@ -327,24 +216,6 @@ impl Wording {
     fn has_another(&self, other: &Self, word: &str) -> bool {
         let mut there = other.leads.iter().filter(|lead| lead.word == word && !lead.to_value);
         there.any(|lead| self.leads.iter().any(|here| here.to == lead.to))
-    }
-
-    fn question(&self, other: &Self) -> Option<String> {
-        let differs = |one: Asks, two: Asks| {
-            matches!(
-                (one, two),
-                (Asks::YesOrNo, Asks::Amount | Asks::How | Asks::Thing | Asks::What) | (Asks::Amount, Asks::Thing)
-            )
-        };
-        let which = |asks: Asks| match asks {
-            Asks::Nothing | Asks::What => "something",
-            Asks::YesOrNo => "yes or no",
-            Asks::Amount => "an amount",
-            Asks::How => "a way",
-            Asks::Thing => "a thing",
-        };
-        (differs(self.asks, other.asks) || differs(other.asks, self.asks))
-            .then(|| format!("asks for {}, the stored question for {}", which(self.asks), which(other.asks)))
     }
 }
 

@@ -1,0 +1,98 @@
+//! Who does what to whom: what a name does, who acts beside "we" and "us", who is asked for, of whom a share is.
+
+use super::actor::Act;
+use super::asks::Asks;
+use super::base::Base;
+use super::extract::Reading;
+use super::seeks::Seeks;
+use super::small_words::HELPS;
+use super::text::Kind;
+
+/// What the name in a question does, where its words say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Part {
+    #[default]
+    Unsaid,
+    /// "did Acme audit", "audited by Acme"
+    Acts,
+    /// "which suppliers audited Acme"
+    Undergoes,
+}
+
+/// The roles that the words of a question give.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Roles {
+    part: Part,
+    acts: Box<[Act]>,
+    seeks: Option<Seeks>,
+    /// Whether it asks to whom something goes, where it asks for a person.
+    seeks_goal: Option<bool>,
+    base: Option<Base>,
+}
+
+impl Reading<'_> {
+    pub(super) fn roles(&self, asks: Asks, names: &[usize]) -> Roles {
+        Roles {
+            part: self.part(asks, names),
+            acts: self.acts().into(),
+            seeks: self.seeks(),
+            seeks_goal: self.seeks_goal(),
+            base: self.base(),
+        }
+    }
+
+    fn part(&self, asks: Asks, names: &[usize]) -> Part {
+        let leads = |to: &usize| matches!(self.lower(to.checked_sub(1)), "do" | "does" | "did" | "by");
+        // Right after a word: "audited Acme", but neither "sites of Acme" nor "which Acme sites".
+        let follows = |at: &usize| {
+            at.checked_sub(1).is_some_and(|before| {
+                let token = &self.tokens[before];
+                let is_word = !self.small[before] && token.kind == Kind::Word && !token.is_capital();
+                is_word && !token.apart && !self.tokens[*at].apart && !self.tokens[*at].possessive
+            })
+        };
+        let has_verb = self.tokens.iter().any(|token| HELPS.contains(&token.lower.as_str()));
+        match asks {
+            _ if names.iter().any(leads) => Part::Acts,
+            Asks::Thing | Asks::Amount if !has_verb && names.iter().any(follows) => Part::Undergoes,
+            _ => Part::Unsaid,
+        }
+    }
+}
+
+impl Roles {
+    /// What parts two questions with these words; the digests are those of the words that are not small.
+    pub(super) fn parts(&self, other: &Self, words: &[u32], others: &[u32]) -> Option<&'static str> {
+        let turned = |act: &Act| other.acts.iter().any(|other| act.is_turned(*other));
+        if self.acts.iter().any(turned) {
+            return Some("order: who acts in one question undergoes in the other");
+        }
+        if self.base.is_some() && other.base.is_some() && self.base != other.base {
+            return Some("share: what it is a share of is another thing");
+        }
+        if matches!((self.seeks_goal, other.seeks_goal), (Some(one), Some(two)) if one != two) {
+            return Some("direction: one question asks to whom it goes");
+        }
+        if self.seeks_actor_of(other, others) || other.seeks_actor_of(self, words) {
+            return Some("asks who does it, where the other question asks to whom it is done");
+        }
+        // Which companies Unilever supplies, and which supply Unilever.
+        let is_turned =
+            matches!((self.part, other.part), (Part::Acts, Part::Undergoes) | (Part::Undergoes, Part::Acts));
+        (is_turned && sorted(words) == sorted(others))
+            .then_some("order: the name acts in one question, and undergoes in the other")
+    }
+
+    fn seeks_actor_of(&self, other: &Self, words: &[u32]) -> bool {
+        match (self.seeks, other.seeks) {
+            (Some(Seeks::Actor(done)), Some(Seeks::Patient)) => done.is_none_or(|done| words.contains(&done)),
+            _ => false,
+        }
+    }
+}
+
+fn sorted(words: &[u32]) -> Vec<u32> {
+    let mut words = words.to_vec();
+    words.sort_unstable();
+    words
+}
