@@ -27,9 +27,12 @@ impl Reading<'_> {
         // "of our female staff", "of promotions to director went to women"
         let carries = |at: &usize| !self.small[*at] && !HELPS.contains(&self.lower(Some(*at)));
         let is_first = !(share + 2..sex).any(|at| carries(&at));
-        let tells = |at: usize| HELPS.contains(&self.lower(Some(at))) || self.lower(Some(at)) == "who";
-        let places = |at: usize| matches!(self.lower(Some(at)), "in" | "among" | "on" | "at");
-        let goes_on = (sex + 1..self.tokens.len()).take_while(|at| !places(*at)).any(tells);
+        // "of the women we employ work part-time", "of women on our staff have", but not "of women among those who are".
+        let tells = |at: usize| {
+            let is_relative = matches!(self.lower(Some(at - 1)), "who" | "that" | "which");
+            (HELPS.contains(&self.lower(Some(at))) && !is_relative) || matches!(self.lower(Some(at)), "we" | "got")
+        };
+        let goes_on = (sex + 1..self.tokens.len()).any(tells) || self.lower(Some(sex + 1)) == "who";
         match (is_first, goes_on) {
             (true, true) => Some(Base::OfThem),
             (true, false) => None,

@@ -124,7 +124,7 @@ impl Reading<'_> {
             // "did not submit the form" denies what "failed to provide the form" does.
             for (_, term) in self.terms.iter_mut().filter(|(at, _)| at > negation) {
                 term.negated = true;
-                if !term.is_minor() {
+                if !term.is_minor() && term.kind != TermKind::Name {
                     break;
                 }
             }

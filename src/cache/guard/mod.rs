@@ -33,6 +33,7 @@ mod signature;
 mod small_words;
 mod text;
 mod time;
+mod transfer;
 mod vector;
 mod wording;
 

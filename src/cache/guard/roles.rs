@@ -7,6 +7,7 @@ use super::extract::Reading;
 use super::seeks::Seeks;
 use super::small_words::HELPS;
 use super::text::Kind;
+use super::transfer::Party;
 
 /// What the name in a question does, where its words say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +29,9 @@ pub(super) struct Roles {
     /// Whether it asks to whom something goes, where it asks for a person.
     seeks_goal: Option<bool>,
     base: Option<Base>,
+    parties: Box<[Party]>,
+    /// Whether it asks when something will be, where it asks when.
+    will_be: Option<bool>,
 }
 
 impl Reading<'_> {
@@ -38,6 +42,19 @@ impl Reading<'_> {
             seeks: self.seeks(),
             seeks_goal: self.seeks_goal(),
             base: self.base(),
+            parties: self.parties().into(),
+            will_be: self.will_be(),
+        }
+    }
+
+    /// None where it does not ask when, or leaves the tense open.
+    fn will_be(&self) -> Option<bool> {
+        let says = |words: &[&str]| self.tokens.iter().any(|token| words.contains(&token.lower.as_str()));
+        let asks = self.lower(Some(0)) == "when" || self.frames.iter().any(|frame| &**frame == "time");
+        match (says(&["will", "next", "upcoming"]), says(&["did", "was", "were", "has", "latest", "last"])) {
+            (true, false) if asks => Some(true),
+            (false, true) if asks => Some(false),
+            _ => None,
         }
     }
 
@@ -66,6 +83,13 @@ impl Roles {
         let turned = |act: &Act| other.acts.iter().any(|other| act.is_turned(*other));
         if self.acts.iter().any(turned) {
             return Some("order: who acts in one question undergoes in the other");
+        }
+        let turned = |party: &Party| other.parties.iter().any(|other| party.is_turned(*other));
+        if self.parties.iter().any(turned) {
+            return Some("direction: who gives in one question takes in the other");
+        }
+        if matches!((self.will_be, other.will_be), (Some(one), Some(two)) if one != two) {
+            return Some("tense: one question asks when it was, the other when it will be");
         }
         if self.base.is_some() && other.base.is_some() && self.base != other.base {
             return Some("share: what it is a share of is another thing");

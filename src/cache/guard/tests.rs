@@ -347,6 +347,12 @@ fn what_a_hostile_reader_found_is_blocked() {
         ("How does heat affect our business?", "How does heat affect local people?"),
         ("Site with the highest growth in water use", "Site with the highest water use"),
         ("How many hours did staff have to train?", "How many hours did staff train?"),
+        ("Hours of training that the legal team gave", "Hours of training given to the legal team"),
+        ("How much did the Green Trust donate to us?", "How much did we donate to the Green Trust?"),
+        ("What share of our cocoa is certified, by value?", "What share of our cocoa is certified, by weight?"),
+        ("Why are we still using chlorine at Lyon?", "Why did we stop using chlorine at Lyon?"),
+        ("What share of the women we employ work part-time?", "What share of our part-time employees are women?"),
+        ("When will our privacy policy next be reviewed?", "When did our privacy policy have its latest review?"),
         ("Who reports to the HR director on heat?", "To whom does the HR director report on heat?"),
     ] {
         for (one, other) in [(asked, stored), (stored, asked)] {
