@@ -1,10 +1,10 @@
 """Writes ESG question pairs from templates: paraphrases, and near misses that differ in one slot.
 
 Every intent has several wordings and slots with values. A group is an intent with its values; its questions are the
-wordings. Thirty sets of intents by several authors, each measured before anybody looked at its misses
+wordings. Forty-six sets of intents by several authors, each measured before anybody looked at its misses
 (docs/cache-quality.md has the figures).
 
-Usage: esg_pairs.py first|…|thirtieth OUT.csv [--seed 0]
+Usage: esg_pairs.py first|…|forty-sixth OUT.csv [--seed 0]
 """
 
 from __future__ import annotations

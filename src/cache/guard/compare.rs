@@ -126,8 +126,11 @@ fn aims(asked: &Signature, stored: &Signature) -> Option<String> {
         return None;
     }
     let is_one = |term: &&Term, figures: &[&str]| figures.contains(&&*term.key);
+    // Whoever earns a certificate is paid nothing.
+    let is_figure = |term: &&Term| &*term.key != "=pay" || term.shown.to_lowercase().starts_with("pa");
     let only = |one: &Signature, other: &Signature, figures: &[&str]| {
-        let said = one.terms.iter().filter(|term| term.is_thing()).find(|term| is_one(term, figures))?;
+        let things = one.terms.iter().filter(|term| term.is_thing());
+        let said = things.filter(is_figure).find(|term| is_one(term, figures))?;
         (!other.terms.iter().any(|term| is_one(&term, figures))).then(|| said.shown.clone())
     };
     OTHER_FIGURES.into_iter().find_map(|figures| {

@@ -1,7 +1,7 @@
 //! What goes without saying beside what is said, and slots that say one thing twice.
 
 use super::extract::Reading;
-use super::signature::{Fact, TermKind};
+use super::signature::{Fact, Term, TermKind};
 use std::sync::Arc;
 
 /// The weight of a word that goes without saying.
@@ -37,6 +37,12 @@ impl Reading<'_> {
         // Emissions are given in tonnes where nobody says otherwise.
         if self.terms.iter().any(|(_, term)| &*term.key == "=emissions") {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
+        }
+        // "How much of the waste, in tonnes" asks for no share.
+        let is_of = |term: &Term| &*term.shown == "how much of";
+        if self.facts.iter().any(|fact| &*fact.slot == "unit") && self.asides.iter().any(|(_, term)| is_of(term)) {
+            self.asides.retain(|(_, term)| !is_of(term));
+            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("measure", "share"));
         }
         // Noise is given in decibels where nobody says otherwise.
         if self.terms.iter().any(|(_, term)| &*term.key == "=noise") {

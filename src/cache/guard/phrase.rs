@@ -105,6 +105,11 @@ impl Reading<'_> {
             self.take(at, 1);
             return Some(1);
         }
+        if self.takes_off(at) {
+            self.aside(at, &"add or remove".into(), &"remove".into(), "off".into());
+            self.take(at, 1);
+            return Some(1);
+        }
         if let Some(change) = self.up_or_down(at) {
             let shown = self.tokens[at].lower.as_str().into();
             self.aside(at, &"change".into(), &change.into(), shown);
@@ -287,6 +292,12 @@ impl Reading<'_> {
         is_joined && self.tokens[at].text.len() > SHORT
     }
 
+    /// "taken off the list": the verb may stand far before.
+    fn takes_off(&self, at: usize) -> bool {
+        let takes = |at: usize| matches!(self.lower(Some(at)), "take" | "takes" | "took" | "taken" | "come" | "comes");
+        self.free(at).is_some_and(|token| token.lower == "off") && (0..at).any(takes)
+    }
+
     /// "drove it up 7 %", "down by 3", "23% up"; but "make up 20 %" tells a share.
     fn up_or_down(&self, at: usize) -> Option<&'static str> {
         let change = match self.free(at)?.lower.as_str() {
@@ -303,7 +314,12 @@ impl Reading<'_> {
         let next = next.unwrap_or(at);
         let is_told = at > 0 && matches!(self.lower(Some(at - 1)), "is" | "are" | "was" | "were" | "been");
         let is_told = is_told && !matches!(self.lower(Some(at + 1)), "to" | "for");
-        (!is_formed && (is_told || is_amount(next) || (at > 1 && is_amount(at - 2)))).then_some(change)
+        // "What drove turnover down in 2022?"
+        let drives = |at: usize| {
+            matches!(self.lower(Some(at)), "drove" | "drives" | "driven" | "brought" | "brings" | "pushed" | "sent")
+        };
+        let is_driven = (0..at).any(drives) && self.lower(Some(at + 1)) != "to";
+        (!is_formed && (is_told || is_driven || is_amount(next) || (at > 1 && is_amount(at - 2)))).then_some(change)
     }
 
     /// Whether an amount follows, and not a year.

@@ -19,7 +19,6 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::VecDeque;
-use std::f64::consts::PI;
 
 /// What the user asks of a learned policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,12 +51,12 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// The order in which candidates are trusted: three parts similarity, one part agreement.
+    /// The order in which candidates are trusted: mostly similarity, and some agreement.
     ///
-    /// Either alone ranks worse: the cosine hears the whole question, the agreement each of its words. In these parts
-    /// the 2,500 most trusted hits on Banking77 hold the fewest errors, 2.9 %; as equals they hold 3.9 %.
+    /// Either alone ranks worse: the cosine hears the whole question, the agreement each of its words. With these
+    /// weights a rate of 5 % serves 1.6 times as much of Banking77 as with three parts and one.
     pub fn score(&self) -> f64 {
-        0.75 * f64::from(self.similarity) + 0.25 * f64::from(self.agreement)
+        0.85 * f64::from(self.similarity) + 0.15 * f64::from(self.agreement)
     }
 }
 
@@ -88,7 +87,10 @@ pub struct PolicyState {
 /// Evidence older than this many comparisons is let go, so that a change of the traffic is felt.
 const WINDOW: usize = 50_000;
 /// The evidence is looked at again when it has grown by this factor, so that few looks share the doubt.
-const GROWTH: f64 = 1.25;
+const GROWTH: f64 = 1.5;
+/// So many looks have shares of the doubt of one size; those after them get ever less. Evidence that is as noisy as that
+/// of Banking77 supports its first threshold at the eighth to twelfth look.
+const EVEN_LOOKS: f64 = 5.0;
 /// How many observations the namespace's error rate counts for in an entry's own.
 const PRIOR: f64 = 10.0;
 
@@ -253,9 +255,10 @@ impl State {
     }
 }
 
-/// The doubt that a look may use: all looks, however many follow, add up to what is allowed (Σ 1/k² = π²/6).
+/// The doubt that a look may use: all looks, however many follow, add up to what is allowed (Σ c / ((k+c-1)(k+c)) = 1).
 fn doubt(config: &PolicyConfig, look: u32) -> f64 {
-    (1.0 - config.confidence) * 6.0 / (PI * f64::from(look)).powi(2)
+    let last = f64::from(look) + EVEN_LOOKS;
+    (1.0 - config.confidence) * EVEN_LOOKS / ((last - 1.0) * last)
 }
 
 /// The doubt of one walk of a look.
