@@ -3,6 +3,7 @@
 use super::extract::{Reading, digest};
 use super::small_words::{ARTICLES, HELPS};
 use super::text::Kind;
+use super::wording::LONGEST;
 
 /// A word between two others, as a verb is between who acts and who undergoes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,11 @@ pub(super) struct Act {
 
 const WE: u64 = 0;
 /// Verbs that ask as well as say who has something of whom: "give me", "tenants give landlords notice".
-const HANDS_OVER: [&str; 8] = ["give", "gives", "gave", "provide", "provides", "provided", "report", "show"];
+const HANDS_OVER: [&str; 10] =
+    ["give", "gives", "gave", "provide", "provides", "provided", "report", "reports", "show", "shows"];
+/// Those of "ours" who may act themselves, by stem.
+const PARTIES: [&str; 9] =
+    ["supplier", "customer", "employe", "contractor", "auditor", "client", "vendor", "investor", "tenant"];
 
 impl Act {
     /// Whether the two change places, or those who ask act in one question and somebody else in the other.
@@ -39,7 +44,10 @@ impl Act {
 
 impl Reading<'_> {
     pub(super) fn acts(&self) -> Vec<Act> {
-        (1..self.tokens.len()).filter_map(|at| self.act(at)).collect()
+        let acts: Vec<Act> = (1..self.tokens.len().min(LONGEST)).filter_map(|at| self.act(at)).collect();
+        // "Do customers trust us and do we trust customers?"
+        let is_both = |act: &Act| acts.iter().any(|other| act.is_turned(*other));
+        acts.iter().filter(|act| !is_both(act)).copied().collect()
     }
 
     /// "we VERB", "SOMEBODY VERB us", "SOMEBODY VERB the OTHER", "VERB by SOMEBODY".
@@ -59,7 +67,8 @@ impl Reading<'_> {
             return Some(Act { verb, actor: who(by), object: None, is_told: true });
         }
         let after = at + 1 + usize::from(ARTICLES.contains(&next) || next == "our");
-        let is_told = is_we(at - 1) || matches!(next, "us" | "our");
+        let is_party = |at: usize| self.tokens.get(at).is_some_and(|token| PARTIES.contains(&token.stem.as_str()));
+        let is_told = is_we(at - 1) || next == "us" || (next == "our" && is_party(at + 2));
         let act = Act { verb, actor: who(at - 1), object: who(after), is_told };
         (act.actor.is_some() || act.object == Some(WE)).then_some(act)
     }

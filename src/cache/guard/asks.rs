@@ -4,7 +4,7 @@ use super::extract::Reading;
 use super::small_words::{ASKS, HELPS};
 use super::wording::LEADS;
 
-/// What kind of answer a question opens with asking for.
+/// The kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Asks {
     #[default]

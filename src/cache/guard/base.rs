@@ -29,10 +29,13 @@ impl Reading<'_> {
         let is_first = !(share + 2..sex).any(|at| carries(&at));
         // "of the women we employ work part-time", "of women on our staff have", but not "of women among those who are".
         let tells = |at: usize| {
-            let is_relative = matches!(self.lower(Some(at - 1)), "who" | "that" | "which");
-            (HELPS.contains(&self.lower(Some(at))) && !is_relative) || matches!(self.lower(Some(at)), "we" | "got")
+            let (lower, before) = (self.lower(Some(at)), self.lower(Some(at - 1)));
+            let asks = matches!(lower, "do" | "does" | "did") || matches!(before, "we" | "who" | "that" | "which");
+            (HELPS.contains(&lower) && !asks) || lower == "got" || (lower == "we" && !HELPS.contains(&before))
         };
-        let goes_on = (sex + 1..self.tokens.len()).any(tells) || self.lower(Some(sex + 1)) == "who";
+        let ends = |at: &usize| self.tokens[*at].apart || matches!(self.lower(Some(*at)), "when" | "if" | "while");
+        let rest = (sex + 1..self.tokens.len()).take_while(|at| !ends(at));
+        let goes_on = rest.into_iter().any(tells) || self.lower(Some(sex + 1)) == "who";
         match (is_first, goes_on) {
             (true, true) => Some(Base::OfThem),
             (true, false) => None,

@@ -101,12 +101,8 @@ fn duties(asked: &Signature, stored: &Signature) -> Option<String> {
     let has = |of: &Signature, slot: &str, value: &str| {
         of.facts.iter().any(|fact| &*fact.slot == slot && (value.is_empty() || &*fact.value == value))
     };
-    let must = |of: &Signature| {
-        let requires = of.terms.iter().any(|term| &*term.key == "=require");
-        requires || has(of, "duty", "must") || has(of, "requirement", "mandatory")
-    };
     let counts = |of: &Signature| of.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"));
-    if counts(asked) && counts(stored) && must(asked) != must(stored) {
+    if counts(asked) && counts(stored) && asked.obliges != stored.obliges {
         return Some("duty: one question asks for what has to be done, the other for what was".to_owned());
     }
     let both = has(asked, "extreme", "") && has(stored, "extreme", "");
@@ -127,7 +123,9 @@ fn aims(asked: &Signature, stored: &Signature) -> Option<String> {
     }
     let is_one = |term: &&Term, figures: &[&str]| figures.contains(&&*term.key);
     // Whoever earns a certificate is paid nothing.
-    let is_figure = |term: &&Term| &*term.key != "=pay" || term.shown.to_lowercase().starts_with("pa");
+    let counts = |of: &Signature| of.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"));
+    let is_amount = counts(asked) || counts(stored);
+    let is_figure = |term: &&Term| &*term.key != "=pay" || (is_amount && term.shown.to_lowercase().starts_with("pa"));
     let only = |one: &Signature, other: &Signature, figures: &[&str]| {
         let things = one.terms.iter().filter(|term| term.is_thing());
         let said = things.filter(is_figure).find(|term| is_one(term, figures))?;
@@ -145,7 +143,13 @@ fn aims(asked: &Signature, stored: &Signature) -> Option<String> {
 fn affected(asked: &Signature, stored: &Signature) -> Option<String> {
     let (one, other) = (&asked.affected, &stored.affected);
     let shown = |keys: &[Box<str>]| keys.join(" ").replace('=', "");
-    let differ = !one.is_empty() && !other.is_empty() && !one.iter().any(|key| other.contains(key));
+    let says = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key);
+    let is_us = |keys: &[Box<str>]| keys.iter().any(|key| &**key == "us");
+    let crosses = one.iter().any(|key| says(stored, key)) || other.iter().any(|key| says(asked, key));
+    let differ = !one.is_empty()
+        && !other.is_empty()
+        && !one.iter().any(|key| other.contains(key))
+        && (crosses || is_us(one) != is_us(other));
     differ.then(|| format!("direction: “{}” is affected, in the stored question “{}”", shown(one), shown(other)))
 }
 
@@ -240,7 +244,7 @@ fn has_moved(asked: &Signature, stored: &Signature) -> bool {
     };
     let (mine, theirs) = (keys(asked, false), keys(stored, false));
     asked.wording.opens_with_clause() != stored.wording.opens_with_clause()
-        && keys(asked, true).len() < 2
+        && keys(asked, true).len().max(keys(stored, true).len()) < 2
         && (0..mine.len()).any(|by| [&mine[by..], &mine[..by]].concat() == theirs)
 }
 

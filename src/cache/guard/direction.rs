@@ -1,7 +1,7 @@
 //! Which way: from where to where, what is compared with what, and what affects what.
 
 use super::extract::Reading;
-use super::text::Kind;
+use super::text::{Kind, Token};
 
 /// What stands before a "to" that moves nothing, by stem.
 pub(super) const STILL: [&str; 21] = [
@@ -51,8 +51,8 @@ impl Reading<'_> {
     }
 
     /// What something has an effect on: "X affects Y", "the impact of X on Y", "the effect X has on Y", "Y is affected by X".
-    pub(super) fn affected(&self) -> Option<Vec<Box<str>>> {
-        let at = self.tokens.iter().position(|token| {
+    pub(super) fn affected(&self) -> Vec<Box<str>> {
+        let found = self.tokens.iter().position(|token| {
             matches!(
                 token.lower.as_str(),
                 "affect"
@@ -65,14 +65,14 @@ impl Reading<'_> {
                     | "influence"
                     | "influences"
             )
-        })?;
+        });
+        let Some(at) = found else { return Vec::new() };
         let terms = self.terms.iter().map(|(at, term)| (*at, term.key.clone()));
         // "on us as a company", "on our business"
-        let ours = self
-            .tokens
-            .iter()
-            .enumerate()
-            .filter(|(_, token)| matches!(token.lower.as_str(), "us" | "we" | "company" | "business"));
+        let ours =
+            self.tokens.iter().enumerate().filter(|(_, token)| {
+                matches!(token.lower.as_str(), "us" | "we" | "company" | "business" | "operations")
+            });
         let mut things: Vec<_> = terms.chain(ours.map(|(at, _)| (at, "us".into()))).collect();
         things.sort();
         // A name may have two words.
@@ -80,14 +80,13 @@ impl Reading<'_> {
             things.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, key)| key.clone()).collect::<Vec<_>>()
         };
         let after = |mark: usize| within(mark + 1, mark + 4);
-        let found = match (self.lower(Some(at)), self.lower(Some(at + 1))) {
+        match (self.lower(Some(at)), self.lower(Some(at + 1))) {
             ("affected", next) if next == "by" || self.small.get(at + 1) != Some(&false) => {
                 within(at.saturating_sub(4), at)
             }
             ("affect" | "affects" | "affected", _) => after(at),
-            _ => after((at..self.tokens.len()).find(|on| self.lower(Some(*on)) == "on")?),
-        };
-        Some(found)
+            _ => (at..self.tokens.len()).find(|on| self.lower(Some(*on)) == "on").map_or_else(Vec::new, after),
+        }
     }
 
     /// What stands on the two sides of "from … to" or "than", in the order written.
@@ -115,7 +114,9 @@ impl Reading<'_> {
         }
         let between = |from: usize, to: usize| {
             // "Article 6 to Article 8"
-            let is_label = to == from + 3 && self.tokens[to - 1].kind == Kind::Word && self.tokens[to].is_number();
+            // What follows the tokens that are read has an anchor behind them.
+            let number = self.tokens.get(to).is_some_and(Token::is_number);
+            let is_label = to == from + 3 && number && self.tokens[to - 1].kind == Kind::Word;
             (to == from + 2 || is_label)
                 && matches!(self.lower(Some(from + 1)), "to" | "into" | "bis" | "nach" | "à" | "a" | "hasta")
         };

@@ -127,8 +127,8 @@ impl Evidence<'_> {
 /// How many slots and names two questions share, once they were found to be the same in them.
 fn shared(asked: &Signature, stored: &Signature) -> f32 {
     let facts = asked.facts.iter().filter(|fact| !fact.is_aside && stored.facts.contains(fact)).count();
-    let names = asked.terms.iter().filter(|term| term.kind == TermKind::Name).count();
-    (facts + names + 1) as f32
+    let names = |of: &Signature| of.terms.iter().filter(|term| term.kind == TermKind::Name).count();
+    (facts + names(asked).min(names(stored)) + 1) as f32
 }
 
 /// A question's words, and what it says aside that the other question does not say.

@@ -113,6 +113,7 @@ impl Reading<'_> {
 
     fn finish(mut self, language: Option<Language>) -> Signature {
         let ordered = self.order();
+        let obliges = (0..self.tokens.len()).any(|at| self.obliges(at));
         let (ends, affected) = (self.ends(), self.affected());
         self.terms.sort_by_key(|(at, _)| *at);
         self.set_places();
@@ -122,7 +123,7 @@ impl Reading<'_> {
         }
         for negation in &self.negations {
             // "did not submit the form" denies what "failed to provide the form" does.
-            for (_, term) in self.terms.iter_mut().filter(|(at, _)| at > negation) {
+            for (_, term) in self.terms.iter_mut().filter(|(at, _)| at >= negation) {
                 term.negated = true;
                 if !term.is_minor() && term.kind != TermKind::Name {
                     break;
@@ -157,7 +158,8 @@ impl Reading<'_> {
             negations,
             ordered,
             ends,
-            affected: affected.unwrap_or_default(),
+            obliges,
+            affected,
             frame,
             wording,
             text: None,

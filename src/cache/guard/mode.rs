@@ -1,7 +1,6 @@
 //! Whether a question asks for a duty or for a permission: "Must we …?", "Is it mandatory …?", "May we …?", "Is it allowed …?".
 
 use super::extract::Reading;
-use super::signature::Fact;
 
 /// The keys of what says so.
 const SAYS: [&str; 4] = ["=require", "=allow", "let", "=requirement mandatory"];
@@ -32,17 +31,21 @@ impl Reading<'_> {
         self.terms.retain(|(_, term)| !SAYS.contains(&&*term.key));
         self.asides.retain(|(_, term)| !SAYS.contains(&&*term.key));
         self.facts.retain(|fact| !matches!(&*fact.slot, "duty" | "requirement"));
-        self.facts.push(Fact { slot: "mode".into(), value: mode.into(), is_pole: false, is_aside: false });
+        self.aside(0, &"mode".into(), &mode.into(), mode.into());
     }
 
-    fn obliges(&self, at: usize) -> bool {
+    pub(super) fn obliges(&self, at: usize) -> bool {
         match self.lower(Some(at)) {
-            "must" | "oblige" | "obliges" | "obliged" => true,
-            "have" | "has" | "need" | "needs" => {
-                self.lower(Some(at + 1)) == "to" && self.lower(at.checked_sub(1)) != "i"
+            "must" | "oblige" | "obliges" | "obliged" | "require" | "requires" => true,
+            "have" | "has" => self.lower(Some(at + 1)) == "to",
+            "need" | "needs" => {
+                matches!(self.lower(Some(at + 1)), "to" | "a" | "an")
+                    && self.lower(at.checked_sub(1)) != "i"
+                    && !self.idle[at]
             }
+            "required" if self.lower(Some(at + 1)) == "to" => true,
             // "mandatory training" is a kind of training.
-            "required" | "mandatory" | "compulsory" | "obligatory" => {
+            "required" | "mandatory" | "compulsory" | "obligatory" | "necessary" => {
                 self.tokens.get(at + 1).is_none_or(|next| next.apart || self.small[at + 1])
             }
             _ => false,
@@ -53,7 +56,11 @@ impl Reading<'_> {
         let next = self.lower(Some(at + 1));
         match self.lower(Some(at)) {
             "may" | "allow" | "allows" | "allowed" | "permitted" | "permissible" | "let" | "lets" => true,
-            "can" | "could" => !self.idle[at] && !ASKED.contains(&next),
+            // "a channel that people can use", "can it be recycled"
+            "can" | "could" => {
+                let is_passive = (at + 1..at + 6).any(|be| self.lower(Some(be)) == "be");
+                (at == 0 || self.tokens[at].apart) && !self.idle[at] && !ASKED.contains(&next) && !is_passive
+            }
             // "the permit limit"
             "permit" | "permits" => {
                 let before = self.lower(at.checked_sub(1));

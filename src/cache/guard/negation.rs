@@ -2,10 +2,11 @@
 
 use super::extract::Reading;
 use super::lexicon::Language;
+use super::text::Token;
 
 /// What is left out.
 struct Exclusion {
-    /// What follows this place is denied.
+    /// From this place on, what comes first is denied.
     from: usize,
     /// Where the words stand that say so.
     said: Vec<usize>,
@@ -29,7 +30,10 @@ impl Reading<'_> {
                 continue;
             }
             let token = &self.tokens[at];
-            let mut negates = token.stem.ends_with(" not") || token.lower == "missing" || self.denies_in(&token.stem);
+            let mut negates = token.stem.ends_with(" not")
+                || token.lower == "missing"
+                || self.prevents(at)
+                || self.denies_in(&token.stem);
             let next = self.lower(Some(at + 1));
             // "not only" asserts, "no. 5" numbers, and "no" is an article in Portuguese.
             negates &= !(matches!(next, "only" | "just")
@@ -56,7 +60,7 @@ impl Reading<'_> {
                 .iter()
                 .any(|pair| pair.split_once(' ').is_some_and(|(first, second)| token.stem == first && next == second));
             if negates || pair {
-                self.negations.push(at);
+                self.negations.push(at + 1);
                 self.take(at, 1);
             }
         }
@@ -75,6 +79,12 @@ impl Reading<'_> {
         }
     }
 
+    /// "CO2e that was prevented", but not "measures that prevent accidents".
+    fn prevents(&self, at: usize) -> bool {
+        let emits = |token: &Token<'_>| token.lower.starts_with("co2") || token.lower.starts_with("emission");
+        matches!(self.lower(Some(at)), "prevent" | "prevented" | "avert" | "averted") && self.tokens.iter().any(emits)
+    }
+
     /// "Excluding offsets", "offsets excluded", "leaving offsets out", "other than offsets".
     fn exclusion(&self, at: usize) -> Option<Exclusion> {
         const PAIRS: [(&str, &str); 5] =
@@ -91,20 +101,20 @@ impl Reading<'_> {
         // Where the thing stands before the word that leaves it out.
         let before = || {
             let begins = (at.saturating_sub(REACH)..at).rev().take_while(|from| !self.tokens[from + 1].apart);
-            begins.last().map_or(at, |from| from.saturating_sub(usize::from(self.tokens[from].apart)))
+            begins.last().unwrap_or(at)
         };
         let (from, said) = match stem(at) {
             "exclud" if self.lower(Some(at)) == "excluded" && ends(at + 1) => (before(), vec![at]),
-            "exclud" | "except" | "excl" | "omit" | "minu" | "minus" => (at, vec![at]),
+            "exclud" | "except" | "excl" | "omit" | "minu" | "minus" => (at + 1, vec![at]),
             "left" if stem(at + 1) == "out" && ends(at + 2) => (before(), vec![at, at + 1]),
-            one if PAIRS.contains(&(one, stem(at + 1))) => (at, vec![at, at + 1]),
+            one if PAIRS.contains(&(one, stem(at + 1))) => (at + 1, vec![at, at + 1]),
             "outsid" if (at + 1..at + 4).any(|scope| matches!(stem(scope), "scop" | "boundari" | "boundary")) => {
                 (at, vec![at])
             }
             "out" if stem(at + 1) == "of" && (at + 2..at + 4).any(|scope| stem(scope) == "scop") => {
                 (at, vec![at, at + 1])
             }
-            "leav" => (at, vec![at, (at + 1..=at + 1 + REACH).find(|&out| stem(out) == "out")?]),
+            "leav" => (at + 1, vec![at, (at + 1..=at + 1 + REACH).find(|&out| stem(out) == "out")?]),
             _ => return None,
         };
         Some(Exclusion { from, said })

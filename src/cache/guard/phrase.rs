@@ -4,6 +4,7 @@ use super::extract::Reading;
 use super::lexicon::{Language, Lexicon, Meaning};
 use super::number;
 use super::signature::{Fact, Term, TermKind};
+use super::small_words::IS;
 use super::text::Kind;
 use super::vector::WordVector;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ const MINOR_WEIGHT: f32 = 0.2;
 
 impl Reading<'_> {
     /// A slot that one question may name alone.
-    fn aside(&mut self, at: usize, slot: &Arc<str>, value: &Arc<str>, shown: Box<str>) {
+    pub(super) fn aside(&mut self, at: usize, slot: &Arc<str>, value: &Arc<str>, shown: Box<str>) {
         self.fact(at, slot, &**value);
         if let Some(fact) = self.facts.last_mut() {
             fact.is_aside = true;
@@ -312,7 +313,7 @@ impl Reading<'_> {
             ["by", "more", "less", "than", "over", "under", "at", "least", "most", "about", "nearly", "almost"];
         let next = (at + 1..self.tokens.len().min(at + 4)).find(|&next| !between.contains(&self.lower(Some(next))));
         let next = next.unwrap_or(at);
-        let is_told = at > 0 && matches!(self.lower(Some(at - 1)), "is" | "are" | "was" | "were" | "been");
+        let is_told = at > 0 && IS.contains(&self.lower(Some(at - 1)));
         let is_told = is_told && !matches!(self.lower(Some(at + 1)), "to" | "for");
         // "What drove turnover down in 2022?"
         let drives = |at: usize| {

@@ -97,7 +97,7 @@ impl Roles {
         if matches!((self.seeks_goal, other.seeks_goal), (Some(one), Some(two)) if one != two) {
             return Some("direction: one question asks to whom it goes");
         }
-        if self.seeks_actor_of(other, others) || other.seeks_actor_of(self, words) {
+        if self.seeks_actor_of(other, words, others) || other.seeks_actor_of(self, others, words) {
             return Some("asks who does it, where the other question asks to whom it is done");
         }
         // Which companies Unilever supplies, and which supply Unilever.
@@ -107,9 +107,12 @@ impl Roles {
             .then_some("order: the name acts in one question, and undergoes in the other")
     }
 
-    fn seeks_actor_of(&self, other: &Self, words: &[u32]) -> bool {
+    fn seeks_actor_of(&self, other: &Self, words: &[u32], others: &[u32]) -> bool {
         match (self.seeks, other.seeks) {
-            (Some(Seeks::Actor(done)), Some(Seeks::Patient)) => done.is_none_or(|done| words.contains(&done)),
+            (Some(Seeks::Actor(Some(done))), Some(Seeks::Patient(Some(verb)))) => done == verb,
+            (Some(Seeks::Actor(Some(done))), Some(Seeks::Patient(None))) => others.contains(&done),
+            (Some(Seeks::Actor(None)), Some(Seeks::Patient(Some(verb)))) => words.contains(&verb),
+            (Some(Seeks::Actor(None)), Some(Seeks::Patient(None))) => true,
             _ => false,
         }
     }

@@ -1,11 +1,23 @@
 //! Whether a question asks who does something or to whom it is done: "who audits our suppliers", "which are audited".
 
 use super::extract::{Reading, digest};
-use super::small_words::HELPS;
+use super::small_words::{HELPS, IS};
 use super::text::Kind;
 
-const CARRIES_OUT: [&str; 9] =
-    ["perform", "performs", "performed", "carry", "carries", "carried", "conduct", "conducts", "undertakes"];
+const CARRIES_OUT: [&str; 12] = [
+    "perform",
+    "performs",
+    "performed",
+    "carry",
+    "carries",
+    "carried",
+    "conduct",
+    "conducts",
+    "conducted",
+    "undertake",
+    "undertakes",
+    "undertook",
+];
 const UNDERGOES: [&str; 3] = ["undergo", "undergoes", "underwent"];
 
 /// What a question with "who" or "which" asks for.
@@ -13,7 +25,8 @@ const UNDERGOES: [&str; 3] = ["undergo", "undergoes", "underwent"];
 pub(super) enum Seeks {
     /// Who does it, with a digest of what; None where that is a thing that they "carry out".
     Actor(Option<u32>),
-    Patient,
+    /// To whom it is done, with a digest of what; None where they "undergo" it.
+    Patient(Option<u32>),
 }
 
 impl Reading<'_> {
@@ -41,10 +54,12 @@ impl Reading<'_> {
         if lower(asks) == "who" && is_verb {
             return Some(Seeks::Actor(Some(digest(&next.stem) as u32)));
         }
-        let is_done = |at: usize| {
-            let passive = matches!(lower(at), "is" | "are" | "was" | "were" | "been") && lower(at + 1).ends_with("ed");
-            passive || UNDERGOES.contains(&lower(at)) || (lower(at) == "subject" && lower(at + 1) == "to")
-        };
-        (asks + 1..self.tokens.len()).any(is_done).then_some(Seeks::Patient)
+        let passive = |at: &usize| IS.contains(&lower(*at)) && lower(at + 1).ends_with("ed");
+        let undergoes = |at: usize| UNDERGOES.contains(&lower(at)) || (lower(at) == "subject" && lower(at + 1) == "to");
+        let mut rest = asks + 1..self.tokens.len();
+        if let Some(at) = rest.clone().find(passive) {
+            return Some(Seeks::Patient(Some(digest(&self.tokens[at + 1].stem) as u32)));
+        }
+        rest.any(undergoes).then_some(Seeks::Patient(None))
     }
 }

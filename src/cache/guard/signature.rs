@@ -23,6 +23,8 @@ pub struct Signature {
     pub(super) ordered: Vec<Box<str>>,
     /// What stands after "to" and after "from".
     pub(super) ends: [Option<Box<str>>; 2],
+    /// Whether it says that something has to be done.
+    pub(super) obliges: bool,
     /// What something has an effect on.
     pub(super) affected: Vec<Box<str>>,
     /// A digest of the small words with places for the others: two questions that differ in one word have the same.

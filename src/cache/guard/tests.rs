@@ -46,6 +46,17 @@ fn piece() -> impl Strategy<Value = String> {
             "1st quarter",
             "category 11",
             "unsafe",
+            "gave",
+            "received",
+            "audited",
+            "suppliers",
+            "by",
+            "us",
+            "we",
+            "affects",
+            "women",
+            "share of",
+            "excluded",
         ])
         .prop_map(str::to_owned),
         "\\PC{0,12}",
@@ -180,6 +191,7 @@ fn wording_alone_does_not_block() {
         ("Waste increase 2019 to 2022 causes", "Reasons for the increase in waste from 2019 to 2022"),
         ("Difference in pay between women and men in Italy", "Gender pay gap in Italy"),
         ("How many suppliers did not pass the audit?", "Number of suppliers that failed the audit"),
+        ("How did we reduce our energy use?", "How was our energy use reduced?"),
         ("Sites within 10 km of a protected area", "Sites no more than 10 km from a protected area"),
         ("Is it permissible for suppliers to use coal?", "May suppliers use coal?"),
     ] {
@@ -362,6 +374,28 @@ fn what_a_hostile_reader_found_is_blocked() {
         }
     }
     assert!(served.is_empty(), "{}", served.join("\n"));
+}
+
+/// Found by a reviewer: roles that a question gives twice, and what stands behind the last token that is read.
+#[test]
+fn a_question_with_two_of_one_role_asks_what_it_asks() {
+    for text in [
+        "How much was donated from Acme Germany to Acme France?",
+        "What training was given to employees and what feedback was received from employees?",
+        "Were emissions data provided from scope 1 to scope 3?",
+        "How many sites were audited by us and how many were audited by customers?",
+        "Do customers trust us and do we trust customers?",
+        "Did Acme audit Globex or did Globex audit Acme?",
+    ] {
+        assert_eq!(verdict(text, text).reason(), None, "{text}");
+    }
+    let mut words = vec!["word"; 1_100];
+    (words[10], words[997]) = ("2019", "2023");
+    let text = words.join(" ");
+    assert!(verdict(&text, &text).is_pass());
+    for (one, other) in [("10 t Globex", "Globex 10"), ("Globex 10", "10 t Globex")] {
+        assert_eq!(verdict(one, other).is_pass(), verdict(other, one).is_pass());
+    }
 }
 
 /// Long texts are read up to a bound, and the rest must be the same to the letter.

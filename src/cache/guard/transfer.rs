@@ -1,10 +1,16 @@
 //! Who gives and who takes: "hours that the team gave" and "hours given to the team", "paid to" and "received from".
 
 use super::extract::{Reading, digest};
-use super::small_words::{ARTICLES, HELPS};
+use super::small_words::{ARTICLES, HELPS, IS};
 use super::text::Kind;
+use super::wording::LONGEST;
 
-const GIVES: [&str; 14] = [
+const GIVES: [&str; 19] = [
+    "provides",
+    "providing",
+    "delivers",
+    "donates",
+    "grants",
     "give",
     "gives",
     "gave",
@@ -50,7 +56,7 @@ impl Reading<'_> {
         let mut parties = Vec::new();
         let takes = TAKES.contains(&lower(verb));
         let is_noun = lower(verb).starts_with("donation");
-        let is_passive = matches!(lower(verb - 1), "was" | "were" | "is" | "are" | "been" | "be");
+        let is_passive = IS.contains(&lower(verb - 1));
         if !is_noun && !is_passive {
             let before = (verb.saturating_sub(REACH)..verb).rev().take_while(|at| self.is_part_of_name(*at));
             parties.extend(before.map(|at| Party { word: self.party(at), takes }));
@@ -59,7 +65,7 @@ impl Reading<'_> {
         if !takes && !is_noun && !is_passive && lower(verb) != "given" {
             parties.extend(self.named_after(verb).map(|at| Party { word: self.party(at), takes: true }));
         }
-        for at in 0..self.tokens.len() {
+        for at in 0..self.tokens.len().min(LONGEST) {
             let takes = match lower(at) {
                 "to" => true,
                 "from" => false,
@@ -68,6 +74,10 @@ impl Reading<'_> {
             };
             parties.extend(self.named_after(at).map(|at| Party { word: self.party(at), takes }));
         }
+        // Who gives here and takes there does both.
+        let does_both = |one: &Party| parties.iter().any(|other| one.is_turned(*other));
+        let both: Vec<u64> = parties.iter().filter(|one| does_both(one)).map(|one| one.word).collect();
+        parties.retain(|one| !both.contains(&one.word));
         parties
     }
 

@@ -9,7 +9,7 @@ use super::small_words::{ARTICLES, ASKS, HELPS};
 use super::text::Kind;
 
 /// So many words are compared in their order; a question with a document behind it is told by its beginning.
-const LONGEST: usize = 200;
+pub(super) const LONGEST: usize = 200;
 
 /// Small words that say something of their own: whence, whither, by whom, until when, how many, whether it is sure.
 const TELLING: [&str; 58] = [
@@ -128,7 +128,9 @@ impl Wording {
         if self.is_turned(other) && !has_moved() {
             return Some("order: the same words stand in each other's place".to_owned());
         }
-        if let Some(reason) = self.roles.parts(&other.roles, &self.content, &other.content) {
+        // The same words in the same order give the same roles, whatever else they give.
+        let is_same = self.said.iter().map(|said| said.word).eq(other.said.iter().map(|said| said.word));
+        if let Some(reason) = self.roles.parts(&other.roles, &self.content, &other.content).filter(|_| !is_same) {
             return Some(reason.to_owned());
         }
         if self.content != other.content || self.content.is_empty() {

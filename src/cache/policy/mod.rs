@@ -88,9 +88,9 @@ pub struct PolicyState {
 const WINDOW: usize = 50_000;
 /// The evidence is looked at again when it has grown by this factor, so that few looks share the doubt.
 const GROWTH: f64 = 1.5;
-/// So many looks have shares of the doubt of one size; those after them get ever less. Evidence that is as noisy as that
+/// How slowly the looks' shares of the doubt fall: the first has 1/(c+1). Evidence that is as noisy as that
 /// of Banking77 supports its first threshold at the eighth to twelfth look.
-const EVEN_LOOKS: f64 = 5.0;
+const SLOWNESS: f64 = 5.0;
 /// How many observations the namespace's error rate counts for in an entry's own.
 const PRIOR: f64 = 10.0;
 
@@ -257,8 +257,8 @@ impl State {
 
 /// The doubt that a look may use: all looks, however many follow, add up to what is allowed (Σ c / ((k+c-1)(k+c)) = 1).
 fn doubt(config: &PolicyConfig, look: u32) -> f64 {
-    let last = f64::from(look) + EVEN_LOOKS;
-    (1.0 - config.confidence) * EVEN_LOOKS / ((last - 1.0) * last)
+    let last = f64::from(look) + SLOWNESS;
+    (1.0 - config.confidence) * SLOWNESS / ((last - 1.0) * last)
 }
 
 /// The doubt of one walk of a look.
