@@ -156,8 +156,7 @@ fn period(reading: &mut Reading<'_>, at: usize) {
         return;
     };
     let before = (at > 0).then(|| at - 1).filter(|&before| reading.is_free(before));
-    let named = number::ordinal(reading.lower(before))
-        .or_else(|| (reading.lower(before) == "last").then_some(4).filter(|_| false));
+    let named = number::ordinal(reading.lower(before));
     if let (Some(value), Some(before)) = (named, before) {
         reading.fact(at, slot, value.to_string());
         reading.take(before, 2);
