@@ -1,8 +1,7 @@
 //! Who does what: "we audited our customers" and "our customers audited us".
 
 use super::extract::{Reading, digest};
-use super::small_words::{ARTICLES, HELPS};
-use super::text::Kind;
+use super::small_words::ARTICLES;
 use super::wording::LONGEST;
 
 /// A word between two others, as a verb is between who acts and who undergoes.
@@ -52,15 +51,10 @@ impl Reading<'_> {
 
     /// "we VERB", "SOMEBODY VERB us", "SOMEBODY VERB the OTHER", "VERB by SOMEBODY".
     fn act(&self, at: usize) -> Option<Act> {
-        let carries = |at: usize| {
-            let token = self.tokens.get(at)?;
-            let is_small = self.small[at] || HELPS.contains(&token.lower.as_str());
-            (token.kind == Kind::Word && !is_small).then(|| digest(&token.stem))
-        };
         let hands_over = HANDS_OVER.contains(&self.lower(Some(at)));
-        let verb = if hands_over { digest(&self.tokens[at].stem) } else { carries(at)? };
+        let verb = if hands_over { digest(&self.tokens[at].stem) } else { self.carries(at)? };
         let is_we = |at: usize| matches!(self.lower(Some(at)), "we" | "us");
-        let who = |at: usize| if is_we(at) { Some(WE) } else { carries(at) };
+        let who = |at: usize| if is_we(at) { Some(WE) } else { self.carries(at) };
         let next = self.lower(Some(at + 1));
         if next == "by" {
             let by = at + 2 + usize::from(matches!(self.lower(Some(at + 2)), "our" | "the"));

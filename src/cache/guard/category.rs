@@ -3,7 +3,7 @@
 //! Source: GHG Protocol, Corporate Value Chain (Scope 3) Accounting and Reporting Standard, table 5.3.
 
 use super::extract::Reading;
-use super::signature::{Fact, Term};
+use super::signature::Fact;
 
 struct Category {
     number: &'static str,
@@ -60,9 +60,5 @@ impl Reading<'_> {
         if self.facts.iter().any(|fact| &*fact.slot == "category") {
             self.facts.retain(|fact| &*fact.slot != "scope");
         }
-    }
-
-    fn says(&self, key: &str) -> bool {
-        self.terms.iter().any(|(_, term): &(usize, Term)| &*term.key == key)
     }
 }

@@ -101,13 +101,17 @@ fn duties(asked: &Signature, stored: &Signature) -> Option<String> {
     let has = |of: &Signature, slot: &str, value: &str| {
         of.facts.iter().any(|fact| &*fact.slot == slot && (value.is_empty() || &*fact.value == value))
     };
-    let counts = |of: &Signature| of.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"));
     if counts(asked) && counts(stored) && asked.obliges != stored.obliges {
         return Some("duty: one question asks for what has to be done, the other for what was".to_owned());
     }
     let both = has(asked, "extreme", "") && has(stored, "extreme", "");
     (both && has(asked, "change", "") != has(stored, "change", ""))
         .then(|| "change: one question asks for the largest change, the other for the largest figure".to_owned())
+}
+
+/// Whether it asks how many or how much.
+fn counts(of: &Signature) -> bool {
+    of.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"))
 }
 
 /// What was aimed at, and what it cost, is not what there was: "How much water did it use?", "What was its water target?".
@@ -123,7 +127,6 @@ fn aims(asked: &Signature, stored: &Signature) -> Option<String> {
     }
     let is_one = |term: &&Term, figures: &[&str]| figures.contains(&&*term.key);
     // Whoever earns a certificate is paid nothing.
-    let counts = |of: &Signature| of.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"));
     let is_amount = counts(asked) || counts(stored);
     let is_figure = |term: &&Term| &*term.key != "=pay" || (is_amount && term.shown.to_lowercase().starts_with("pa"));
     let only = |one: &Signature, other: &Signature, figures: &[&str]| {
@@ -143,9 +146,8 @@ fn aims(asked: &Signature, stored: &Signature) -> Option<String> {
 fn affected(asked: &Signature, stored: &Signature) -> Option<String> {
     let (one, other) = (&asked.affected, &stored.affected);
     let shown = |keys: &[Box<str>]| keys.join(" ").replace('=', "");
-    let says = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key);
     let is_us = |keys: &[Box<str>]| keys.iter().any(|key| &**key == "us");
-    let crosses = one.iter().any(|key| says(stored, key)) || other.iter().any(|key| says(asked, key));
+    let crosses = one.iter().any(|key| stored.says(key)) || other.iter().any(|key| asked.says(key));
     let differ = !one.is_empty()
         && !other.is_empty()
         && !one.iter().any(|key| other.contains(key))
@@ -198,11 +200,10 @@ fn negation(asked: &Signature, stored: &Signature) -> Option<String> {
 
 /// Two things of one kind, each said by one question alone: wetland and grassland, employees and contractors.
 fn contrast(asked: &Signature, stored: &Signature) -> Option<String> {
-    let says = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key);
-    let mine = asked.terms.iter().filter(|term| !term.contrasts.is_empty() && !says(stored, &term.key));
+    let mine = asked.terms.iter().filter(|term| !term.contrasts.is_empty() && !stored.says(&term.key));
     mine.flat_map(|mine| stored.terms.iter().map(move |theirs| (mine, theirs)))
         .find(|(mine, theirs)| {
-            theirs.contrasts.iter().any(|list| mine.contrasts.contains(list)) && !says(asked, &theirs.key)
+            theirs.contrasts.iter().any(|list| mine.contrasts.contains(list)) && !asked.says(&theirs.key)
         })
         .map(|(mine, theirs)| format!("“{}” differs from “{}”", mine.shown, theirs.shown))
 }
@@ -213,9 +214,8 @@ fn against(asked: &Signature, stored: &Signature) -> Option<String> {
         of.wording.says_against() || of.terms.iter().any(|term| term.place.relation == Some(Relation::Against))
     };
     let only = |one: &Signature, other: &Signature| {
-        let says = |term: &Term| other.terms.iter().any(|known| known.key == term.key);
         let mut against = one.terms.iter().filter(|term| term.place.relation == Some(Relation::Against));
-        against.find(|term| !is_against(other) && says(term)).map(|term| term.shown.clone())
+        against.find(|term| !is_against(other) && other.says(&term.key)).map(|term| term.shown.clone())
     };
     let shown = only(asked, stored).or_else(|| only(stored, asked))?;
     Some(format!("“against {shown}” differs from “{shown}”"))
@@ -266,10 +266,9 @@ fn ends(asked: &Signature, stored: &Signature) -> Option<String> {
     // "from" alone tells more about a thing ("products with a label"), and need not be where a movement begins.
     let moves = |of: &Signature| of.ends.iter().all(Option::is_some);
     let count = if moves(asked) || moves(stored) { 2 } else { 0 };
-    let says = |of: &Signature, key: &str| of.terms.iter().any(|term| &*term.key == key);
     let turned = asked.ends.iter().zip(&stored.ends).take(count).find_map(|(one, other)| {
         let (one, other) = (one.as_deref()?, other.as_deref()?);
-        (one != other && says(asked, other) && says(stored, one)).then_some((one, other))
+        (one != other && asked.says(other) && stored.says(one)).then_some((one, other))
     });
     let shown = |key: &str| key.trim_start_matches('=').to_owned();
     turned.map(|(one, other)| format!("direction: “{}” differs from “{}”", shown(one), shown(other)))

@@ -2,7 +2,8 @@
 
 use super::lexicon::{Language, Lexicon};
 use super::signature::{Fact, Signature, Term, TermKind};
-use super::text::Token;
+use super::small_words::HELPS;
+use super::text::{Kind, Token};
 use super::{code, language, name, quantity, text, time};
 use crate::embed::WordVectors;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -87,6 +88,18 @@ impl Reading<'_> {
     /// The lower case of the token there; empty past the ends.
     pub(super) fn lower(&self, at: Option<usize>) -> &str {
         at.and_then(|at| self.tokens.get(at)).map_or("", |token| token.lower.as_str())
+    }
+
+    /// Whether one of its terms has this key.
+    pub(super) fn says(&self, key: &str) -> bool {
+        self.terms.iter().any(|(_, term)| &*term.key == key)
+    }
+
+    /// A digest of the word there, unless it is small or helps a verb.
+    pub(super) fn carries(&self, at: usize) -> Option<u64> {
+        let token = self.tokens.get(at).filter(|token| token.kind == Kind::Word)?;
+        let is_small = self.small[at] || HELPS.contains(&token.lower.as_str());
+        (!is_small).then(|| digest(&token.stem))
     }
 
     pub(super) fn fact(&mut self, at: usize, slot: &str, value: impl Into<Box<str>>) {

@@ -35,7 +35,7 @@ impl Reading<'_> {
             self.facts.retain(|fact| &*fact.slot != "direct");
         }
         // Emissions are given in tonnes where nobody says otherwise.
-        if self.terms.iter().any(|(_, term)| &*term.key == "=emissions") {
+        if self.says("=emissions") {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
         }
         // "How much of the waste, in tonnes" asks for no share.
@@ -45,7 +45,7 @@ impl Reading<'_> {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("measure", "share"));
         }
         // Noise is given in decibels where nobody says otherwise.
-        if self.terms.iter().any(|(_, term)| &*term.key == "=noise") {
+        if self.says("=noise") {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "dB"));
         }
         // Whoever names a refrigerant need not say that it is one.
@@ -57,7 +57,7 @@ impl Reading<'_> {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("chemical", "refrigerants"));
         }
         // And carbon is priced by the tonne.
-        if self.terms.iter().any(|(_, term)| &*term.key == "=carbon price") {
+        if self.says("=carbon price") {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
         }
         // Both sexes side by side are all people.
@@ -73,8 +73,7 @@ impl Reading<'_> {
             }
         }
         // A change from the year before is one from year to year.
-        let changes = self.terms.iter().any(|(_, term)| &*term.key == "=trend")
-            || self.facts.iter().any(|fact| &*fact.slot == "change");
+        let changes = self.says("=trend") || self.facts.iter().any(|fact| &*fact.slot == "change");
         if changes && self.facts.iter().any(|fact| &*fact.slot == "year") {
             for fact in
                 self.facts.iter_mut().filter(|fact| &*fact.slot == "time reference" && &*fact.value == "last year")
@@ -83,7 +82,7 @@ impl Reading<'_> {
             }
         }
         // A global warming potential is one over a hundred years where nobody says otherwise.
-        if self.terms.iter().any(|(_, term)| &*term.key == "=global warming potential") {
+        if self.says("=global warming potential") {
             let is_usual = |fact: &Fact| {
                 matches!((&*fact.slot, &*fact.value), ("number" | "unit", "100" | "year") | ("bound", "above"))
             };

@@ -1,8 +1,7 @@
 //! Whether a question asks who does something or to whom it is done: "who audits our suppliers", "which are audited".
 
 use super::extract::{Reading, digest};
-use super::small_words::{HELPS, IS};
-use super::text::Kind;
+use super::small_words::IS;
 
 const CARRIES_OUT: [&str; 12] = [
     "perform",
@@ -49,10 +48,10 @@ impl Reading<'_> {
         if carries_out || self.lower(asks.checked_sub(1)) == "by" {
             return Some(Seeks::Actor(None));
         }
-        let next = self.tokens.get(asks + 1)?;
-        let is_verb = next.kind == Kind::Word && !self.small[asks + 1] && !HELPS.contains(&next.lower.as_str());
-        if lower(asks) == "who" && is_verb {
-            return Some(Seeks::Actor(Some(digest(&next.stem) as u32)));
+        if lower(asks) == "who"
+            && let Some(done) = self.carries(asks + 1)
+        {
+            return Some(Seeks::Actor(Some(done as u32)));
         }
         let passive = |at: &usize| IS.contains(&lower(*at)) && lower(at + 1).ends_with("ed");
         let undergoes = |at: usize| UNDERGOES.contains(&lower(at)) || (lower(at) == "subject" && lower(at + 1) == "to");

@@ -131,6 +131,11 @@ impl Term {
 }
 
 impl Signature {
+    /// Whether one of its terms has this key.
+    pub(super) fn says(&self, key: &str) -> bool {
+        self.terms.iter().any(|term| &*term.key == key)
+    }
+
     /// The slots and words that are compared, for people: `year 2023`, `name acme`.
     ///
     /// ```

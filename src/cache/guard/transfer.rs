@@ -1,8 +1,7 @@
 //! Who gives and who takes: "hours that the team gave" and "hours given to the team", "paid to" and "received from".
 
 use super::extract::{Reading, digest};
-use super::small_words::{ARTICLES, HELPS, IS};
-use super::text::Kind;
+use super::small_words::{ARTICLES, IS};
 use super::wording::LONGEST;
 
 const GIVES: [&str; 19] = [
@@ -88,11 +87,8 @@ impl Reading<'_> {
     }
 
     fn is_part_of_name(&self, at: usize) -> bool {
-        let token = &self.tokens[at];
-        let lower = token.lower.as_str();
-        let is_we = matches!(lower, "we" | "us");
-        let is_word = token.kind == Kind::Word && !self.small[at];
-        is_we || (is_word && !ARTICLES.contains(&lower) && !HELPS.contains(&lower))
+        let lower = self.lower(Some(at));
+        matches!(lower, "we" | "us") || (self.carries(at).is_some() && !ARTICLES.contains(&lower))
     }
 
     fn party(&self, at: usize) -> u64 {

@@ -130,7 +130,8 @@ impl Wording {
         }
         // The same words in the same order give the same roles, whatever else they give.
         let is_same = self.said.iter().map(|said| said.word).eq(other.said.iter().map(|said| said.word));
-        if let Some(reason) = self.roles.parts(&other.roles, &self.content, &other.content).filter(|_| !is_same) {
+        let roles = || self.roles.parts(&other.roles, &self.content, &other.content);
+        if !is_same && let Some(reason) = roles() {
             return Some(reason.to_owned());
         }
         if self.content != other.content || self.content.is_empty() {
