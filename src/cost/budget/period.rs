@@ -83,16 +83,22 @@ impl Period {
     pub(crate) fn end(self, time: i64, zone: &TimeZone) -> Option<i64> {
         let start = Timestamp::from_microsecond(self.bucket(time, zone)).ok()?.to_zoned(zone.clone());
         let span = match self {
-            Self::Hour => 1.hour(),
+            Self::Hour => return self.hour_end(start.timestamp().as_microsecond(), zone),
             Self::Day => 1.day(),
             Self::Week => 1.week(),
             Self::Month => 1.month(),
             Self::Rolling(_) | Self::Ever => return None,
         };
-        let end = start.checked_add(span).ok()?;
         // A day that begins at 01:00, as the clock is set at midnight, ends at 00:00 all the same.
-        let end = if self == Self::Hour { end } else { end.start_of_day().ok()? };
+        let end = start.checked_add(span).ok()?.start_of_day().ok()?;
         Some(end.timestamp().as_microsecond())
+    }
+
+    /// An hour in which the clock is set by half of one lasts half an hour, or one and a half.
+    fn hour_end(self, start: i64, zone: &TimeZone) -> Option<i64> {
+        const HOUR: i64 = 3_600_000_000;
+        let later = [start + HOUR - 1, start + HOUR, start + 2 * HOUR - 1];
+        later.into_iter().map(|time| self.bucket(time, zone)).find(|next| *next > start)
     }
 
     fn calendar_start(self, time: i64, zone: &TimeZone) -> Option<i64> {
@@ -188,6 +194,21 @@ mod tests {
         assert_eq!(starts, [micros("2026-10-25T00:00:00Z"), micros("2026-10-25T01:00:00Z")]);
         let day = Period::Day.bucket(micros("2026-10-25T12:00:00Z"), &berlin);
         assert_eq!(Period::Day.end(day, &berlin).unwrap() - day, 25 * 3_600_000_000);
+    }
+
+    /// On Lord Howe Island the clock goes from 02:00 to 02:30, and back from 02:00 to 01:30.
+    #[test]
+    fn an_hour_in_which_the_clock_is_set_by_half_of_one_holds_its_times() {
+        let island = TimeZone::get("Australia/Lord_Howe").unwrap();
+        for first in ["2054-10-03T13:00:00Z", "2054-04-04T13:00:00Z"] {
+            for minutes in 0..240 {
+                let time = micros(first) + minutes * 60_000_000;
+                let (start, end) = (Period::Hour.bucket(time, &island), Period::Hour.end(time, &island).unwrap());
+                assert!(start <= time && time < end, "{first} and {minutes} minutes");
+                assert_eq!(Period::Hour.bucket(start, &island), start, "{first} and {minutes} minutes");
+                assert_eq!(Period::Hour.bucket(end - 1, &island), start, "{first} and {minutes} minutes");
+            }
+        }
     }
 
     proptest! {
