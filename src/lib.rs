@@ -5,7 +5,8 @@
 
 pub mod blocking;
 pub mod cache;
-pub mod client;
+pub mod chat;
+// pub mod client;
 pub mod clock;
 pub mod cost;
 pub mod embed;
@@ -17,6 +18,8 @@ pub mod process;
 pub mod provider;
 pub mod queue;
 pub mod store;
+pub mod usage;
+pub mod wire;
 
 pub use error::{Error, ProviderError, ProviderErrorKind, Result};
 pub use payload::Payload;
