@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 ///
 /// `extra` holds the fields of a part that have no name here, such as `cache_control`; they pass through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
     /// Words.
     Text {

@@ -1,51 +1,98 @@
 //! The most that a call may use, before it is made: what a budget sets aside.
 
-use super::ChatCall;
+use crate::chat::{Message, Output, Part, Reply, Request, Tool};
 use crate::cost::price::PriceTable;
-use crate::cost::tokens::{self, Estimate};
-use crate::cost::usage::Usage;
-use serde_json::Value;
+use crate::cost::tokens;
+use crate::usage::Usage;
 
-/// What an answer without `max_tokens` is taken to have where only the order of size matters, as for a limit on tokens a
+/// What an answer without a limit is taken to have where only the order of size matters, as for a limit on tokens a
 /// minute: a model's longest answer would let hardly any call through.
 const USUAL_OUTPUT_TOKENS: u64 = 4096;
 
-/// The most that a call may use: its text by the model's splitter or a bound on it, and as much output as it asks for, or as
-/// the model gives at most.
-pub(super) fn worst_case(call: &ChatCall, model: &str, prices: &PriceTable) -> Usage {
-    let most = asked_output(call).unwrap_or_else(|| tokens::most_output(prices, model));
-    Usage::new(input(call, model).most, most.saturating_mul(answers(call)))
+/// What a call is expected to use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    /// The most, for budgets.
+    pub(super) worst: Usage,
+    /// The likely input, for the record where the provider tells nothing.
+    pub(super) input_tokens: u64,
+    /// About all tokens, for limits on tokens a minute.
+    pub(super) rough_tokens: u64,
+    /// Whether the caller bounded the answer.
+    pub(super) is_bounded: bool,
 }
 
-/// About how many tokens a call will have, for limits on tokens a minute.
-pub(super) fn rough_tokens(call: &ChatCall) -> u64 {
-    let output = asked_output(call).unwrap_or(USUAL_OUTPUT_TOKENS).saturating_mul(answers(call));
-    input(call, &call.model).tokens.saturating_add(output)
+/// Of a request: its text by the model's splitter or a bound on it, and as much output as it asks for, or as the model
+/// gives at most.
+pub(super) fn of_request(request: &Request, model: &str, prices: &PriceTable) -> Expected {
+    let input = tokens::of_texts(model, &texts_of(request), request.messages.len());
+    let answers = request.sampling.choices.unwrap_or(1);
+    let asked = request.limits.max_output_tokens;
+    let most = asked.unwrap_or_else(|| tokens::most_output(prices, model)).saturating_mul(answers);
+    let usual = asked.unwrap_or(USUAL_OUTPUT_TOKENS).saturating_mul(answers);
+    Expected {
+        worst: Usage::new(input.most, most),
+        input_tokens: input.tokens,
+        rough_tokens: input.tokens.saturating_add(usual),
+        is_bounded: asked.is_some(),
+    }
 }
 
-/// What a provider that says nothing is taken to have used for an answer.
-pub(super) fn likely(call: &ChatCall, model: &str, answer: &str) -> Usage {
-    Usage::new(input(call, model).tokens, tokens::of_text(model, answer).tokens)
+/// Of texts to embed.
+pub(super) fn of_texts(texts: &[String], model: &str) -> Expected {
+    let (mut likely, mut most) = (0_u64, 0_u64);
+    for found in texts.iter().map(|text| tokens::of_text(model, text)) {
+        likely = likely.saturating_add(found.tokens);
+        most = most.saturating_add(found.most);
+    }
+    Expected { worst: Usage::new(most, 0), input_tokens: likely, rough_tokens: likely, is_bounded: true }
 }
 
-/// The messages, and the schemas that go with them.
-fn input(call: &ChatCall, model: &str) -> Estimate {
-    let mut sum = tokens::of_list(model, &call.messages);
-    for name in ["tools", "response_format"] {
-        if let Some(schema) = call.parameters.get(name).filter(|schema| !schema.is_null()) {
-            let found = tokens::of_text(model, &schema.to_string());
-            sum.tokens = sum.tokens.saturating_add(found.tokens);
-            sum.most = sum.most.saturating_add(found.most);
+/// What a provider that told nothing is taken to have used for what it wrote.
+pub(super) fn of_reply(expected: &Expected, model: &str, reply: &Reply) -> Usage {
+    let output = reply.written().iter().map(|text| tokens::of_text(model, text).tokens);
+    Usage::new(expected.input_tokens, output.fold(0, u64::saturating_add))
+}
+
+/// All that a model reads as text: the conversation, and the schemas that go with it.
+fn texts_of(request: &Request) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for message in &request.messages {
+        of_message(message, &mut texts);
+    }
+    for tool in &request.tools {
+        texts.push(match tool {
+            Tool::Function { name, description, parameters, .. } => {
+                let schema = parameters.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("{name} {} {schema}", description.as_deref().unwrap_or_default())
+            }
+            Tool::Other(value) => value.to_string(),
+        });
+    }
+    match &request.output {
+        Output::Schema { schema, .. } => texts.push(schema.to_string()),
+        Output::Other(value) => texts.push(value.to_string()),
+        Output::Text | Output::Json => {}
+    }
+    texts
+}
+
+fn of_message(message: &Message, texts: &mut Vec<String>) {
+    texts.push(message.role.as_str().to_owned());
+    texts.extend(message.name.clone());
+    of_parts(&message.parts, texts);
+}
+
+/// Pictures, recordings and documents are no text and are not counted.
+fn of_parts(parts: &[Part], texts: &mut Vec<String>) {
+    for part in parts {
+        match part {
+            Part::Text { text, .. } | Part::Refusal { text } => texts.push(text.clone()),
+            Part::Reasoning(reasoning) => texts.push(reasoning.text.clone()),
+            Part::ToolCall(call) => texts.extend([call.name.clone(), call.arguments.clone()]),
+            Part::ToolResult(result) => of_parts(&result.parts, texts),
+            Part::Other { value } => texts.push(value.to_string()),
+            Part::Image(_) | Part::Audio(_) | Part::File(_) => {}
         }
     }
-    sum
-}
-
-fn asked_output(call: &ChatCall) -> Option<u64> {
-    let number = |name: &str| call.parameters.get(name).and_then(Value::as_u64);
-    number("max_completion_tokens").or_else(|| number("max_tokens"))
-}
-
-fn answers(call: &ChatCall) -> u64 {
-    call.parameters.get("n").and_then(Value::as_u64).unwrap_or(1)
 }

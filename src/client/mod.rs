@@ -1,39 +1,56 @@
 //! The line of a request, composed: cache, budget, queue, provider, ledger, cache.
 //!
 //! ```text
-//! chat ──► cache ──hit──► answer (what it saved is recorded)
-//!            │ miss
-//!            ▼
-//!          budget ──no room──► BudgetExceeded
-//!            ▼
-//!          queue ──► provider (retries, breaker, fallbacks) ──► ledger ──► cache ──► answer
+//! call ──► question ──► cache ──hit──► Response (what it saved is recorded)
+//!                         │ miss; equal questions at once are one flight
+//!                       admit ──cannot fit──► BudgetExceeded, before it waits
+//!                         │
+//!            ┌────────► queue: a turn an attempt, within the limits
+//!  pause and │            │
+//!  next turn │          hold the worst case
+//!            │            │
+//!            └─failed── provider ──► events ──► Reply
+//!                         │
+//!                       settle ──► cache.insert ──► Response
 //! ```
+//!
+//! `chat`, `stream` and `embed` walk the same steps: `plan` says what is asked of whom, `attempt` takes the turns and asks,
+//! `running` settles, whatever happens.
 
-mod answer;
+mod attempt;
 mod call;
+mod chat;
+mod embed;
 mod estimate;
-mod line;
+mod flight;
+mod lookup;
 mod orphan;
+mod per_process;
+mod plan;
+mod question;
+mod response;
+mod route;
+mod running;
 mod stream;
-mod turn;
 
-pub use answer::{Embeddings, Reply};
 pub use call::ChatCall;
-pub use stream::{ChatStream, StreamChunk};
+pub use response::{Embeddings, Response};
+pub use stream::ChatStream;
 
-use crate::cache::{Flights, SemanticCache};
+use crate::cache::SemanticCache;
 use crate::cost::CostTracker;
-use crate::provider::{BreakerConfig, Provider, Resilient, RetryPolicy};
+use crate::provider::{BreakerConfig, BreakerState, Guarded, Provider, RetryPolicy};
 use crate::queue::RequestQueue;
 use crate::{Error, Result};
+use flight::Flights;
+use per_process::PerProcess;
 use std::collections::HashMap;
 use std::sync::Arc;
-use turn::Turns;
 
 /// What a client is made of.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
-    /// Who answers; the name before the slash of a model picks one.
+    /// The providers; the name before the slash of a model picks one.
     pub providers: Vec<Arc<dyn Provider>>,
     /// What answers again; None for no cache.
     pub cache: Option<SemanticCache>,
@@ -56,18 +73,19 @@ pub struct Client {
 }
 
 struct Inner {
-    providers: Vec<Arc<Resilient>>,
+    providers: Vec<Arc<Guarded>>,
     cache: Option<SemanticCache>,
     costs: CostTracker,
+    queue: RequestQueue,
     fallbacks: HashMap<String, Vec<String>>,
-    turns: Arc<Turns>,
-    flights: Flights<Result<Reply>>,
+    retry: RetryPolicy,
+    flights: PerProcess<Flights>,
+    orphans: PerProcess<orphan::Watch>,
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<_> = self.inner.providers.iter().map(|provider| provider.provider().name()).collect();
-        f.debug_struct("Client").field("providers", &names).finish_non_exhaustive()
+        f.debug_struct("Client").field("providers", &self.providers()).finish_non_exhaustive()
     }
 }
 
@@ -75,7 +93,7 @@ impl Client {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// `Config` where there is no provider, or two have one name.
+    /// `Config` where there is no provider, two have one name, or a fallback names a model that no provider serves.
     pub fn new(config: ClientConfig) -> Result<Self> {
         let mut names: Vec<_> = config.providers.iter().map(|provider| provider.name().to_owned()).collect();
         if names.is_empty() {
@@ -85,29 +103,49 @@ impl Client {
         if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
             return Err(Error::Config(format!("two providers are named {name:?}: give one of them another name=")));
         }
-        let resilient = |provider| Arc::new(Resilient::new(provider, config.retry, config.breaker));
-        let inner = Inner {
-            providers: config.providers.into_iter().map(resilient).collect(),
-            cache: config.cache,
-            costs: config.costs,
-            fallbacks: config.fallbacks,
-            turns: Arc::new(Turns::new(config.queue)),
-            flights: Flights::default(),
+        let guarded = |provider| Arc::new(Guarded::new(provider, config.breaker));
+        let client = Self {
+            inner: Arc::new(Inner {
+                providers: config.providers.into_iter().map(guarded).collect(),
+                cache: config.cache,
+                costs: config.costs,
+                queue: config.queue,
+                fallbacks: config.fallbacks,
+                retry: config.retry,
+                flights: PerProcess::default(),
+                orphans: PerProcess::default(),
+            }),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        client.check_fallbacks()?;
+        Ok(client)
+    }
+
+    fn check_fallbacks(&self) -> Result<()> {
+        for (model, others) in &self.inner.fallbacks {
+            for name in std::iter::once(model).chain(others) {
+                self.route(name).map_err(|error| Error::Config(format!("fallbacks of {model:?}: {error}")))?;
+            }
+        }
+        Ok(())
     }
 
     /// The names of the providers.
     #[must_use]
     pub fn providers(&self) -> Vec<&str> {
-        self.inner.providers.iter().map(|provider| provider.provider().name()).collect()
+        self.inner.providers.iter().map(|guarded| guarded.provider().name()).collect()
+    }
+
+    /// Whether calls go through to each provider, by its name.
+    #[must_use]
+    pub fn health(&self) -> Vec<(&str, BreakerState)> {
+        self.inner.providers.iter().map(|guarded| (guarded.provider().name(), guarded.breaker_state())).collect()
     }
 
     /// The models that the providers are known to have, as `provider/model`.
     #[must_use]
     pub fn models(&self) -> Vec<String> {
-        let of = |provider: &Arc<Resilient>| {
-            let (name, models) = (provider.provider().name().to_owned(), provider.provider().models());
+        let of = |guarded: &Arc<Guarded>| {
+            let (name, models) = (guarded.provider().name().to_owned(), guarded.provider().models());
             models.into_iter().map(move |model| format!("{name}/{model}"))
         };
         self.inner.providers.iter().flat_map(of).collect()
@@ -116,7 +154,7 @@ impl Client {
     /// The queue.
     #[must_use]
     pub fn queue(&self) -> &RequestQueue {
-        self.inner.turns.queue()
+        &self.inner.queue
     }
 
     /// The cost tracker.
@@ -129,23 +167,5 @@ impl Client {
     #[must_use]
     pub fn cache(&self) -> Option<&SemanticCache> {
         self.inner.cache.as_ref()
-    }
-
-    /// Which provider serves a model, and its name there.
-    fn route<'a>(&self, model: &'a str) -> Result<(&Arc<Resilient>, &'a str)> {
-        let unknown = |why: &str| {
-            let known = self.models();
-            let known =
-                if known.is_empty() { format!("{}/...", self.providers().join("/..., ")) } else { known.join(", ") };
-            Error::UnknownModel(format!("model {model:?} {why}: name it provider/model, here {known}"))
-        };
-        let (name, bare) = model.split_once('/').ok_or_else(|| unknown("has no provider before a slash"))?;
-        let provider = self.inner.providers.iter().find(|provider| provider.provider().name() == name);
-        let provider = provider.ok_or_else(|| unknown("has no provider here"))?;
-        let models = provider.provider().models();
-        if bare.is_empty() || !(models.is_empty() || models.iter().any(|model| model == bare)) {
-            return Err(unknown("is not one of its provider's"));
-        }
-        Ok((provider, bare))
     }
 }

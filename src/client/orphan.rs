@@ -1,30 +1,60 @@
 //! Requests whose caller died: a durable queue keeps them, and the next client finishes them.
 
-use super::Client;
-use super::call::ChatCall;
-use super::turn::Turn;
-use crate::cost::Attribution;
-use serde_json::Value;
+use super::{ChatCall, Client};
+use crate::Result;
+use crate::queue::Lease;
+use parking_lot::Mutex;
 use std::sync::Arc;
 
+/// How many orphans are taken at once.
+const BATCH: usize = 16;
+
+/// The task of a process that finishes orphans; it ends with the client.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    task: Mutex<Option<tokio::task::AbortHandle>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().take() {
+            task.abort();
+        }
+    }
+}
+
 impl Client {
-    /// Asks for the answer, books and keeps it, and leaves it as the request's result.
-    pub(super) async fn adopt(&self, turn: Turn, request: &Value) {
-        let lease = turn.lease();
-        let read = ChatCall::from_json(request, &lease.tenant(), lease.priority())
-            .and_then(|call| Ok((Arc::new(Attribution::new(&*call.tenant, call.tags.clone())?), call)));
-        let (who, call) = match read {
-            Ok(read) => read,
-            Err(error) => return turn.retry_later(&error.to_string()).await,
-        };
-        match self.ask_providers(&call, &who, lease.waited()).await {
-            Ok(reply) => {
-                if call.cache {
-                    self.keep(&call, &reply).await;
+    /// Starts to finish what dead processes left, if this process does not do so yet. A queue in memory has no orphans.
+    pub(super) fn watch_orphans(&self) {
+        if !self.inner.queue.is_durable() {
+            return;
+        }
+        let watch = self.inner.orphans.get();
+        let mut task = watch.task.lock();
+        if task.is_some() {
+            return;
+        }
+        let (weak, queue) = (Arc::downgrade(&self.inner), self.inner.queue.clone());
+        let spawned = tokio::spawn(async move {
+            while let Ok(leases) = queue.adopt(BATCH, None).await {
+                for lease in leases {
+                    let Some(inner) = weak.upgrade() else { return };
+                    tokio::spawn(async move { Self { inner }.adopt(lease).await });
                 }
-                turn.done(Some(reply.to_payload()), reply.usage.total_tokens()).await;
             }
-            Err(error) => turn.retry_later(&error.to_string()).await,
+        });
+        *task = Some(spawned.abort_handle());
+    }
+
+    /// Asks for the answer, books and keeps it, and leaves it as the request's result.
+    async fn adopt(&self, lease: Lease) {
+        let finished: Result<_> = async {
+            let call = ChatCall::from_payload(lease.payload(), lease.tenant(), lease.priority())?;
+            self.finish_orphan(call, lease).await
+        }
+        .await;
+        if let Err(error) = finished {
+            tracing::warn!(%error, "a request that a dead process left was not finished");
         }
     }
 }

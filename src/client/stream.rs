@@ -1,199 +1,147 @@
-//! An answer in chunks, booked and kept when it is whole.
+//! An answer as it comes, booked and kept when it is whole.
 
-use super::answer::Reply;
-use super::call::ChatCall;
-use super::line::{fresh, within};
-use super::turn::{Outcome, Turn};
-use super::{Client, estimate};
+use super::chat::{Begun, Opened, timed_out, within};
+use super::running::Running;
+use super::{ChatCall, Client, Response};
 use crate::Result;
-use crate::cost::usage::Usage;
-use crate::cost::{Attribution, CacheUse, Outcome as Booking, Reservation};
-use crate::provider::{ChatResponse, ChunkStream, Resilient};
+use crate::chat::Event;
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::sync::mpsc;
 
-/// A piece of an answer.
-#[derive(Debug, Clone)]
-pub struct StreamChunk {
-    /// The text that it adds; may be empty.
-    pub text: String,
-    /// Why the model stopped, in the chunk that says so.
-    pub finish_reason: Option<String>,
-    /// The chunk as the provider sent it.
-    pub raw: Value,
-}
-
-/// An answer in chunks. Dropped before its end, what was sent so far is booked.
+/// An answer as it comes. Dropped before its end, the provider is told to stop, and what was sent so far is booked.
+///
+/// A task reads the provider: those who wait for the same answer do not depend on how fast this one is read, and its end
+/// is booked wherever the stream is dropped.
 pub struct ChatStream {
-    client: Client,
-    call: ChatCall,
-    live: Option<Live>,
-    cached: Option<Reply>,
-    reply: Option<Reply>,
+    source: Source,
+    response: Option<Response>,
 }
 
-struct Live {
-    chunks: ChunkStream,
-    turn: Turn,
-    reservation: Reservation,
-    provider: Arc<Resilient>,
-    attempts: u32,
-    started: Instant,
-    text: String,
-    finish_reason: Option<String>,
-    usage: Option<Usage>,
-    last: Value,
-    waited: Duration,
+enum Source {
+    /// An answer that was there.
+    Told(VecDeque<Event>),
+    /// What a task reads.
+    Live(mpsc::UnboundedReceiver<Piece>),
+    /// Over.
+    End,
+}
+
+enum Piece {
+    Event(Event),
+    End(Result<Box<Response>>),
 }
 
 impl Client {
-    /// Answers a call in chunks.
+    /// Answers a call as a stream: returns at the first word. `timeout` is for all of it.
     ///
     /// # Errors
-    /// As [`Client::chat`], before the first chunk.
+    /// As [`Client::chat`], for all that fails before the first word.
     pub async fn stream(&self, call: ChatCall) -> Result<ChatStream> {
         let timeout = call.timeout;
-        within(timeout, self.begin_stream(call)).await
+        let opened = within(timeout, self.open(Arc::new(call), true)).await?;
+        Ok(match opened {
+            Opened::There(response) => ChatStream::told(*response),
+            Opened::Running(running, Begun::Whole(reply)) => ChatStream::told(running.settle(*reply).await?),
+            Opened::Running(running, Begun::Stream(first, rest)) => {
+                let (sender, receiver) = mpsc::unbounded_channel();
+                tokio::spawn(read(running, first, rest, sender, timeout));
+                ChatStream { source: Source::Live(receiver), response: None }
+            }
+        })
     }
+}
 
-    async fn begin_stream(&self, call: ChatCall) -> Result<ChatStream> {
-        let (provider, bare) = self.route(&call.model)?;
-        let (provider, request) = (Arc::clone(provider), call.request(bare));
-        request.validate()?;
-        let who = Arc::new(Attribution::new(&*call.tenant, call.tags.clone())?);
-        let whole = |cached| ChatStream {
-            client: self.clone(),
-            call: call.clone(),
-            live: None,
-            cached: Some(cached),
-            reply: None,
-        };
-        if call.cache
-            && let Some(reply) = self.cached(&call, &who).await?
-        {
-            return Ok(whole(reply));
+/// Reads the provider to its end, or until nobody listens or the time is over.
+async fn read(
+    mut running: Running,
+    first: VecDeque<Event>,
+    mut rest: crate::provider::EventStream,
+    sender: mpsc::UnboundedSender<Piece>,
+    timeout: Option<Duration>,
+) {
+    let deadline = running.plan().deadline;
+    let over = async move {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
         }
-        let turn = match self.turn(&call).await? {
-            Outcome::Turn(turn) => turn,
-            Outcome::Elsewhere(_) => return Ok(whole(self.chat(call.clone()).await?)),
+    };
+    tokio::pin!(over);
+    let mut first = first;
+    let ended = loop {
+        let event = if let Some(event) = first.pop_front() {
+            Some(event)
+        } else {
+            tokio::select! {
+                biased;
+                () = sender.closed() => return,
+                () = &mut over => break Err(timed_out(timeout.unwrap_or_default())),
+                event = rest.next() => event,
+            }
         };
-        let reservation = self.reserve(&call, &call.model, &who).await?;
-        let started = Instant::now();
-        let (chunks, attempts) = provider.stream(&request).await?;
-        let waited = turn.lease().waited();
-        let live = Live {
-            chunks,
-            turn,
-            reservation,
-            provider,
-            attempts,
-            started,
-            text: String::new(),
-            finish_reason: None,
-            usage: None,
-            last: Value::Null,
-            waited,
-        };
-        Ok(ChatStream { client: self.clone(), call, live: Some(live), cached: None, reply: None })
-    }
+        let Some(event) = event else { break Ok(()) };
+        if let Err(error) = running.push(&event) {
+            break Err(error);
+        }
+        if sender.send(Piece::Event(event)).is_err() {
+            return;
+        }
+    };
+    let end = match ended {
+        Ok(()) => running.end().await.map(Box::new),
+        Err(error) => {
+            // Booked before the caller hears of it.
+            drop(running);
+            Err(error)
+        }
+    };
+    let _ = sender.send(Piece::End(end));
 }
 
 impl ChatStream {
-    /// The next chunk; None after the last one.
+    fn told(response: Response) -> Self {
+        Self { source: Source::Told(response.reply.events().into()), response: Some(response) }
+    }
+
+    /// The next event; None after the last one.
     ///
     /// # Errors
-    /// `Provider` where the stream breaks off: what was sent is booked, and nothing is kept.
-    pub async fn next(&mut self) -> Result<Option<StreamChunk>> {
-        if let Some(reply) = self.cached.take() {
-            let raw = json!({"choices": [{"index": 0, "delta": {"content": reply.text}, "finish_reason": "stop"}]});
-            let chunk = StreamChunk { text: reply.text.clone(), finish_reason: Some("stop".into()), raw };
-            self.reply = Some(reply);
-            return Ok(Some(chunk));
-        }
-        let Some(live) = &mut self.live else { return Ok(None) };
-        match live.chunks.next().await {
-            Some(Ok(raw)) => Ok(Some(live.take(raw))),
-            Some(Err(error)) => {
-                self.break_off();
-                Err(error)
-            }
-            None => {
-                self.finish().await?;
-                Ok(None)
-            }
+    /// `Provider` where the stream fails, `Timeout` where it takes too long: what was sent is booked, and nothing is kept.
+    pub async fn next(&mut self) -> Result<Option<Event>> {
+        match &mut self.source {
+            Source::Told(events) => Ok(events.pop_front()),
+            Source::Live(receiver) => match receiver.recv().await {
+                Some(Piece::Event(event)) => Ok(Some(event)),
+                Some(Piece::End(end)) => {
+                    self.source = Source::End;
+                    self.response = Some(*end?);
+                    Ok(None)
+                }
+                None => {
+                    self.source = Source::End;
+                    Ok(None)
+                }
+            },
+            Source::End => Ok(None),
         }
     }
 
-    /// The whole answer with its cost, after the last chunk.
+    /// The whole answer with its cost, after the last event.
     #[must_use]
-    pub fn reply(&self) -> Option<&Reply> {
-        self.reply.as_ref()
+    pub fn response(&self) -> Option<&Response> {
+        let is_over = match &self.source {
+            Source::Told(events) => events.is_empty(),
+            Source::Live(_) => false,
+            Source::End => true,
+        };
+        self.response.as_ref().filter(|_| is_over)
     }
 
-    async fn finish(&mut self) -> Result<()> {
-        let Some(live) = self.live.take() else { return Ok(()) };
-        let usage = live.usage.unwrap_or_else(|| estimate::likely(&self.call, &self.call.model, &live.text));
-        let record = live.reservation.settle(&usage, live.booking()).finish().await?;
-        let reason = live.finish_reason.clone();
-        let raw = json!({
-            "id": live.last.get("id"),
-            "object": "chat.completion",
-            "created": live.last.get("created"),
-            "model": live.last.get("model"),
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": live.text}, "finish_reason": reason}],
-            "usage": live.last.get("usage"),
-        });
-        let response =
-            ChatResponse { text: live.text, finish_reason: reason, has_tool_calls: false, usage: Some(usage), raw };
-        let total = usage.total_tokens();
-        let reply =
-            fresh(&live.provider, &self.call.model, response, usage, live.attempts, live.waited).booked(&record);
-        // A stream with no text was a tool call, which the raw reply above does not show.
-        if self.call.cache && !reply.text.is_empty() {
-            self.client.keep(&self.call, &reply).await;
-        }
-        live.turn.done(None, total).await;
-        self.reply = Some(reply);
-        Ok(())
-    }
-
-    /// Books what was sent: the provider bills it.
-    fn break_off(&mut self) {
-        if let Some(live) = self.live.take() {
-            let usage = live.usage.unwrap_or_else(|| estimate::likely(&self.call, &self.call.model, &live.text));
-            drop(live.reservation.settle(&usage, live.booking()));
-        }
-    }
-}
-
-impl Drop for ChatStream {
-    fn drop(&mut self) {
-        self.break_off();
-    }
-}
-
-impl Live {
-    fn take(&mut self, raw: Value) -> StreamChunk {
-        if raw.get("usage").is_some_and(Value::is_object) {
-            self.usage = Usage::from_response(&raw).ok();
-        }
-        let choice = raw.get("choices").and_then(|choices| choices.get(0));
-        let text =
-            choice.and_then(|choice| choice.get("delta")?.get("content")?.as_str()).unwrap_or_default().to_owned();
-        let finish_reason = choice.and_then(|choice| choice.get("finish_reason")?.as_str()).map(str::to_owned);
-        self.text.push_str(&text);
-        self.finish_reason = finish_reason.clone().or_else(|| self.finish_reason.take());
-        self.last = raw.clone();
-        StreamChunk { text, finish_reason, raw }
-    }
-
-    fn booking(&self) -> Booking {
-        Booking {
-            cache: CacheUse::Miss,
-            latency_s: Some(self.started.elapsed().as_secs_f64()),
-            attempts: self.attempts,
-        }
+    /// Stops here: the provider is told to stop, and what was sent is booked.
+    pub fn close(&mut self) {
+        self.source = Source::End;
     }
 }

@@ -1,0 +1,141 @@
+//! The client for Python.
+
+mod call;
+mod map;
+mod response;
+mod stream;
+
+pub(crate) use response::Response;
+
+use crate::awaitable::awaitable;
+use crate::error::Result;
+use crate::provider::provider;
+use crate::runtime::{runtime, wait};
+use headrace::Error;
+use headrace::client::{self as core, ClientConfig, Embeddings};
+use headrace::provider::{BreakerConfig, BreakerState, RetryPolicy};
+use numpy::PyArray2;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::collections::HashMap;
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Client>()?;
+    module.add_class::<Response>()?;
+    module.add_class::<response::ToolCall>()?;
+    module.add_class::<stream::ChatStream>()?;
+    module.add_class::<stream::Chunk>()?;
+    module.add_class::<map::MapRun>()
+}
+
+/// The client; `headrace.Client` adds defaults, the asyncio twins and `map`.
+#[pyclass(frozen, subclass, module = "headrace._core.client")]
+pub(crate) struct Client {
+    client: core::Client,
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    #[pyo3(signature = (providers, *, cache, queue, costs, fallbacks, max_attempts))]
+    fn new(
+        providers: Vec<Bound<'_, PyAny>>,
+        cache: Option<PyRef<'_, crate::cache::SemanticCache>>,
+        queue: PyRef<'_, crate::queue::RequestQueue>,
+        costs: PyRef<'_, crate::cost::tracker::CostTracker>,
+        fallbacks: HashMap<String, Vec<String>>,
+        max_attempts: u32,
+    ) -> Result<Self> {
+        let client = core::Client::new(ClientConfig {
+            providers: providers.iter().map(provider).collect::<PyResult<_>>()?,
+            cache: cache.map(|cache| cache.core.clone()),
+            queue: queue.queue.clone(),
+            costs: costs.core.clone(),
+            fallbacks,
+            retry: RetryPolicy { max_attempts, ..RetryPolicy::default() },
+            breaker: BreakerConfig::default(),
+        })?;
+        // What a dead process left in a durable queue is finished from now on.
+        let _inside = runtime().enter();
+        client.watch_orphans();
+        Ok(Self { client })
+    }
+
+    fn _chat(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> Result<Response> {
+        let (call, client) = (call::chat_call(call)?, self.client.clone());
+        let core = wait(py, async move { Ok(client.chat(call).await?) })?;
+        Ok(Response { core })
+    }
+
+    fn _achat<'py>(&self, py: Python<'py>, call: &Bound<'py, PyDict>) -> Result<Bound<'py, PyAny>> {
+        let (call, client) = (call::chat_call(call)?, self.client.clone());
+        Ok(awaitable(py, async move { Ok(Response { core: client.chat(call).await? }) })?)
+    }
+
+    fn _stream(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> Result<stream::ChatStream> {
+        let (call, client) = (call::chat_call(call)?, self.client.clone());
+        let model = call.request.model.clone();
+        let stream = wait(py, async move { Ok(client.stream(call).await?) })?;
+        Ok(stream::ChatStream::new(stream, model))
+    }
+
+    fn _astream<'py>(&self, py: Python<'py>, call: &Bound<'py, PyDict>) -> Result<Bound<'py, PyAny>> {
+        let (call, client) = (call::chat_call(call)?, self.client.clone());
+        let model = call.request.model.clone();
+        Ok(awaitable(py, async move { Ok(stream::ChatStream::new(client.stream(call).await?, model)) })?)
+    }
+
+    fn _embed<'py>(&self, py: Python<'py>, texts: Vec<String>, call: &Bound<'py, PyDict>) -> Result<Bound<'py, PyAny>> {
+        let (call, client) = (call::embed_call(call)?, self.client.clone());
+        let made = wait(py, async move { Ok(client.embed(&texts, &call).await?) })?;
+        embeddings(py, &made)
+    }
+
+    fn _aembed<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Vec<String>,
+        call: &Bound<'py, PyDict>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let (call, client) = (call::embed_call(call)?, self.client.clone());
+        Ok(awaitable(py, async move {
+            let made = client.embed(&texts, &call).await?;
+            Python::attach(|py| Ok(embeddings(py, &made)?.unbind()))
+        })?)
+    }
+
+    /// Asks many calls, `concurrency` at a time; what comes back tells the outcomes as they come.
+    fn _map(&self, calls: Vec<Bound<'_, PyDict>>, concurrency: usize) -> map::MapRun {
+        // A call that is not valid is an outcome of its own, like any other.
+        let calls = calls.iter().map(|call| call::chat_call(call)).collect();
+        map::MapRun::start(self.client.clone(), calls, concurrency)
+    }
+
+    /// The models that the providers are known to have, as `provider/model`; a provider that takes any model is not in it.
+    #[getter]
+    fn models(&self) -> Vec<String> {
+        self.client.models()
+    }
+
+    #[getter]
+    fn _provider_names(&self) -> Vec<String> {
+        self.client.providers().into_iter().map(str::to_owned).collect()
+    }
+
+    /// Whether calls go through to each provider: its name, and `closed` (they do), `open` (it failed too often and is
+    /// left alone for a while) or `half_open` (one call is on its way to see).
+    fn health(&self) -> HashMap<String, &'static str> {
+        let word = |state| match state {
+            BreakerState::Closed => "closed",
+            BreakerState::Open => "open",
+            BreakerState::HalfOpen => "half_open",
+        };
+        self.client.health().into_iter().map(|(name, state)| (name.to_owned(), word(state))).collect()
+    }
+}
+
+fn embeddings<'py>(py: Python<'py>, made: &Embeddings) -> Result<Bound<'py, PyAny>> {
+    let array = PyArray2::from_vec2(py, &made.vectors)
+        .map_err(|_| Error::Embedding("the provider gave vectors of different lengths: ask again".into()))?;
+    Ok(array.into_any())
+}

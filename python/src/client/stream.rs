@@ -1,0 +1,204 @@
+//! An answer as it comes.
+
+use super::response::{Response, ToolCall, stop_name};
+use crate::awaitable::awaitable;
+use crate::error::Result;
+use crate::payload::json_to_py;
+use crate::runtime::wait;
+use headrace::chat::Event;
+use headrace::client as core;
+use headrace::wire::{EventWriter, Protocol, WriterOptions, openai_chat};
+use parking_lot::Mutex;
+use pyo3::exceptions::PyStopAsyncIteration;
+use pyo3::prelude::*;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// An answer as it comes: iterate over its chunks, with `for` or `async for`.
+///
+/// Afterwards `response` has the whole answer with its cost. Left before its end (`break`, `close`), the provider is told to
+/// stop and what was sent so far is booked.
+#[pyclass(frozen, module = "headrace._core.client")]
+pub(crate) struct ChatStream {
+    inner: Arc<tokio::sync::Mutex<Reading>>,
+    response: Arc<Mutex<Option<core::Response>>>,
+}
+
+struct Reading {
+    stream: core::ChatStream,
+    writer: Box<dyn EventWriter>,
+}
+
+impl ChatStream {
+    pub(super) fn new(stream: core::ChatStream, model: String) -> Self {
+        let writer = openai_chat::PROTOCOL.event_writer(WriterOptions { model, include_usage: false });
+        Self { inner: Arc::new(tokio::sync::Mutex::new(Reading { stream, writer })), response: Arc::default() }
+    }
+}
+
+/// The next chunk; what opens a stream and what tells its usage is no chunk.
+async fn next(inner: Arc<tokio::sync::Mutex<Reading>>, done: Arc<Mutex<Option<core::Response>>>) -> Result<Option<Chunk>> {
+    let mut reading = inner.lock().await;
+    while let Some(event) = reading.stream.next().await? {
+        let frames = reading.writer.write(&event);
+        if matches!(event, Event::Start { .. } | Event::Usage(_)) {
+            continue;
+        }
+        let raw = frames.last().and_then(|frame| serde_json::from_str(&frame.data).ok()).unwrap_or(Value::Null);
+        return Ok(Some(Chunk { event, raw }));
+    }
+    *done.lock() = reading.stream.response().cloned();
+    Ok(None)
+}
+
+#[pymethods]
+impl ChatStream {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> Result<Option<Chunk>> {
+        wait(py, next(Arc::clone(&self.inner), Arc::clone(&self.response)))
+    }
+
+    fn __aiter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __anext__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let next = next(Arc::clone(&self.inner), Arc::clone(&self.response));
+        Ok(awaitable(py, async move { next.await?.ok_or_else(|| PyStopAsyncIteration::new_err(()).into()) })?)
+    }
+
+    /// The whole answer with its cost, after the last chunk; None before.
+    #[getter]
+    fn response(&self) -> Option<Response> {
+        self.response.lock().clone().map(|core| Response { core })
+    }
+
+    /// Stops here: the provider is told to stop, and what was sent is booked.
+    fn close(&self, py: Python<'_>) -> Result<()> {
+        let inner = Arc::clone(&self.inner);
+        wait(py, async move {
+            inner.lock().await.stream.close();
+            Ok(())
+        })
+    }
+
+    /// As `close`.
+    fn aclose<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let inner = Arc::clone(&self.inner);
+        Ok(awaitable(py, async move {
+            inner.lock().await.stream.close();
+            Ok(())
+        })?)
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> Result<()> {
+        self.close(py)
+    }
+
+    fn __aenter__<'py>(slf: Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
+        let (py, me) = (slf.py(), slf.unbind());
+        Ok(awaitable(py, async move { Ok(me) })?)
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __aexit__<'py>(
+        &self,
+        py: Python<'py>,
+        _exception: &Bound<'py, pyo3::types::PyTuple>,
+    ) -> Result<Bound<'py, PyAny>> {
+        self.aclose(py)
+    }
+}
+
+/// A piece of an answer.
+#[pyclass(frozen, module = "headrace._core.client")]
+pub(crate) struct Chunk {
+    event: Event,
+    raw: Value,
+}
+
+#[pymethods]
+impl Chunk {
+    /// The words that it adds; may be empty.
+    #[getter]
+    fn text(&self) -> &str {
+        match &self.event {
+            Event::Text { text, .. } => text,
+            _ => "",
+        }
+    }
+
+    /// The thoughts that it adds; may be empty.
+    #[getter]
+    fn reasoning(&self) -> &str {
+        match &self.event {
+            Event::Reasoning { text, .. } => text,
+            _ => "",
+        }
+    }
+
+    /// The tool call that it begins, its arguments still empty; None in any other chunk.
+    #[getter]
+    fn tool_call(&self) -> Option<ToolCall> {
+        match &self.event {
+            Event::ToolCallStart { id, name, .. } => Some(ToolCall::new(id, name, "")),
+            _ => None,
+        }
+    }
+
+    /// The JSON text that it adds to a tool call's arguments; may be empty.
+    #[getter]
+    fn arguments(&self) -> &str {
+        match &self.event {
+            Event::ToolCallDelta { arguments, .. } => arguments,
+            _ => "",
+        }
+    }
+
+    /// The choice that it belongs to, from 0.
+    #[getter]
+    fn choice(&self) -> u32 {
+        match &self.event {
+            Event::Text { at, .. }
+            | Event::Reasoning { at, .. }
+            | Event::ToolCallStart { at, .. }
+            | Event::ToolCallDelta { at, .. }
+            | Event::Refusal { at, .. }
+            | Event::Citation { at, .. }
+            | Event::Part { at, .. } => at.choice,
+            Event::Extra { choice, .. } | Event::Stop { choice, .. } => *choice,
+            Event::Start { .. } | Event::Usage(_) | Event::Error(_) => 0,
+        }
+    }
+
+    /// Why the model stopped, in OpenAI's words, in the chunk that says so; None in any other.
+    #[getter]
+    fn finish_reason(&self) -> Option<String> {
+        match &self.event {
+            Event::Stop { stop, .. } => Some(stop_name(stop).to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The chunk in the shape of OpenAI's `chat.completion.chunk`, whatever the provider speaks.
+    #[getter]
+    fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        json_to_py(py, &self.raw)
+    }
+
+    fn __str__(&self) -> &str {
+        self.text()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Chunk {:?}>", self.text())
+    }
+}

@@ -1,0 +1,73 @@
+//! Vectors for texts, on the same line: budgets, turns, retries, fallbacks, bookkeeping.
+
+use super::attempt::Ask;
+use super::chat::within;
+use super::plan::{Candidate, Plan};
+use super::{ChatCall, Client, Embeddings, estimate};
+use crate::chat::Request;
+use crate::cost::{Attribution, Settlement};
+use crate::provider::EmbedReply;
+use crate::usage::Told;
+use crate::{Error, Payload, Result};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+struct AskEmbed<'a> {
+    texts: &'a [String],
+}
+
+impl Ask for AskEmbed<'_> {
+    type Given = EmbedReply;
+
+    async fn ask(&self, candidate: &Candidate) -> Result<EmbedReply> {
+        candidate.provider.embed(&candidate.request.model, self.texts).await
+    }
+}
+
+impl Client {
+    /// Makes vectors, within the budgets and in turn. Of `call`, what is not the question counts: model, tenant, priority,
+    /// tags, timeout.
+    ///
+    /// # Errors
+    /// As [`Client::chat`].
+    pub async fn embed(&self, texts: &[String], call: &ChatCall) -> Result<Embeddings> {
+        if texts.is_empty() || texts.iter().any(|text| text.trim().is_empty()) {
+            return Err(Error::invalid("texts is empty or has an empty text: give at least one text, each with words"));
+        }
+        within(call.timeout, self.embed_in_turn(texts, call)).await
+    }
+
+    async fn embed_in_turn(&self, texts: &[String], call: &ChatCall) -> Result<Embeddings> {
+        let candidates = self.candidate_models(&call.request.model).into_iter().map(|model| {
+            let (provider, bare) = self.route(&model)?;
+            let (provider, request) = (Arc::clone(provider), Request { model: bare.to_owned(), ..Request::default() });
+            let expected = estimate::of_texts(texts, &model);
+            Ok(Candidate { model, provider, request, expected })
+        });
+        let plan = Plan {
+            who: Arc::new(Attribution::new(&*call.tenant, call.tags.clone())?),
+            tenant: Arc::clone(&call.tenant),
+            priority: call.priority,
+            deadline: call.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            payload: Payload::bytes([]),
+            candidates: candidates.collect::<Result<_>>()?,
+        };
+        let (reply, taken) = self.attempt(&plan, None, &AskEmbed { texts }).await?;
+        let candidate = &plan.candidates[taken.candidate];
+        let told = reply.usage.unwrap_or_else(|| Told {
+            usage: crate::usage::Usage::new(candidate.expected.input_tokens, 0),
+            estimated: true,
+            ..Told::default()
+        });
+        let settlement = Settlement::of(&told, taken.started.elapsed(), taken.attempts);
+        let record = taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement).finish().await?;
+        let _ = taken.lease.ack_async(None, Some(told.usage.total_tokens())).await;
+        Ok(Embeddings {
+            vectors: reply.vectors,
+            usage: told.usage,
+            cost: record.cost(),
+            model: candidate.model.clone(),
+            attempts: taken.attempts,
+        })
+    }
+}

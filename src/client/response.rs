@@ -1,0 +1,111 @@
+//! What comes back from a client, and how it lies in the cache.
+
+use crate::Payload;
+use crate::chat::Reply;
+use crate::cost::money::Money;
+use crate::cost::{CacheUse, CostRecord};
+use crate::usage::{Told, Usage};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A reply, with where it came from and what it cost.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The reply.
+    pub reply: Arc<Reply>,
+    /// What it used; of a cached answer, what it used when it was made.
+    pub usage: Usage,
+    /// What it cost now: nothing from the cache.
+    pub cost: Money,
+    /// What the cache saved.
+    pub saved: Money,
+    /// Whether usage or price were estimated.
+    pub estimated: bool,
+    /// Where it came from.
+    pub cache: CacheUse,
+    /// How near the cached question is, for an answer by similarity.
+    pub similarity: Option<f32>,
+    /// The provider that made it.
+    pub provider: String,
+    /// The model that made it, as `provider/model`.
+    pub model: String,
+    /// How often a provider was asked.
+    pub attempts: u32,
+    /// How long it waited for its turn.
+    pub waited: Duration,
+}
+
+/// Vectors for texts, with what they cost.
+#[derive(Debug, Clone)]
+pub struct Embeddings {
+    /// A vector a text, in their order.
+    pub vectors: Vec<Vec<f32>>,
+    /// What they used.
+    pub usage: Usage,
+    /// What they cost.
+    pub cost: Money,
+    /// The model that made them, as `provider/model`.
+    pub model: String,
+    /// How often a provider was asked.
+    pub attempts: u32,
+}
+
+/// A reply as it lies in the cache.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    reply: Arc<Reply>,
+    usage: Told,
+    provider: String,
+    model: String,
+}
+
+impl Response {
+    /// The words of the first choice.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.reply.text()
+    }
+
+    /// With the figures of a ledger record.
+    pub(super) fn booked(mut self, record: &CostRecord) -> Self {
+        self.cost = record.cost();
+        self.saved = record.saved();
+        self.estimated |= record.entry.estimated;
+        self
+    }
+
+    /// As the cache serves it.
+    pub(super) fn served(self, cache: CacheUse, similarity: Option<f32>) -> Self {
+        Self { cache, similarity, attempts: 0, waited: Duration::ZERO, cost: Money::ZERO, ..self }
+    }
+
+    /// As it is kept for the next caller; None where it cannot be written.
+    pub(super) fn to_payload(&self) -> Option<Payload> {
+        let kept = Kept {
+            reply: Arc::clone(&self.reply),
+            usage: Told { usage: self.usage, estimated: self.estimated, ..Told::default() },
+            provider: self.provider.clone(),
+            model: self.model.clone(),
+        };
+        serde_json::to_vec(&kept).ok().map(|text| Payload::Json(text.into()))
+    }
+
+    /// What was kept; None where it is no reply of a client's.
+    pub(super) fn from_payload(payload: &Payload) -> Option<Self> {
+        let kept: Kept = serde_json::from_slice(payload.as_bytes()).ok()?;
+        Some(Self {
+            reply: kept.reply,
+            usage: kept.usage.usage,
+            cost: Money::ZERO,
+            saved: Money::ZERO,
+            estimated: kept.usage.estimated,
+            cache: CacheUse::Miss,
+            similarity: None,
+            provider: kept.provider,
+            model: kept.model,
+            attempts: 0,
+            waited: Duration::ZERO,
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! A call that a provider answers: settled exactly once, whatever happens.
+
+use super::attempt::Taken;
+use super::flight::{Landing, Leader};
+use super::plan::Plan;
+use super::question::Question;
+use super::{ChatCall, Client, Response, estimate};
+use crate::chat::{Accumulator, Event, Reply};
+use crate::cost::money::Money;
+use crate::cost::{CacheUse, Settlement};
+use crate::usage::Told;
+use crate::{Error, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A call that a provider answers. Dropped before its end, what was sent so far is booked.
+pub(super) struct Running {
+    client: Client,
+    call: Arc<ChatCall>,
+    plan: Arc<Plan>,
+    question: Option<Question>,
+    leader: Option<Leader>,
+    taken: Option<Taken>,
+    reply: Accumulator,
+}
+
+impl Running {
+    pub(super) fn new(client: Client, call: Arc<ChatCall>, plan: Arc<Plan>, taken: Taken) -> Self {
+        Self { client, call, plan, question: None, leader: None, taken: Some(taken), reply: Accumulator::default() }
+    }
+
+    /// The answer is to be cached under this question, and told to those who wait for it.
+    pub(super) fn answering(mut self, question: Option<Question>, leader: Option<Leader>) -> Self {
+        (self.question, self.leader) = (question, leader);
+        self
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Takes in what the provider sent.
+    ///
+    /// # Errors
+    /// `Provider`: it sent an error. What came before it is booked.
+    pub(super) fn push(&mut self, event: &Event) -> Result<()> {
+        self.reply.push(event).inspect_err(|_| self.break_off())
+    }
+
+    /// The stream is over: the reply is what came.
+    pub(super) async fn end(mut self) -> Result<Response> {
+        let mut reply = std::mem::take(&mut self.reply).finish();
+        if let Some(taken) = &self.taken {
+            let provider = self.plan.candidates[taken.candidate].provider.provider();
+            reply.raw = provider.protocol().write_reply(&reply);
+        }
+        self.settle(reply).await
+    }
+
+    /// The provider sent the whole reply.
+    pub(super) async fn settle(mut self, reply: Reply) -> Result<Response> {
+        let Some(taken) = self.taken.take() else {
+            return Err(Error::invalid("the call is over already: ask again"));
+        };
+        let candidate = &self.plan.candidates[taken.candidate];
+        let told = told(&reply, candidate);
+        let response = Response {
+            usage: told.usage,
+            cost: Money::ZERO,
+            saved: Money::ZERO,
+            estimated: told.estimated,
+            cache: CacheUse::Miss,
+            similarity: None,
+            provider: candidate.provider.provider().name().to_owned(),
+            model: candidate.model.clone(),
+            attempts: taken.attempts,
+            waited: taken.waited,
+            reply: Arc::new(reply),
+        };
+        let response = match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)).finish().await {
+            Ok(record) => response.booked(&record),
+            // It was paid for: it is an answer, whatever became of the record.
+            Err(error) => {
+                tracing::warn!(model = candidate.model, %error, "an answer was not recorded");
+                response
+            }
+        };
+        if let Some(question) = &self.question {
+            self.client.keep(&self.call, question, &response).await;
+        }
+        if let Some(leader) = self.leader.take() {
+            let shared = response.reply.is_cacheable();
+            leader.land(if shared { Landing::Answer(Box::new(response.clone())) } else { Landing::None });
+        }
+        let result = if self.client.queue().is_durable() { response.to_payload() } else { None };
+        // A lease that was lost meanwhile was given to another: the answer is good all the same.
+        let _ = taken.lease.ack_async(result, Some(response.usage.total_tokens())).await;
+        Ok(response)
+    }
+
+    /// The call ended without a whole reply: what was sent is booked, since the provider bills it, and those who wait go
+    /// themselves.
+    pub(super) fn break_off(&mut self) {
+        if let Some(leader) = self.leader.take() {
+            leader.land(Landing::None);
+        }
+        let Some(taken) = self.taken.take() else { return };
+        let candidate = &self.plan.candidates[taken.candidate];
+        let reply = std::mem::take(&mut self.reply).finish();
+        let told = told(&reply, candidate);
+        drop(taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)));
+        taken.lease.cancel(Some(told.usage.total_tokens()));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.break_off();
+    }
+}
+
+/// What the provider told, or the best estimate of it.
+fn told(reply: &Reply, candidate: &super::plan::Candidate) -> Told {
+    reply.usage.clone().unwrap_or_else(|| Told {
+        usage: estimate::of_reply(&candidate.expected, &candidate.model, reply),
+        estimated: true,
+        ..Told::default()
+    })
+}
+
+fn settlement(taken: &Taken, told: &Told) -> Settlement {
+    let latency: Duration = taken.started.elapsed();
+    Settlement::of(told, latency, taken.attempts)
+}
