@@ -1,7 +1,7 @@
 //! One accumulator turns events into a reply.
 
 use super::{Choice, Event, Part, Place, Reasoning, Reply, Stop, ToolCall};
-use crate::usage::Told;
+use crate::usage::UsageReport;
 use crate::{ProviderError, Result};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub struct Accumulator {
     id: Option<String>,
     model: Option<String>,
     choices: BTreeMap<u32, Growing>,
-    usage: Option<Told>,
+    usage: Option<UsageReport>,
 }
 
 #[derive(Debug, Clone, Default)]

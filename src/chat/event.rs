@@ -2,7 +2,7 @@
 
 use super::{Part, Stop};
 use crate::ProviderError;
-use crate::usage::Told;
+use crate::usage::UsageReport;
 use serde_json::Value;
 
 /// Where in a reply something belongs: which choice, and which of its parts. Parts are put in the order of their number,
@@ -18,7 +18,7 @@ pub struct Place {
 /// One step of a reply.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The provider has begun. Told once, before everything else, where it is told.
+    /// The provider has begun. UsageReport once, before everything else, where it is told.
     Start {
         /// The provider's id of the reply.
         id: Option<String>,
@@ -88,7 +88,7 @@ pub enum Event {
         value: Value,
     },
     /// What the call used so far; the last one counts.
-    Usage(Told),
+    Usage(UsageReport),
     /// A choice is over.
     Stop {
         /// The choice.

@@ -1,7 +1,7 @@
 //! What comes back.
 
 use super::{Event, Part, Place, Stop, ToolCall};
-use crate::usage::Told;
+use crate::usage::UsageReport;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ pub struct Reply {
     pub choices: Vec<Choice>,
     /// What the call used, where the provider told it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Told>,
+    pub usage: Option<UsageReport>,
     /// The provider's id of the reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,

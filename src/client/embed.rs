@@ -7,7 +7,7 @@ use super::{ChatCall, Client, Embeddings, estimate};
 use crate::chat::Request;
 use crate::cost::{Attribution, Settlement};
 use crate::provider::EmbedReply;
-use crate::usage::Told;
+use crate::usage::{Usage, UsageReport};
 use crate::{Error, Payload, Result};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -54,11 +54,7 @@ impl Client {
         };
         let (reply, taken) = self.attempt(&plan, None, &AskEmbed { texts }).await?;
         let candidate = &plan.candidates[taken.candidate];
-        let told = reply.usage.unwrap_or_else(|| Told {
-            usage: crate::usage::Usage::new(candidate.expected.input_tokens, 0),
-            estimated: true,
-            ..Told::default()
-        });
+        let told = reply.usage.unwrap_or_else(|| UsageReport::estimated(Usage::new(candidate.expected.input_tokens, 0)));
         let settlement = Settlement::of(&told, taken.started.elapsed(), taken.attempts);
         let record = taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement).finish().await?;
         let _ = taken.lease.ack_async(None, Some(told.usage.total_tokens())).await;

@@ -3,8 +3,8 @@
 use crate::Payload;
 use crate::chat::Reply;
 use crate::cost::money::Money;
-use crate::cost::{CacheUse, CostRecord};
-use crate::usage::{Told, Usage};
+use crate::cost::{CacheUse, Call, CostRecord};
+use crate::usage::Usage;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,8 @@ pub struct Embeddings {
 #[derive(Serialize, Deserialize)]
 struct Kept {
     reply: Arc<Reply>,
-    usage: Told,
+    usage: Usage,
+    estimated: bool,
     provider: String,
     model: String,
 }
@@ -80,11 +81,17 @@ impl Response {
         Self { cache, similarity, attempts: 0, waited: Duration::ZERO, cost: Money::ZERO, ..self }
     }
 
+    /// The ledger's view of an answer that cost nothing.
+    pub(super) fn cached_call(&self) -> Call<'_> {
+        Call { cache: self.cache, attempts: 0, ..Call::new(&self.model, &self.usage) }
+    }
+
     /// As it is kept for the next caller; None where it cannot be written.
     pub(super) fn to_payload(&self) -> Option<Payload> {
         let kept = Kept {
             reply: Arc::clone(&self.reply),
-            usage: Told { usage: self.usage, estimated: self.estimated, ..Told::default() },
+            usage: self.usage,
+            estimated: self.estimated,
             provider: self.provider.clone(),
             model: self.model.clone(),
         };
@@ -96,10 +103,10 @@ impl Response {
         let kept: Kept = serde_json::from_slice(payload.as_bytes()).ok()?;
         Some(Self {
             reply: kept.reply,
-            usage: kept.usage.usage,
+            usage: kept.usage,
             cost: Money::ZERO,
             saved: Money::ZERO,
-            estimated: kept.usage.estimated,
+            estimated: kept.estimated,
             cache: CacheUse::Miss,
             similarity: None,
             provider: kept.provider,

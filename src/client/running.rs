@@ -8,7 +8,7 @@ use super::{ChatCall, Client, Response, estimate};
 use crate::chat::{Accumulator, Event, Reply};
 use crate::cost::money::Money;
 use crate::cost::{CacheUse, Settlement};
-use crate::usage::Told;
+use crate::usage::UsageReport;
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl Running {
             usage: told.usage,
             cost: Money::ZERO,
             saved: Money::ZERO,
-            estimated: told.estimated,
+            estimated: told.is_estimated,
             cache: CacheUse::Miss,
             similarity: None,
             provider: candidate.provider.provider().name().to_owned(),
@@ -120,15 +120,12 @@ impl Drop for Running {
 }
 
 /// What the provider told, or the best estimate of it.
-fn told(reply: &Reply, candidate: &super::plan::Candidate) -> Told {
-    reply.usage.clone().unwrap_or_else(|| Told {
-        usage: estimate::of_reply(&candidate.expected, &candidate.model, reply),
-        estimated: true,
-        ..Told::default()
-    })
+fn told(reply: &Reply, candidate: &super::plan::Candidate) -> UsageReport {
+    let estimated = || UsageReport::estimated(estimate::of_reply(&candidate.expected, &candidate.model, reply));
+    reply.usage.clone().unwrap_or_else(estimated)
 }
 
-fn settlement(taken: &Taken, told: &Told) -> Settlement {
+fn settlement(taken: &Taken, told: &UsageReport) -> Settlement {
     let latency: Duration = taken.started.elapsed();
     Settlement::of(told, latency, taken.attempts)
 }

@@ -22,7 +22,7 @@ pub struct ChatStream {
 
 enum Source {
     /// An answer that was there.
-    Told(VecDeque<Event>),
+    UsageReport(VecDeque<Event>),
     /// What a task reads.
     Live(mpsc::UnboundedReceiver<Piece>),
     /// Over.
@@ -103,7 +103,7 @@ async fn read(
 
 impl ChatStream {
     fn told(response: Response) -> Self {
-        Self { source: Source::Told(response.reply.events().into()), response: Some(response) }
+        Self { source: Source::UsageReport(response.reply.events().into()), response: Some(response) }
     }
 
     /// The next event; None after the last one.
@@ -112,7 +112,7 @@ impl ChatStream {
     /// `Provider` where the stream fails, `Timeout` where it takes too long: what was sent is booked, and nothing is kept.
     pub async fn next(&mut self) -> Result<Option<Event>> {
         match &mut self.source {
-            Source::Told(events) => Ok(events.pop_front()),
+            Source::UsageReport(events) => Ok(events.pop_front()),
             Source::Live(receiver) => match receiver.recv().await {
                 Some(Piece::Event(event)) => Ok(Some(event)),
                 Some(Piece::End(end)) => {
@@ -133,7 +133,7 @@ impl ChatStream {
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         let is_over = match &self.source {
-            Source::Told(events) => events.is_empty(),
+            Source::UsageReport(events) => events.is_empty(),
             Source::Live(_) => false,
             Source::End => true,
         };

@@ -18,7 +18,7 @@ pub use secret::Secret;
 
 use crate::Result;
 use crate::chat::{Event, Reply, Request};
-use crate::usage::Told;
+use crate::usage::UsageReport;
 use crate::wire::Protocol;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -49,7 +49,7 @@ pub struct EmbedReply {
     /// A vector a text, in the order of the texts.
     pub vectors: Vec<Vec<f32>>,
     /// What it used, where the provider told it.
-    pub usage: Option<Told>,
+    pub usage: Option<UsageReport>,
 }
 
 /// A provider of models.
