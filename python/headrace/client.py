@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from headrace import providers as _providers
-from headrace._core.client import ChatStream, Chunk, Response
+from headrace._core.client import ChatStream, Chunk, Response, ToolCall
 from headrace._core.client import Client as _Client
+from headrace._progress import Progress
 from headrace.cache import SemanticCache
 from headrace.costs import CostTracker
 from headrace.errors import ConfigError, HeadraceError
 from headrace.queue import Limits, RequestQueue
 
-__all__ = ["ChatStream", "Chunk", "Client", "Response"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["ChatStream", "Chunk", "Client", "Response", "ToolCall"]
 
 Messages: TypeAlias = "str | Sequence[Mapping[str, Any]]"
 Seconds: TypeAlias = "float | timedelta"
+Provider: TypeAlias = "_providers.OpenAICompatible | _providers.Simulated"
+Outcome: TypeAlias = "Response | HeadraceError | ValueError | TypeError"
 
 _log = logging.getLogger("headrace")
 
@@ -32,20 +35,21 @@ class Client(_Client):
     """One place to ask from: cache, budgets, queue, provider and ledger behind one call.
 
     Args:
-        providers: who answers; None takes those whose keys the environment holds, or the simulated one.
+        providers: the providers, or one of them; None takes those whose keys the environment holds, and the simulated one.
         cache: what answers again; None makes one for equal questions, in memory. Give `SemanticCache(embedder)` for
             questions that mean the same.
         queue: where calls wait for their turn; None makes one in memory. A durable one finishes, on the next start,
             what a dead process left.
         costs: what counts the money; None makes one in memory.
         limits: what may leave the queue at once and in a minute, see `headrace.queue.limit_rules`.
-        fallbacks: models to ask where one fails, by model, in order.
+        fallbacks: models to ask where one fails, by model, in order: `{"openai/gpt-4o": ["deepseek/deepseek-chat"]}`.
         max_attempts: how often one provider is asked for one answer.
+        on_call: called with each call's `Response`, or with the exception that it ended with.
 
     Raises:
-        ConfigError: the parts do not fit together.
+        ConfigError: the parts do not fit together, or a fallback names a model that no provider serves.
 
-    >>> client = Client([_providers.Simulated(time_to_first_token=0)])
+    >>> client = Client(_providers.Simulated(time_to_first_token=0))
     >>> r = client.chat("simulated/echo", "What are scope 1 emissions?")
     >>> r.text, r.cache, client.chat("simulated/echo", "What are scope 1 emissions?").cache
     ('What are scope 1 emissions?', None, 'exact')
@@ -54,10 +58,12 @@ class Client(_Client):
     cache: SemanticCache
     queue: RequestQueue
     costs: CostTracker
+    _owns_queue: bool
+    _on_call: Callable[[Response | Exception], object] | None
 
     def __new__(
         cls,
-        providers: Iterable[_providers.OpenAICompatible | _providers.Simulated] | None = None,
+        providers: Provider | Iterable[Provider] | None = None,
         *,
         cache: SemanticCache | None = None,
         queue: RequestQueue | None = None,
@@ -65,15 +71,19 @@ class Client(_Client):
         limits: Limits | None = None,
         fallbacks: Mapping[str, Sequence[str]] | None = None,
         max_attempts: int = 3,
+        on_call: Callable[[Response | Exception], object] | None = None,
     ) -> Client:
         """Put the parts together; nothing is sent."""
-        chosen = _providers.from_environment() if providers is None else list(providers)
+        chosen = _providers_of(providers)
         if providers is None and isinstance(chosen[0], _providers.Simulated):
             _log.info("no API key in the environment: the simulated provider answers (models simulated/...)")
         if queue is not None and limits is not None:
             raise ConfigError("limits belong to the queue: give RequestQueue(limits=...) or no queue=")
         if max_attempts < 1:
             raise ConfigError(f"max_attempts is {max_attempts}: give 1 or more")
+        if on_call is not None and not callable(on_call):
+            raise ConfigError(f"on_call is of type {type(on_call).__name__}: give a function of one argument")
+        owns_queue = queue is None
         cache = SemanticCache() if cache is None else cache
         queue = RequestQueue(limits=limits) if queue is None else queue
         costs = CostTracker() if costs is None else costs
@@ -83,10 +93,11 @@ class Client(_Client):
             cache=cache,
             queue=queue,
             costs=costs,
-            fallbacks={model: list(others) for model, others in (fallbacks or {}).items()},
+            fallbacks=_fallbacks_of(fallbacks),
             max_attempts=max_attempts,
         )
         self.cache, self.queue, self.costs = cache, queue, costs
+        self._owns_queue, self._on_call = owns_queue, on_call
         return self
 
     def chat(
@@ -107,20 +118,33 @@ class Client(_Client):
             model: as `provider/model`.
             messages: a list of role/content dicts, or a text for one user message.
             priority: critical, high, normal or low, or 0 to 3.
-            tenant: who asks; tenants share neither cache entries nor turns.
+            tenant: whose call it is; tenants share neither cache entries nor turns.
             tags: what it is for, in the ledger.
-            timeout: how long to wait in all.
+            timeout: seconds to wait in all.
             cache: whether the cache may answer, and keep the answer.
-            params: what else the provider takes: temperature, max_tokens, tools, ...
+            params: what else the provider takes, under the names of OpenAI's API: temperature, max_tokens, tools, ...; a
+                pydantic model as `response_format` asks for its schema, and `.parsed` of the response is an instance of
+                it. `extra_body={...}` goes into the request as it is.
 
         Raises:
             UnknownModel: no provider has the model.
             ValueError: a message or a parameter is not valid; nothing was sent.
             BudgetExceeded: the call does not fit into a budget; nothing was sent.
-            ProviderError: the provider failed, after retries and fallbacks; nothing was cached or booked.
+            ProviderError: the provider failed, after retries and fallbacks; nothing was cached.
             Timeout: there was no answer in time.
+
+        >>> client = Client(_providers.Simulated(time_to_first_token=0))
+        >>> client.chat("simulated/echo", [{"role": "user", "content": "Which scope is travel?"}]).text
+        'Which scope is travel?'
         """
-        return self._chat(_call(model, messages, priority, tenant, tags, timeout, cache, params))
+        call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
+        try:
+            response = _parsed(self._chat(call), schema)
+        except Exception as error:
+            self._tell(error)
+            raise
+        self._tell(response)
+        return response
 
     async def achat(
         self,
@@ -134,8 +158,15 @@ class Client(_Client):
         cache: bool = True,
         **params: Any,
     ) -> Response:
-        """As `chat`."""
-        return await self._achat(_call(model, messages, priority, tenant, tags, timeout, cache, params))
+        """As `chat`, to be awaited."""
+        call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
+        try:
+            response = _parsed(await self._achat(call), schema)
+        except Exception as error:
+            self._tell(error)
+            raise
+        self._tell(response)
+        return response
 
     def stream(
         self,
@@ -149,12 +180,21 @@ class Client(_Client):
         cache: bool = True,
         **params: Any,
     ) -> ChatStream:
-        """Ask for an answer in chunks; `timeout` is for the first. Afterwards `.response` has the whole and its cost.
+        """Ask for an answer in chunks: returns at the first word; `.response` has the whole and its cost at the end.
+
+        Takes the same as `chat`; `timeout` is for all of the answer.
 
         Raises:
-            ProviderUnavailable: the stream broke off; what was sent is booked, and nothing is cached.
+            ProviderError: before the first word as for `chat`; after it, from the iteration: what was sent is booked, and
+                nothing is cached.
+
+        >>> client = Client(_providers.Simulated(time_to_first_token=0, tokens_per_second=0))
+        >>> stream = client.stream("simulated/echo", "Which scope is travel?")
+        >>> "".join(chunk.text for chunk in stream), stream.response.finish_reason
+        ('Which scope is travel?', 'stop')
         """
-        return self._stream(_call(model, messages, priority, tenant, tags, timeout, cache, params))
+        call, _schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
+        return self._stream(call)
 
     async def astream(
         self,
@@ -167,34 +207,45 @@ class Client(_Client):
         timeout: Seconds | None = None,
         cache: bool = True,
         **params: Any,
-    ) -> AsyncIterator[Chunk]:
-        """As `stream`, in an `async for`."""
-        async for chunk in await self._astream(_call(model, messages, priority, tenant, tags, timeout, cache, params)):
-            yield chunk
+    ) -> ChatStream:
+        """As `stream`, to be awaited: `s = await client.astream(...)`, then `async for chunk in s`."""
+        call, _schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
+        return await self._astream(call)
 
     def embed(
         self,
         model: str,
-        texts: Sequence[str],
+        texts: str | Sequence[str],
         *,
+        priority: str | int = "normal",
         tenant: str = "default",
         tags: Sequence[str] = (),
         timeout: Seconds | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Vectors of texts, an array of shape (n, dim), within the budgets."""
-        return self._embed(list(texts), _call(model, (), "normal", tenant, tags, timeout, False, {}))
+        """Vectors of texts, an array of shape (n, dim), within budgets and limits; one text is a list of one.
+
+        Raises:
+            ValueError: there is no text, or one is empty.
+            EmbeddingError: the provider gave vectors of different lengths.
+
+        >>> client = Client(_providers.Simulated(time_to_first_token=0))
+        >>> client.embed("simulated/embedding", "scope 2 emissions").shape
+        (1, 256)
+        """
+        return self._embed(*_embed_call(model, texts, priority, tenant, tags, timeout))
 
     async def aembed(
         self,
         model: str,
-        texts: Sequence[str],
+        texts: str | Sequence[str],
         *,
+        priority: str | int = "normal",
         tenant: str = "default",
         tags: Sequence[str] = (),
         timeout: Seconds | None = None,
     ) -> npt.NDArray[np.float32]:
-        """As `embed`."""
-        return await self._aembed(list(texts), _call(model, (), "normal", tenant, tags, timeout, False, {}))
+        """As `embed`, to be awaited."""
+        return await self._aembed(*_embed_call(model, texts, priority, tenant, tags, timeout))
 
     def map(
         self,
@@ -205,7 +256,7 @@ class Client(_Client):
         progress: bool = False,
         errors: Literal["raise", "return"] = "raise",
         **call: Any,
-    ) -> list[Response | HeadraceError]:
+    ) -> list[Outcome]:
         """Ask many questions at once; the answers are in the order of the questions.
 
         With a durable cache, what was answered before a restart costs nothing the second time.
@@ -215,36 +266,83 @@ class Client(_Client):
             model: as `provider/model`.
             concurrency: how many are under way at once.
             progress: whether to show answers, hits and cost as they come, on standard error.
-            errors: whether the first error ends it, or stands in the place of its answer.
+            errors: whether the first error ends it and cancels what runs, or stands in the place of its answer.
             call: as for `chat`.
 
-        >>> client = Client([_providers.Simulated(time_to_first_token=0)])
+        Raises:
+            ValueError: an argument is not valid; nothing was sent.
+
+        >>> client = Client(_providers.Simulated(time_to_first_token=0))
         >>> [r.text for r in client.map(["a?", "b?"], model="simulated/echo")]
         ['a?', 'b?']
         """
-        questions = list(prompts)
-        answers: list[Response | HeadraceError] = [HeadraceError("not asked")] * len(questions)
-        show = _Progress(len(questions)) if progress else None
-        with ThreadPoolExecutor(max_workers=max(1, concurrency), thread_name_prefix="headrace-map") as pool:
-            places = {pool.submit(self.chat, model, question, **call): n for n, question in enumerate(questions)}
-            try:
-                for future in as_completed(places):
-                    try:
-                        answers[places[future]] = future.result()
-                    except HeadraceError as error:
-                        if errors == "raise":
-                            raise
-                        answers[places[future]] = error
-                    if show:
-                        show(answers[places[future]])
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        calls, schema = _calls(prompts, model, concurrency, errors, call)
+        answers: list[Any] = [None] * len(calls)
+        show = Progress(len(calls)) if progress else None
+        run = self._map(calls, concurrency)
+        try:
+            while (told := run.next()) is not None:
+                self._take(answers, told, schema, errors, show)
+        finally:
+            run.close()
         return answers
 
+    async def amap(
+        self,
+        prompts: Iterable[Messages],
+        *,
+        model: str,
+        concurrency: int = 16,
+        progress: bool = False,
+        errors: Literal["raise", "return"] = "raise",
+        **call: Any,
+    ) -> list[Outcome]:
+        """As `map`, to be awaited."""
+        calls, schema = _calls(prompts, model, concurrency, errors, call)
+        answers: list[Any] = [None] * len(calls)
+        show = Progress(len(calls)) if progress else None
+        run = self._map(calls, concurrency)
+        try:
+            while (told := await run.anext()) is not None:
+                self._take(answers, told, schema, errors, show)
+        finally:
+            run.close()
+        return answers
+
+    def _take(
+        self,
+        answers: list[Any],
+        told: tuple[int, Response | BaseException],
+        schema: Any,
+        errors: str,
+        show: Progress | None,
+    ) -> None:
+        place, outcome = told
+        if isinstance(outcome, Response):
+            outcome = _parsed(outcome, schema)
+        self._tell(outcome)
+        if isinstance(outcome, BaseException) and (errors == "raise" or not isinstance(outcome, Exception)):
+            raise outcome
+        answers[place] = outcome
+        if show:
+            show(outcome)
+
+    def _tell(self, outcome: Any) -> None:
+        """Tell the hook; what it raises is logged, since the call itself is over."""
+        if self._on_call is not None:
+            try:
+                self._on_call(outcome)
+            except Exception:
+                _log.exception("on_call raised")
+
     def close(self) -> None:
-        """End it: waiting calls fail with QueueClosed. A durable queue keeps its requests."""
-        self.queue.close()
+        """End it: where it made its queue, waiting calls fail with QueueClosed. A queue that it was given stays open."""
+        if self._owns_queue:
+            self.queue.close()
+
+    async def aclose(self) -> None:
+        """As `close`, to be awaited."""
+        self.close()
 
     def __enter__(self) -> Client:
         return self
@@ -252,11 +350,40 @@ class Client(_Client):
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.aclose()
+
     def __repr__(self) -> str:
         simulated = (
             " (nothing is real: the simulated provider answers)" if self._provider_names == ["simulated"] else ""
         )
         return f"<Client of {', '.join(self._provider_names)}{simulated}>"
+
+
+def _providers_of(given: Any) -> list[Any]:
+    if given is None:
+        return list(_providers.from_environment())
+    if isinstance(given, (_providers.OpenAICompatible, _providers.Simulated)):
+        return [given]
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(
+            f"providers is of type {type(given).__name__}: give providers, as in Client([headrace.providers.OpenAI()])"
+        )
+    return list(given)
+
+
+def _fallbacks_of(given: Any) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigError('fallbacks is no dict: give models by model, as in {"a/m": ["b/m"]}')
+    for model, others in (given or {}).items():
+        if isinstance(others, str) or not all(isinstance(other, str) for other in others):
+            raise ConfigError(f'fallbacks of {model!r} are {others!r}: give a list of models, as in ["b/m"]')
+        found[model] = list(others)
+    return found
 
 
 def _call(
@@ -268,8 +395,12 @@ def _call(
     timeout: Seconds | None,
     cache: bool,
     params: dict[str, Any],
-) -> dict[str, Any]:
-    return {
+) -> tuple[dict[str, Any], Any]:
+    """The keywords of a call in one dict, and what its answer is to be read as."""
+    schema = params.get("response_format")
+    if _is_model(schema):
+        params = {**params, "response_format": _schema_of(schema)}
+    call = {
         "model": model,
         "messages": messages,
         "priority": priority,
@@ -279,25 +410,71 @@ def _call(
         "cache": cache,
         "params": params,
     }
+    return call, schema
 
 
-class _Progress:
-    """A line on standard error: how many, how many of them from the cache, what they cost."""
+def _embed_call(
+    model: str,
+    texts: str | Sequence[str],
+    priority: str | int,
+    tenant: str,
+    tags: Sequence[str],
+    timeout: Seconds | None,
+) -> tuple[list[str], dict[str, Any]]:
+    listed = [texts] if isinstance(texts, str) else list(texts)
+    call, _schema = _call(model, (), priority, tenant, tags, timeout, False, {})
+    return listed, call
 
-    def __init__(self, total: int, write: Callable[[str], object] | None = None) -> None:
-        self._total, self._done, self._hits, self._failed = total, 0, 0, 0
-        self._cost: Any = 0
-        self._write = write or sys.stderr.write
 
-    def __call__(self, answer: Response | HeadraceError) -> None:
-        self._done += 1
-        if isinstance(answer, HeadraceError):
-            self._failed += 1
-        else:
-            self._hits += answer.cache is not None
-            self._cost += answer.cost
-        end = "\n" if self._done == self._total else ""
-        self._write(
-            f"\r{self._done}/{self._total} answered, {self._hits} from the cache, {self._failed} failed, "
-            f"{self._cost} USD{end}"
+def _calls(
+    prompts: Iterable[Messages], model: str, concurrency: int, errors: str, call: dict[str, Any]
+) -> tuple[list[dict[str, Any]], Any]:
+    if isinstance(prompts, str):
+        raise TypeError("prompts is one text: give a list of texts, or ask by chat()")
+    if errors not in ("raise", "return"):
+        raise ValueError(f"errors is {errors!r}: give 'raise' or 'return'")
+    if not isinstance(concurrency, int) or concurrency < 1:
+        raise ValueError(f"concurrency is {concurrency!r}: give a whole number, 1 or more")
+    options = {name: call.pop(name, default) for name, default in _OPTIONS.items()}
+    made = [_call(model, prompt, **options, params=call) for prompt in prompts]
+    return [one for one, _schema in made], call.get("response_format")
+
+
+_OPTIONS: dict[str, Any] = {"priority": "normal", "tenant": "default", "tags": (), "timeout": None, "cache": True}
+
+
+def _is_model(schema: Any) -> bool:
+    return isinstance(schema, type) and hasattr(schema, "model_json_schema")
+
+
+def _schema_of(model: Any) -> dict[str, Any]:
+    """The request for JSON of a pydantic model, to the letter where its schema allows."""
+    schema = _closed(model.model_json_schema())
+    return {"type": "json_schema", "json_schema": {"name": model.__name__, "schema": schema, "strict": True}}
+
+
+def _closed(schema: Any) -> Any:
+    """A schema as strict answers want it: every object names all its fields as required and allows no others."""
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(value) for name, value in schema.items() if name != "default"}
+    if closed.get("type") == "object" and isinstance(closed.get("properties"), dict):
+        closed["additionalProperties"] = False
+        closed["required"] = list(closed["properties"])
+    return closed
+
+
+def _parsed(response: Response, schema: Any) -> Response:
+    """The response with `.parsed`; None where the answer is not of the schema: it was paid for all the same."""
+    is_json = isinstance(schema, Mapping) and schema.get("type") in ("json_object", "json_schema")
+    if not (is_json or _is_model(schema)):
+        return response
+    try:
+        return response._with_parsed(
+            schema.model_validate_json(response.text) if _is_model(schema) else json.loads(response.text)
         )
+    except ValueError as error:
+        _log.warning("the answer is not of the schema that was asked for: %s", error)
+        return response

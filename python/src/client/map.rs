@@ -28,7 +28,7 @@ impl MapRun {
                 let client = client.clone();
                 async move {
                     let outcome = match call {
-                        Ok(call) => client.chat(call).await.map(|core| Response { core }).map_err(BindError::from),
+                        Ok(call) => client.chat(call).await.map(Response::from).map_err(BindError::from),
                         Err(error) => Err(error),
                     };
                     (place, outcome)

@@ -64,12 +64,12 @@ impl Client {
     fn _chat(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> Result<Response> {
         let (call, client) = (call::chat_call(call)?, self.client.clone());
         let core = wait(py, async move { Ok(client.chat(call).await?) })?;
-        Ok(Response { core })
+        Ok(Response::from(core))
     }
 
     fn _achat<'py>(&self, py: Python<'py>, call: &Bound<'py, PyDict>) -> Result<Bound<'py, PyAny>> {
         let (call, client) = (call::chat_call(call)?, self.client.clone());
-        Ok(awaitable(py, async move { Ok(Response { core: client.chat(call).await? }) })?)
+        Ok(awaitable(py, async move { Ok(Response::from(client.chat(call).await?)) })?)
     }
 
     fn _stream(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> Result<stream::ChatStream> {

@@ -20,9 +20,15 @@ use std::time::Duration;
 ///
 /// It is a value: it can be pickled, compared, and turned into a dict by `to_dict()` or `dict(response)`.
 #[pyclass(frozen, module = "headrace._core.client")]
-#[derive(Clone)]
 pub(crate) struct Response {
     pub(crate) core: core::Response,
+    parsed: Option<Py<PyAny>>,
+}
+
+impl From<core::Response> for Response {
+    fn from(core: core::Response) -> Self {
+        Self { core, parsed: None }
+    }
 }
 
 /// The fields of a dict, in their order.
@@ -71,6 +77,17 @@ impl Response {
     #[getter]
     fn finish_reason(&self) -> Option<String> {
         self.first()?.stop.as_ref().map(|stop| stop_name(stop).to_owned())
+    }
+
+    /// The answer as what was asked for by `response_format`: an instance of the pydantic model, or the JSON read; None where
+    /// no form was asked for, or the answer is not of it.
+    #[getter]
+    fn parsed(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.parsed.as_ref().map(|parsed| parsed.clone_ref(py))
+    }
+
+    fn _with_parsed(&self, parsed: Py<PyAny>) -> Self {
+        Self { core: self.core.clone(), parsed: Some(parsed) }
     }
 
     /// What the call used; of a cached answer, what it used when it was made.
@@ -171,17 +188,20 @@ impl Response {
         hasher.finish()
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+    #[expect(clippy::type_complexity, reason = "what pickle asks for")]
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>, Option<Py<PyAny>>))> {
         let py = slf.py();
         let make = py.get_type::<Self>().getattr("_from_state")?;
-        Ok((make, (PyBytes::new(py, &slf.get().state()),)))
+        Ok((make, (PyBytes::new(py, &slf.get().state()), slf.get().parsed(py))))
     }
 
     #[classmethod]
-    fn _from_state(_class: &Bound<'_, PyType>, state: &[u8]) -> Result<Self> {
+    fn _from_state(_class: &Bound<'_, PyType>, state: &[u8], parsed: Option<Py<PyAny>>) -> Result<Self> {
         let state: State = serde_json::from_slice(state)
             .map_err(|error| Error::invalid(format!("this is no pickled Response: {error}")))?;
-        Ok(Self { core: state.into_core()? })
+        Ok(Self { core: state.into_core()?, parsed })
     }
 
     fn __str__(&self) -> String {

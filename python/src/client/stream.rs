@@ -73,7 +73,7 @@ impl ChatStream {
     /// The whole answer with its cost, after the last chunk; None before.
     #[getter]
     fn response(&self) -> Option<Response> {
-        self.response.lock().clone().map(|core| Response { core })
+        self.response.lock().clone().map(Response::from)
     }
 
     /// Stops here: the provider is told to stop, and what was sent is booked.
