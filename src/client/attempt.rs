@@ -52,8 +52,9 @@ impl Client {
         let mut place = turn.map_or(Place::Outside, Place::Turn);
         let asked = self.attempt_in(plan, &mut place, way).await;
         // Nobody waits for an orphan: it is tried again later, as often as the queue allows.
-        if let (Err(error), true, Place::Turn(lease) | Place::Used(lease)) = (&asked, is_orphan, place) {
-            let _ = lease.nack_async(&error.to_string(), None, true).await;
+        let failure = asked.as_ref().err().filter(|_| is_orphan).map(ToString::to_string);
+        if let (Some(failure), Place::Turn(lease) | Place::Used(lease)) = (failure, place) {
+            let _ = lease.nack_async(&failure, None, true).await;
         }
         asked
     }

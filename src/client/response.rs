@@ -53,8 +53,8 @@ pub struct Embeddings {
 
 /// A reply as it lies in the cache.
 #[derive(Serialize, Deserialize)]
-struct Kept {
-    reply: Arc<Reply>,
+struct Kept<R> {
+    reply: R,
     usage: Usage,
     estimated: bool,
     provider: String,
@@ -89,7 +89,7 @@ impl Response {
     /// As it is kept for the next caller; None where it cannot be written.
     pub(super) fn to_payload(&self) -> Option<Payload> {
         let kept = Kept {
-            reply: Arc::clone(&self.reply),
+            reply: &*self.reply,
             usage: self.usage,
             estimated: self.estimated,
             provider: self.provider.clone(),
@@ -100,9 +100,9 @@ impl Response {
 
     /// What was kept; None where it is no reply of a client's.
     pub(super) fn from_payload(payload: &Payload) -> Option<Self> {
-        let kept: Kept = serde_json::from_slice(payload.as_bytes()).ok()?;
+        let kept: Kept<Reply> = serde_json::from_slice(payload.as_bytes()).ok()?;
         Some(Self {
-            reply: kept.reply,
+            reply: Arc::new(kept.reply),
             usage: kept.usage,
             cost: Money::ZERO,
             saved: Money::ZERO,

@@ -79,6 +79,18 @@ pub fn of_list(model: &str, list: &[Value]) -> Estimate {
     sum
 }
 
+/// Counts the texts of a conversation of so many messages.
+#[must_use]
+pub fn of_texts(model: &str, texts: &[String], messages: usize) -> Estimate {
+    let frame = if splitter(model).1 { FRAME } else { OTHER_FRAME };
+    let frames = messages as u64 + 1;
+    let start = Estimate { tokens: frames.saturating_mul(FRAME), most: frames.saturating_mul(frame) };
+    texts.iter().map(|text| of_text(model, text)).fold(start, |sum, found| Estimate {
+        tokens: sum.tokens.saturating_add(found.tokens),
+        most: sum.most.saturating_add(found.most),
+    })
+}
+
 /// The usage to set aside for a call that answers with at most so many tokens.
 #[must_use]
 pub fn estimate_usage(model: &str, messages: &Value, max_output_tokens: u64) -> Usage {
