@@ -45,7 +45,7 @@ impl HttpProvider {
     /// Prepares the connection; nothing is sent.
     ///
     /// # Errors
-    /// `Config`: the URL is none or holds a key, or the key or a header cannot be sent.
+    /// `Config`: the name has a slash, the URL is none or holds a key, or the key or a header cannot be sent.
     ///
     /// ```
     /// use headrace::provider::{HttpProvider, HttpProviderConfig};
@@ -55,6 +55,12 @@ impl HttpProvider {
     /// assert!(matches!(HttpProvider::new(two_lines), Err(headrace::Error::Config(_))));
     /// ```
     pub fn new(config: HttpProviderConfig) -> Result<Self> {
+        if config.name.is_empty() || config.name.contains(['/', ' ']) || config.name.contains(char::is_control) {
+            return Err(Error::Config(format!(
+                "name {:?} is no provider name: give one without a slash or blanks, such as \"local\"",
+                config.name
+            )));
+        }
         let url = config.url()?;
         let connections = Connections::new(&config)?;
         let mut shown = url.clone();
