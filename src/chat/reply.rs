@@ -132,11 +132,9 @@ fn part_events(at: Place, part: &Part, events: &mut Vec<Event>) {
             events.push(Event::Text { at, text: text.clone() });
             events.extend(citations.iter().map(|citation| Event::Citation { at, citation: citation.clone() }));
         }
-        Part::Reasoning(reasoning) if reasoning.encrypted.is_none() => events.push(Event::Reasoning {
-            at,
-            text: reasoning.text.clone(),
-            signature: reasoning.signature.clone(),
-        }),
+        Part::Reasoning(reasoning) if reasoning.encrypted.is_none() => {
+            events.push(Event::Reasoning { at, text: reasoning.text.clone(), signature: reasoning.signature.clone() })
+        }
         Part::ToolCall(call) if call.extra.is_empty() => {
             events.push(Event::ToolCallStart { at, id: call.id.clone(), name: call.name.clone() });
             if !call.arguments.is_empty() {

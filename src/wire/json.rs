@@ -87,7 +87,19 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_refused() {
-        for given in ["", " ", "{", "{\"a\": 1} x", "[\"\\ud8\"]", "[\"\\ud800", "[NaN]", "['a']", "\\ud800", "[\"\\u12é\"]", "[1,]"] {
+        for given in [
+            "",
+            " ",
+            "{",
+            "{\"a\": 1} x",
+            "[\"\\ud8\"]",
+            "[\"\\ud800",
+            "[NaN]",
+            "['a']",
+            "\\ud800",
+            "[\"\\u12é\"]",
+            "[1,]",
+        ] {
             assert!(parse(given.as_bytes()).is_err(), "{given}");
         }
     }

@@ -1,1 +1,1 @@
-//! x
+//! Anthropic's Messages.
