@@ -76,6 +76,10 @@ pub enum ProviderErrorKind {
     RateLimited,
     /// HTTP 401 or 403: the key is missing, wrong or lacks a right.
     Authentication,
+    /// The messages, with what may be answered, are longer than the model takes: HTTP 413, or told in words.
+    ContextLength,
+    /// HTTP 402, or the account's credit or quota is used up: nothing will be served before somebody pays.
+    Billing,
     /// No connection, a time-out, HTTP 5xx, or a reply that cannot be read.
     Unavailable,
     /// Any other refusal, for example HTTP 400.
@@ -100,4 +104,20 @@ pub struct ProviderError {
     pub request_id: Option<String>,
     /// Whether the same call may succeed later.
     pub is_retryable: bool,
+}
+
+impl ProviderError {
+    /// The name of the exception that Python sees.
+    #[must_use]
+    pub fn exception(&self) -> &'static str {
+        match self.kind {
+            ProviderErrorKind::RateLimited => "RateLimited",
+            ProviderErrorKind::Authentication => "AuthenticationError",
+            ProviderErrorKind::ContextLength => "ContextLengthExceeded",
+            ProviderErrorKind::Unavailable => "ProviderUnavailable",
+            // OpenAI tells a quota that is used up as HTTP 429.
+            ProviderErrorKind::Billing if self.status_code == Some(429) => "RateLimited",
+            ProviderErrorKind::Billing | ProviderErrorKind::Rejected => "ProviderError",
+        }
+    }
 }

@@ -25,7 +25,7 @@ __all__ = ["ChatStream", "Chunk", "Client", "Response", "ToolCall"]
 
 Messages: TypeAlias = "str | Sequence[Mapping[str, Any]]"
 Seconds: TypeAlias = "float | timedelta"
-Provider: TypeAlias = "_providers.OpenAICompatible | _providers.Simulated"
+Provider: TypeAlias = "_providers.HttpProvider | _providers.Simulated"
 Outcome: TypeAlias = "Response | HeadraceError | ValueError | TypeError"
 
 _log = logging.getLogger("headrace")
@@ -366,7 +366,7 @@ class Client(_Client):
 def _providers_of(given: Any) -> list[Any]:
     if given is None:
         return list(_providers.from_environment())
-    if isinstance(given, (_providers.OpenAICompatible, _providers.Simulated)):
+    if isinstance(given, (_providers.HttpProvider, _providers.Simulated)):
         return [given]
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ConfigError(

@@ -73,6 +73,10 @@ class AuthenticationError(ProviderError):
     """HTTP 401 or 403: the key is missing, wrong, or lacks a right."""
 
 
+class ContextLengthExceeded(ProviderError):
+    """The messages, with what may be answered, are longer than the model takes."""
+
+
 class ProviderUnavailable(ProviderError):
     """No connection, a time-out, HTTP 5xx, or a reply that cannot be read."""
 

@@ -1,6 +1,6 @@
 //! Core errors as Python exceptions: one conversion, a row an exception.
 
-use headrace::{Error, ProviderError, ProviderErrorKind};
+use headrace::{Error, ProviderError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -57,12 +57,7 @@ pub(crate) fn to_py(error: &Error) -> PyErr {
 }
 
 fn provider_error(error: &ProviderError) -> PyErr {
-    let name = match error.kind {
-        ProviderErrorKind::RateLimited => "RateLimited",
-        ProviderErrorKind::Authentication => "AuthenticationError",
-        ProviderErrorKind::Unavailable => "ProviderUnavailable",
-        _ => "ProviderError",
-    };
+    let name = error.exception();
     Python::attach(|py| {
         let build = || {
             let fields = PyDict::new(py);

@@ -6,21 +6,25 @@ use crate::payload::json_from_py;
 use crate::runtime::{runtime, wait};
 use headrace::Error;
 use headrace::provider::simulated::{self, FaultPlan, MODELS, ServerHandle, SimulatedConfig};
-use headrace::provider::{OpenAiCompatible, OpenAiConfig, Provider};
+use headrace::provider::{HttpProviderConfig, Provider, ProviderRow, Secret, registry};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<OpenAICompatible>()?;
+    module.add_class::<HttpProvider>()?;
+    module.add_class::<KnownProvider>()?;
     module.add_class::<Simulated>()?;
-    module.add_class::<SimulatedServer>()
+    module.add_class::<SimulatedServer>()?;
+    module.add_function(wrap_pyfunction!(known, module)?)
 }
 
 /// The core provider behind a Python object.
 pub(crate) fn provider(object: &Bound<'_, PyAny>) -> PyResult<Arc<dyn Provider>> {
-    if let Ok(http) = object.cast::<OpenAICompatible>() {
+    if let Ok(http) = object.cast::<HttpProvider>() {
         return Ok(Arc::clone(&http.get().core) as Arc<dyn Provider>);
     }
     if let Ok(simulated) = object.cast::<Simulated>() {
@@ -32,50 +36,145 @@ pub(crate) fn provider(object: &Bound<'_, PyAny>) -> PyResult<Arc<dyn Provider>>
     )))
 }
 
-/// Any server that speaks OpenAI's API.
+/// A provider that is known by name.
+///
+/// Attributes:
+///     name: what stands before the slash of its models, as in `openai`.
+///     title: the name as its makers write it.
+///     base_url: its address.
+///     protocol: what it speaks, `openai_chat` or `anthropic`.
+///     key_variables: the environment variables that may hold its key, the usual one first; empty for a local server.
+///
+/// Example:
+///     >>> from headrace.providers import known
+///     >>> next(row for row in known() if row.name == "mistral").key_variables
+///     ('MISTRAL_API_KEY',)
+#[pyclass(frozen, module = "headrace._core.provider")]
+pub(crate) struct KnownProvider(&'static ProviderRow);
+
+#[pymethods]
+impl KnownProvider {
+    /// What stands before the slash of its models, as in `openai`.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The name as its makers write it.
+    #[getter]
+    fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// Its address.
+    #[getter]
+    fn base_url(&self) -> &str {
+        &self.0.base_url
+    }
+
+    /// What it speaks, `openai_chat` or `anthropic`.
+    #[getter]
+    fn protocol(&self) -> &str {
+        self.0.protocol().name()
+    }
+
+    /// The environment variables that may hold its key, the usual one first; empty for a local server.
+    #[getter]
+    fn key_variables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.0.key_variables)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<KnownProvider {:?} at {}>", self.0.name, self.0.base_url)
+    }
+}
+
+/// The providers that are known by name.
+///
+/// Returns:
+///     A tuple of `KnownProvider`, the cloud's before the local ones.
+#[pyfunction]
+fn known(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
+    PyTuple::new(py, registry().iter().map(KnownProvider))
+}
+
+/// A provider that is asked over HTTP.
+///
+/// Args:
+///     name: what stands before the slash of its models.
+///     row: the name of a provider that is known by name, whose address, protocol and habits are taken; None for a server
+///         that speaks OpenAI's chat.
+///     base_url: the URL before the protocol's path; None for that of `row`.
+///     api_key: its key; it is never shown, logged or pickled.
+///     headers: sent with every request, before the provider's own; their values are never shown.
+///     connect_timeout: seconds, or a timedelta, until a connection must be made; None for 10.
+///     read_timeout: seconds, or a timedelta, that the server may send nothing; None for 120.
+///
+/// Raises:
+///     ConfigError: the name has a slash, `row` is unknown, the URL is none or holds a key, or the key or a header has a
+///         line break or a character in it that cannot be sent.
 #[pyclass(frozen, subclass, module = "headrace._core.provider")]
-pub(crate) struct OpenAICompatible {
-    core: Arc<OpenAiCompatible>,
+pub(crate) struct HttpProvider {
+    core: Arc<headrace::provider::HttpProvider>,
 }
 
 #[pymethods]
-impl OpenAICompatible {
+impl HttpProvider {
     #[new]
-    #[pyo3(signature = (base_url, *, name, api_key=None, connect_timeout=None, read_timeout=None))]
+    #[pyo3(signature = (name, *, row=None, base_url=None, api_key=None, headers=None, connect_timeout=None,
+        read_timeout=None))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
-        base_url: &str,
         name: &str,
+        row: Option<&str>,
+        base_url: Option<&str>,
         api_key: Option<&str>,
+        headers: Option<BTreeMap<String, String>>,
         connect_timeout: Option<&Bound<'_, PyAny>>,
         read_timeout: Option<&Bound<'_, PyAny>>,
     ) -> Result<Self> {
-        if name.is_empty() || name.contains('/') {
-            return Err(Error::Config(format!("name {name:?} is no provider name: give one without a slash")).into());
-        }
-        let mut config = OpenAiConfig::new(name, base_url, api_key.filter(|key| !key.trim().is_empty()));
+        let mut config = match row {
+            None => HttpProviderConfig::new(name, base_url.unwrap_or_default(), api_key),
+            Some(row) => {
+                let known = registry().iter().find(|known| known.name == row).ok_or_else(|| {
+                    let names: Vec<_> = registry().iter().map(|known| known.name.as_str()).collect();
+                    Error::Config(format!("provider {row:?} is not known: give one of {}", names.join(", ")))
+                })?;
+                let mut config = HttpProviderConfig::of_row(known, api_key);
+                name.clone_into(&mut config.name);
+                if let Some(url) = base_url {
+                    config.base_url = HttpProviderConfig::new(name, url, None).base_url;
+                }
+                config
+            }
+        };
+        let headers = headers.unwrap_or_default();
+        config.headers.extend(headers.into_iter().map(|(name, value)| (name, Secret::new(&value))));
         if let Some(given) = connect_timeout {
             config.connect_timeout = duration("connect_timeout", given)?;
         }
         if let Some(given) = read_timeout {
             config.read_timeout = duration("read_timeout", given)?;
         }
-        Ok(Self { core: Arc::new(OpenAiCompatible::new(config)?) })
+        Ok(Self { core: Arc::new(headrace::provider::HttpProvider::new(config)?) })
     }
 
+    /// What stands before the slash of its models.
     #[getter]
     fn name(&self) -> &str {
         &self.core.config().name
     }
 
+    /// The URL before the protocol's path, as it may be shown.
     #[getter]
     fn base_url(&self) -> &str {
-        &self.core.config().base_url
+        self.core.base_url()
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let (class, config) = (slf.get_type().name()?, slf.get().core.config());
-        let key = if config.api_key.is_some() { "***" } else { "None" };
-        Ok(format!("<{class} {:?} at {}, api_key={key}>", config.name, config.base_url))
+        let (class, core) = (slf.get_type().name()?, &slf.get().core);
+        let key = if core.config().api_key.is_some() { "***" } else { "None" };
+        Ok(format!("<{class} {:?} at {}, api_key={key}>", core.config().name, core.base_url()))
     }
 
     fn __reduce__(&self) -> PyResult<()> {
@@ -133,7 +232,25 @@ fn fault_plan(given: &Bound<'_, PyAny>) -> Result<FaultPlan> {
     })
 }
 
-/// The simulated provider inside the process.
+/// The simulated provider inside the process: seeded, it costs nothing and needs no network.
+///
+/// It answers as OpenAI's chat does. `n=` gives so many answers, `reasoning_effort=` gives reasoning, and
+/// `tool_choice="required"` or the name of a function gives a tool call.
+///
+/// Args:
+///     seed: what the faults and the pauses are drawn from.
+///     time_to_first_token: seconds, or a timedelta, until the answer starts.
+///     tokens_per_second: how fast it goes on; 0 for no pause.
+///     requests_per_minute: how many it takes before it answers 429; None for any number.
+///     retry_after: what a 429 asks to wait.
+///     stall: how late a stalled reply comes.
+///     faults: which requests fail, `{"rates": {"rate_limit": 0.1}, "schedule": [{"fault": "reset", "from": 0, "until":
+///         3}]}`; the faults are rate_limit, server_error, unavailable, reset, stall, truncate, malformed, stream_error,
+///         no_usage.
+///
+/// Raises:
+///     ConfigError: `faults` has another shape.
+///     ValueError: `tokens_per_second` is below 0.
 #[pyclass(frozen, module = "headrace._core.provider")]
 pub(crate) struct Simulated {
     core: simulated::Simulated,
@@ -167,23 +284,33 @@ impl Simulated {
         Ok(Self { core: simulated::Simulated::new(config) })
     }
 
+    /// `simulated`, the name before the slash of its models.
     #[getter]
     #[allow(clippy::unused_self)]
     fn name(&self) -> &'static str {
         "simulated"
     }
 
+    /// Its models, as `provider/model`.
     #[getter]
     #[allow(clippy::unused_self)]
     fn models(&self) -> Vec<String> {
         MODELS.iter().map(|model| format!("simulated/{model}")).collect()
     }
 
+    /// How many requests it has had.
     #[getter]
     fn requests(&self) -> u64 {
         self.core.engine().requests()
     }
 
+    /// Say anew which requests fail.
+    ///
+    /// Args:
+    ///     faults: as for the constructor; windows count from the next request.
+    ///
+    /// Raises:
+    ///     ConfigError: `faults` has another shape.
     fn set_faults(&self, faults: &Bound<'_, PyAny>) -> Result<()> {
         self.core.engine().set_faults(fault_plan(faults)?);
         Ok(())
@@ -200,7 +327,15 @@ impl Simulated {
     }
 }
 
-/// The simulated provider as an HTTP server on the loopback.
+/// The simulated provider as an HTTP server on the loopback, which speaks OpenAI's API and Anthropic's Messages.
+///
+/// Args:
+///     port: where it listens; 0 takes a free one.
+///     seed: as for `Simulated`, like all that is not named here.
+///     api_keys: the keys it takes; any where empty.
+///
+/// Raises:
+///     ConfigError: the port is taken, or `faults` has another shape.
 #[pyclass(frozen, module = "headrace._core.provider")]
 pub(crate) struct SimulatedServer {
     handle: Mutex<Option<ServerHandle>>,
@@ -246,16 +381,25 @@ impl SimulatedServer {
         Ok(Self { url: handle.url(), handle: Mutex::new(Some(handle)), process: headrace::process::id() })
     }
 
+    /// What to give as `base_url`.
     #[getter]
     fn url(&self) -> &str {
         &self.url
     }
 
+    /// How many requests it has had; 0 once it is closed.
     #[getter]
     fn requests(&self) -> u64 {
         self.handle.lock().as_ref().map_or(0, |handle| handle.engine().requests())
     }
 
+    /// Say anew which requests fail.
+    ///
+    /// Args:
+    ///     faults: as for the constructor; windows count from the next request.
+    ///
+    /// Raises:
+    ///     ConfigError: `faults` has another shape.
     fn set_faults(&self, faults: &Bound<'_, PyAny>) -> Result<()> {
         let plan = fault_plan(faults)?;
         if let Some(handle) = &*self.handle.lock() {
@@ -264,6 +408,7 @@ impl SimulatedServer {
         Ok(())
     }
 
+    /// Stop it.
     fn close(&self) {
         let handle = self.handle.lock().take();
         // A forked child has a copy of the handle, and none of the tasks behind it.

@@ -1,10 +1,12 @@
 //! One accumulator turns events into a reply.
 
+use super::merge::{Strings, join, merge};
 use super::{Choice, Event, Part, Place, Reasoning, Reply, Stop, ToolCall};
 use crate::usage::UsageReport;
 use crate::{ProviderError, Result};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Collects events into a [`Reply`], in whatever order the pieces of its choices and parts come.
 ///
@@ -23,6 +25,7 @@ pub struct Accumulator {
     model: Option<String>,
     choices: BTreeMap<u32, Growing>,
     usage: Option<UsageReport>,
+    extra: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -43,51 +46,32 @@ impl Accumulator {
                 self.id = id.clone().or_else(|| self.id.take());
                 self.model = model.clone().or_else(|| self.model.take());
             }
-            Event::Text { at, text: more } => {
-                let part = self.part(*at, || Part::text(String::new()));
-                match part {
-                    Part::Text { text, .. } => text.push_str(more),
-                    other => append_beside(other, more),
-                }
+            // What comes most often costs no copy more than it must.
+            Event::Text { at, text: more } => match self.part(*at, || Part::text(String::new())) {
+                Part::Text { text, .. } => text.push_str(more),
+                _ if more.is_empty() => {}
+                other => merge(other, Part::text(more)),
+            },
+            Event::ToolCallDelta { at, arguments } => match self.part(*at, || tool_call("", "")) {
+                Part::ToolCall(call) => call.arguments.push_str(arguments),
+                other => merge(other, Part::Other { value: arguments.as_str().into() }),
+            },
+            Event::Reasoning { at, text, signature } => {
+                let more = Reasoning { text: text.clone(), signature: signature.clone(), encrypted: None };
+                self.add(*at, Part::Reasoning(more));
             }
-            Event::Reasoning { at, text: more, signature } => {
-                if let Part::Reasoning(reasoning) = self.part(*at, || Part::Reasoning(Reasoning::default())) {
-                    reasoning.text.push_str(more);
-                    if let Some(proof) = signature {
-                        reasoning.signature.get_or_insert_default().push_str(proof);
-                    }
-                }
-            }
-            Event::ToolCallStart { at, id, name } => {
-                if let Part::ToolCall(call) = self.part(*at, tool_call) {
-                    // Some servers repeat both with every piece, others send the name in a later one.
-                    if !id.is_empty() {
-                        call.id.clone_from(id);
-                    }
-                    if !name.is_empty() {
-                        call.name.clone_from(name);
-                    }
-                }
-            }
-            Event::ToolCallDelta { at, arguments } => {
-                if let Part::ToolCall(call) = self.part(*at, tool_call) {
-                    call.arguments.push_str(arguments);
-                }
-            }
-            Event::Refusal { at, text: more } => {
-                if let Part::Refusal { text } = self.part(*at, || Part::Refusal { text: String::new() }) {
-                    text.push_str(more);
-                }
-            }
+            Event::ToolCallStart { at, id, name } => self.add(*at, tool_call(id, name)),
+            Event::Refusal { at, text } => self.add(*at, Part::Refusal { text: text.clone() }),
             Event::Citation { at, citation } => {
-                if let Part::Text { citations, .. } = self.part(*at, || Part::text(String::new())) {
-                    citations.push(citation.clone());
-                }
+                self.add(*at, Part::Text { text: String::new(), citations: vec![citation.clone()], extra: Map::new() });
             }
-            Event::Part { at, part } => {
-                self.choice(at.choice).parts.insert(at.part, part.clone());
+            Event::Part { at, part } => self.add(*at, part.clone()),
+            Event::Extra { choice: Some(choice), name, value } => {
+                join(&mut self.choice(*choice).extra, name, value.clone(), Strings::Replace);
             }
-            Event::Extra { choice, name, value } => join(&mut self.choice(*choice).extra, name, value),
+            Event::Extra { choice: None, name, value } => {
+                self.extra.insert(name.clone(), value.clone());
+            }
             Event::Usage(told) => self.usage = Some(told.clone()),
             Event::Stop { choice, stop } => self.choice(*choice).stop = Some(stop.clone()),
             Event::Error(error) => return Err(ProviderError::clone(error).into()),
@@ -119,6 +103,7 @@ impl Accumulator {
         Reply {
             choices: self.choices.into_iter().map(choice).collect(),
             usage: self.usage,
+            extra: self.extra,
             id: self.id,
             model: self.model,
             raw: Value::Null,
@@ -129,22 +114,22 @@ impl Accumulator {
         self.choices.entry(index).or_default()
     }
 
+    fn add(&mut self, at: Place, more: Part) {
+        match self.choice(at.choice).parts.entry(at.part) {
+            Entry::Vacant(place) => {
+                place.insert(more);
+            }
+            Entry::Occupied(place) => merge(place.into_mut(), more),
+        }
+    }
+
     fn part(&mut self, at: Place, new: impl FnOnce() -> Part) -> &mut Part {
         self.choice(at.choice).parts.entry(at.part).or_insert_with(new)
     }
 }
 
-fn tool_call() -> Part {
-    Part::ToolCall(ToolCall { id: String::new(), name: String::new(), arguments: String::new(), extra: Map::new() })
-}
-
-/// Words at the place of a part that is no text: a server in disorder. They are kept, where they cannot be cached.
-fn append_beside(part: &mut Part, more: &str) {
-    if more.is_empty() {
-        return;
-    }
-    let before = serde_json::to_value(&*part).unwrap_or_default();
-    *part = Part::Other { value: serde_json::json!([before, more]) };
+fn tool_call(id: &str, name: &str) -> Part {
+    Part::ToolCall(ToolCall { id: id.into(), name: name.into(), arguments: String::new(), extra: Map::new() })
 }
 
 /// An empty text says nothing, and whether it is sent depends on the server.
@@ -154,21 +139,5 @@ fn is_blank(part: &Part) -> bool {
         Part::Reasoning(reasoning) => *reasoning == Reasoning::default(),
         Part::Refusal { text } => text.is_empty(),
         _ => false,
-    }
-}
-
-/// Lists grow, objects join field by field, all else is replaced; null adds nothing.
-fn join(fields: &mut Map<String, Value>, name: &str, more: &Value) {
-    match (fields.get_mut(name), more) {
-        (_, Value::Null) => {}
-        (Some(Value::Array(have)), Value::Array(more)) => have.extend(more.iter().cloned()),
-        (Some(Value::Object(have)), Value::Object(more)) => {
-            for (name, value) in more {
-                join(have, name, value);
-            }
-        }
-        _ => {
-            fields.insert(name.to_owned(), more.clone());
-        }
     }
 }

@@ -71,17 +71,18 @@ pub enum Event {
         /// As the provider tells it.
         citation: Value,
     },
-    /// A whole part, of a kind that does not come in pieces.
+    /// A part that has more than the events above say. Several at one place are pieces of one part, and are joined.
     Part {
         /// Where it belongs.
         at: Place,
         /// The part.
         part: Part,
     },
-    /// Fields of a choice that have no name here, such as `logprobs`: lists are joined, all else is replaced.
+    /// A field that has no name here, such as a choice's `logprobs` or a reply's `system_fingerprint`. In a choice lists are
+    /// joined, and objects field by field; all else is replaced.
     Extra {
-        /// The choice.
-        choice: u32,
+        /// The choice; None is the reply itself.
+        choice: Option<u32>,
         /// The field's name.
         name: String,
         /// What it adds.

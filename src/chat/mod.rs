@@ -13,6 +13,7 @@
 
 mod accumulator;
 mod event;
+mod merge;
 mod message;
 mod part;
 mod reply;

@@ -20,6 +20,9 @@ pub struct Reply {
     /// The model, as the provider named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Fields without a name here, such as `system_fingerprint`.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
     /// The reply in the JSON of the provider's protocol; of a stream, as the provider would have sent it whole.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub raw: Value,
@@ -104,15 +107,12 @@ impl Reply {
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         let mut events = vec![Event::Start { id: self.id.clone(), model: self.model.clone() }];
+        extra_events(None, &self.extra, &mut events);
         for choice in &self.choices {
             for (number, part) in (0..).zip(&choice.parts) {
                 part_events(Place { choice: choice.index, part: number }, part, &mut events);
             }
-            events.extend(choice.extra.iter().map(|(name, value)| Event::Extra {
-                choice: choice.index,
-                name: name.clone(),
-                value: value.clone(),
-            }));
+            extra_events(Some(choice.index), &choice.extra, &mut events);
             if let Some(stop) = &choice.stop {
                 events.push(Event::Stop { choice: choice.index, stop: stop.clone() });
             }
@@ -122,17 +122,19 @@ impl Reply {
     }
 }
 
+fn extra_events(choice: Option<u32>, fields: &Map<String, Value>, events: &mut Vec<Event>) {
+    events.extend(fields.iter().map(|(name, value)| Event::Extra { choice, name: name.clone(), value: value.clone() }));
+}
+
 fn part_events(at: Place, part: &Part, events: &mut Vec<Event>) {
     match part {
         Part::Text { text, citations, extra } if extra.is_empty() => {
             events.push(Event::Text { at, text: text.clone() });
             events.extend(citations.iter().map(|citation| Event::Citation { at, citation: citation.clone() }));
         }
-        Part::Reasoning(reasoning) if reasoning.encrypted.is_none() => events.push(Event::Reasoning {
-            at,
-            text: reasoning.text.clone(),
-            signature: reasoning.signature.clone(),
-        }),
+        Part::Reasoning(reasoning) if reasoning.encrypted.is_none() => {
+            events.push(Event::Reasoning { at, text: reasoning.text.clone(), signature: reasoning.signature.clone() })
+        }
         Part::ToolCall(call) if call.extra.is_empty() => {
             events.push(Event::ToolCallStart { at, id: call.id.clone(), name: call.name.clone() });
             if !call.arguments.is_empty() {

@@ -1,6 +1,6 @@
 //! What came of one request.
 
-use crate::{Error, ProviderErrorKind};
+use crate::Error;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -90,12 +90,7 @@ impl Outcome {
             Error::UnknownModel(_) => "UnknownModel",
             Error::Provider(inner) => {
                 self.status = inner.status_code;
-                match inner.kind {
-                    ProviderErrorKind::RateLimited => "RateLimited",
-                    ProviderErrorKind::Authentication => "AuthenticationError",
-                    ProviderErrorKind::Unavailable => "ProviderUnavailable",
-                    ProviderErrorKind::Rejected => "ProviderError",
-                }
+                inner.exception()
             }
             Error::Embedding(_) => "EmbeddingError",
             Error::Timeout(_) => "Timeout",

@@ -1,18 +1,21 @@
 //! The providers: one trait, the registry of those that are known, and what stands before each of them (a breaker).
 
 mod breaker;
+mod embeddings;
 mod failure;
+mod gate;
 mod guarded;
 mod http;
 mod registry;
 mod retry;
 mod secret;
 pub mod simulated;
+mod sse;
 
 pub use breaker::{BreakerConfig, BreakerState};
 pub use guarded::Guarded;
-pub use http::{HttpConfig, HttpProvider};
-pub use registry::{Authentication, Entry, registry};
+pub use http::{HttpProvider, HttpProviderConfig};
+pub use registry::{Authentication, ProviderRow, protocol, registry};
 pub use retry::RetryPolicy;
 pub use secret::Secret;
 

@@ -32,6 +32,8 @@ impl RetryPolicy {
             return None;
         }
         match error.retry_after {
+            // Told by a breaker, not by the provider: another provider may be asked meanwhile.
+            Some(_) if error.status_code.is_none() => None,
             Some(wait) if wait > self.longest_pause => None,
             Some(wait) => Some(wait),
             None => {

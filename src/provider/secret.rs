@@ -1,5 +1,6 @@
 //! A key that is never shown.
 
+use crate::{Error, Result};
 use std::fmt;
 
 /// A key: it can be used, and neither printed nor logged.
@@ -24,10 +25,19 @@ impl Secret {
         &self.0
     }
 
-    /// A text with the key cut out, wherever it is in it: a server may send back what it got.
-    #[must_use]
-    pub fn redact(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
+    /// Refuses what cannot stand in a header, before it is taken for a broken network.
+    ///
+    /// # Errors
+    /// `Config`, naming where the secret was given and which kind of character is in it, never the secret.
+    pub(super) fn check(&self, given_as: &str) -> Result<()> {
+        let wrong = self.0.chars().find(|character| !matches!(character, ' '..='~'));
+        let kind = match wrong {
+            None => return Ok(()),
+            Some('\n' | '\r') => "a line break",
+            Some(character) if character.is_control() => "a control character",
+            Some(_) => "a character that is not ASCII",
+        };
+        Err(Error::Config(format!("{given_as} has {kind} in it: give the key alone, on one line")))
     }
 }
 

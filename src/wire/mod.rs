@@ -4,10 +4,14 @@
 //! protocol is a [`Quirks`] of its row in the registry.
 
 pub mod anthropic;
+mod fault;
+mod fields;
 pub mod json;
+mod media;
 pub mod openai_chat;
+mod usage;
 
-use crate::Result;
+use crate::{ProviderError, ProviderErrorKind, Result};
 use crate::chat::{Event, Reply, Request};
 use serde::Deserialize;
 use serde_json::Value;
@@ -153,4 +157,21 @@ impl ToldError {
     pub fn malformed(found: &str) -> Self {
         Self { message: found.to_owned(), is_malformed: true, ..Self::default() }
     }
+
+    /// A provider's error, as the clients of a protocol are told it.
+    #[must_use]
+    pub fn from_provider(error: &ProviderError) -> Self {
+        let kind = match error.kind {
+            ProviderErrorKind::RateLimited => "rate_limit_error",
+            ProviderErrorKind::Rejected => "invalid_request_error",
+            // The caller's own key is not at fault.
+            ProviderErrorKind::Authentication | ProviderErrorKind::Unavailable => "api_error",
+        };
+        Self { message: error.to_string(), kind: Some(kind.into()), status: error.status_code, ..Self::default() }
+    }
+}
+
+/// The time, which replies are stamped with.
+fn now() -> std::time::Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }

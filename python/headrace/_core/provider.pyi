@@ -8,27 +8,80 @@ from typing_extensions import Self, disjoint_base, final
 _Seconds: TypeAlias = float | timedelta
 _Faults: TypeAlias = Mapping[str, Any]
 
+@final
+class KnownProvider:
+    """A provider that is known by name.
+
+    Attributes:
+        name: what stands before the slash of its models, as in `openai`.
+        title: the name as its makers write it.
+        base_url: its address.
+        protocol: what it speaks, `openai_chat` or `anthropic`.
+        key_variables: the environment variables that may hold its key, the usual one first; empty for a local server.
+    """
+
+    @property
+    def name(self) -> str:
+        """What stands before the slash of its models, as in `openai`."""
+    @property
+    def title(self) -> str:
+        """The name as its makers write it."""
+    @property
+    def base_url(self) -> str:
+        """Its address."""
+    @property
+    def protocol(self) -> str:
+        """What it speaks, `openai_chat` or `anthropic`."""
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """The environment variables that may hold its key, the usual one first; empty for a local server."""
+
+def known() -> tuple[KnownProvider, ...]:
+    """The providers that are known by name, the cloud's before the local ones."""
+
 @disjoint_base
-class OpenAICompatible:
+class HttpProvider:
+    """A provider that is asked over HTTP.
+
+    Args:
+        name: what stands before the slash of its models.
+        row: the name of a provider that is known by name, whose address, protocol and habits are taken; None for a
+            server that speaks OpenAI's chat.
+        base_url: the URL before the protocol's path; None for that of `row`.
+        api_key: its key; it is never shown, logged or pickled.
+        headers: sent with every request, before the provider's own; their values are never shown.
+        connect_timeout: seconds, or a timedelta, until a connection must be made; None for 10.
+        read_timeout: seconds, or a timedelta, that the server may send nothing; None for 120.
+
+    Raises:
+        ConfigError: the name has a slash, `row` is unknown, the URL is none or holds a key, or the key or a header has a
+            line break or a character in it that cannot be sent.
+    """
+
     def __new__(
         cls,
-        base_url: str,
-        *,
         name: str,
+        *,
+        row: str | None = None,
+        base_url: str | None = None,
         api_key: str | None = None,
+        headers: dict[str, str] | None = None,
         connect_timeout: _Seconds | None = None,
         read_timeout: _Seconds | None = None,
     ) -> Self: ...
     @property
     def name(self) -> str:
-        """The name before the slash of its models."""
+        """What stands before the slash of its models."""
     @property
     def base_url(self) -> str:
-        """The URL before `/chat/completions`."""
+        """The URL before the protocol's path, as it may be shown."""
 
 @final
 class Simulated:
     """The simulated provider inside the process: seeded, it costs nothing and needs no network.
+
+    It answers as OpenAI's chat does. `n=` gives so many answers, `reasoning_effort=` gives reasoning, and
+    `tool_choice="required"` or the name of a function gives a tool call.
 
     Args:
         seed: what the faults and the pauses are drawn from.
@@ -38,7 +91,8 @@ class Simulated:
         retry_after: what a 429 asks to wait.
         stall: how late a stalled reply comes.
         faults: which requests fail, `{"rates": {"rate_limit": 0.1}, "schedule": [{"fault": "reset", "from": 0,
-            "until": 3}]}`; the faults are rate_limit, server_error, unavailable, reset, stall, truncate, malformed.
+            "until": 3}]}`; the faults are rate_limit, server_error, unavailable, reset, stall, truncate, malformed,
+            stream_error, no_usage.
     """
 
     def __new__(
@@ -66,7 +120,7 @@ class Simulated:
 
 @final
 class SimulatedServer:
-    """The simulated provider as an HTTP server on the loopback, which speaks OpenAI's API.
+    """The simulated provider as an HTTP server on the loopback, which speaks OpenAI's API and Anthropic's Messages.
 
     Args:
         port: where it listens; 0 takes a free one.

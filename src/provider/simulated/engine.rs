@@ -3,16 +3,18 @@
 use super::MODELS;
 use super::fault::{Fault, FaultPlan};
 use super::text::{answer, digest, pieces, tokens, vector};
-use crate::provider::ChatRequest;
+use crate::chat::{Choice, Event, Message, Part, Reasoning, Reply, Request, Role, Stop, Tool, ToolCall, ToolChoice};
+use crate::usage::{Usage, UsageReport};
 use crate::{Error, ProviderError, ProviderErrorKind, Result};
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::{Map, json};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const DIMENSION: usize = 256;
 const MAX_OUTPUT_TOKENS: u64 = 4096;
+const MAX_CHOICES: u64 = 128;
 
 /// How the simulated provider behaves.
 #[derive(Debug, Clone)]
@@ -59,18 +61,14 @@ pub struct Engine {
     window: Mutex<VecDeque<Instant>>,
 }
 
-/// One request on its way.
+/// How a request is answered.
 #[derive(Debug)]
-pub struct Turn {
-    /// Its number, from 0.
-    pub index: u64,
+pub(super) struct Draft {
     /// How it fails, if it does.
-    pub fault: Option<Fault>,
-    model: String,
-    text: String,
-    input_tokens: u64,
+    pub(super) fault: Option<Fault>,
+    /// The reply.
+    pub(super) reply: Reply,
     output_tokens: u64,
-    finish_reason: &'static str,
 }
 
 impl Engine {
@@ -123,97 +121,76 @@ impl Engine {
     }
 
     /// Takes a request: refuses what a provider refuses, and decides the answer.
-    pub(super) fn begin(&self, request: &ChatRequest) -> Result<Turn> {
+    pub(super) fn begin(&self, request: &Request) -> Result<Draft> {
         let (index, fault) = self.count();
         if !MODELS[..2].contains(&request.model.as_str()) {
             return Err(no_such_model(&request.model));
         }
-        let content = |message: &Value| match message.get("content") {
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-            None => String::new(),
-        };
         let input_tokens = request.messages.iter().map(|message| tokens(&content(message)) + 4).sum();
-        let question =
-            request.messages.iter().rev().find(|message| message.get("role").and_then(Value::as_str) == Some("user"));
+        let question = request.messages.iter().rev().find(|message| message.role == Role::User);
         let question = question.map(content).unwrap_or_default();
-        let mut text = if request.model == "echo" { question } else { answer(self.config.seed, &question) };
-        let most = ["max_completion_tokens", "max_tokens"]
-            .iter()
-            .find_map(|name| request.parameters.get(*name)?.as_u64())
-            .unwrap_or(MAX_OUTPUT_TOKENS);
-        let mut finish_reason = "stop";
+        let count = request.sampling.choices.unwrap_or(1).clamp(1, MAX_CHOICES);
+        let choices: Vec<Choice> =
+            (0..count as u32).map(|number| self.choice(request, &question, fault, (index, number))).collect();
+        let mut usage = Usage::new(input_tokens, 0);
+        for part in choices.iter().flat_map(|choice| &choice.parts) {
+            match part {
+                Part::Text { text, .. } => usage.output_tokens += tokens(text),
+                Part::ToolCall(call) => usage.output_tokens += tokens(&call.arguments) + tokens(&call.name),
+                Part::Reasoning(reasoning) => {
+                    usage.reasoning_tokens += tokens(&reasoning.text);
+                    usage.output_tokens += tokens(&reasoning.text);
+                }
+                _ => {}
+            }
+        }
+        let told = (fault != Some(Fault::NoUsage)).then(|| UsageReport::told(usage));
+        let reply = Reply {
+            choices,
+            usage: told,
+            id: Some(format!("chatcmpl-sim-{}-{index}", self.config.seed)),
+            model: Some(request.model.clone()),
+            ..Reply::default()
+        };
+        Ok(Draft { fault, reply, output_tokens: usage.output_tokens })
+    }
+
+    fn choice(&self, request: &Request, question: &str, fault: Option<Fault>, (index, number): (u64, u32)) -> Choice {
+        let mut parts = Vec::new();
+        if request.sampling.reasoning_effort.as_deref().is_some_and(|effort| effort != "none") {
+            let text = format!("What is asked is: {question}");
+            parts.push(Part::Reasoning(Reasoning { text, ..Reasoning::default() }));
+        }
+        if let Some(name) = tool(request) {
+            let arguments = json!({ "question": question }).to_string();
+            let id = format!("call-sim-{}-{index}-{number}", self.config.seed);
+            parts.push(Part::ToolCall(ToolCall { id, name, arguments, extra: Map::new() }));
+            return Choice { index: number, parts, stop: Some(Stop::ToolCalls), extra: Map::new() };
+        }
+        let seed = self.config.seed.wrapping_add(u64::from(number) << 32);
+        let mut text = if request.model == "echo" { question.to_owned() } else { answer(seed, question) };
+        let most = request.limits.max_output_tokens.unwrap_or(MAX_OUTPUT_TOKENS);
         let kept = usize::try_from(most.saturating_mul(4)).unwrap_or(usize::MAX);
         let cut = if fault == Some(Fault::Truncate) { text.len() / 2 } else { kept };
+        let mut stop = Stop::End;
         if text.len() > cut {
-            let end = (0..=cut).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-            text.truncate(end);
-            finish_reason = "length";
+            text.truncate(text.floor_char_boundary(cut));
+            stop = Stop::Length;
         }
-        let output_tokens = tokens(&text);
-        Ok(Turn { index, fault, model: request.model.clone(), text, input_tokens, output_tokens, finish_reason })
+        parts.push(Part::text(text));
+        Choice { index: number, parts, stop: Some(stop), extra: Map::new() }
     }
 
     /// How long a whole answer takes.
-    pub(super) fn duration(&self, turn: &Turn) -> Duration {
+    pub(super) fn duration(&self, draft: &Draft) -> Duration {
         let (first, gap) = self.pace();
-        first + gap.saturating_mul(u32::try_from(turn.output_tokens).unwrap_or(u32::MAX))
+        first + gap.saturating_mul(u32::try_from(draft.output_tokens).unwrap_or(u32::MAX))
     }
 
     /// The time to the first token, and from one to the next.
     pub(super) fn pace(&self) -> (Duration, Duration) {
         let gap = if self.config.tokens_per_second > 0.0 { 1.0 / self.config.tokens_per_second } else { 0.0 };
         (self.config.time_to_first_token, Duration::try_from_secs_f64(gap).unwrap_or_default())
-    }
-
-    fn usage(turn: &Turn) -> Value {
-        json!({
-            "prompt_tokens": turn.input_tokens,
-            "completion_tokens": turn.output_tokens,
-            "total_tokens": turn.input_tokens + turn.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": 0},
-        })
-    }
-
-    fn id(&self, turn: &Turn) -> String {
-        format!("chatcmpl-sim-{}-{}", self.config.seed, turn.index)
-    }
-
-    /// The reply in OpenAI's shape.
-    pub(super) fn completion(&self, turn: &Turn) -> Value {
-        json!({
-            "id": self.id(turn),
-            "object": "chat.completion",
-            "created": created(),
-            "model": turn.model,
-            "choices": [{
-                "index": 0,
-                "message": {"role": "assistant", "content": turn.text},
-                "finish_reason": turn.finish_reason,
-            }],
-            "usage": Self::usage(turn),
-        })
-    }
-
-    /// The reply in chunks, the usage in the last one.
-    pub(super) fn chunks(&self, turn: &Turn) -> Vec<Value> {
-        let (id, created) = (self.id(turn), created());
-        let chunk = |choices: Value, usage: Value| {
-            json!({
-                "id": id, "object": "chat.completion.chunk", "created": created, "model": turn.model,
-                "choices": choices, "usage": usage,
-            })
-        };
-        let delta = |delta: Value, reason: Value| json!([{"index": 0, "delta": delta, "finish_reason": reason}]);
-        let mut chunks = vec![chunk(delta(json!({"role": "assistant", "content": ""}), Value::Null), Value::Null)];
-        chunks.extend(
-            pieces(&turn.text)
-                .into_iter()
-                .map(|piece| chunk(delta(json!({"content": piece}), Value::Null), Value::Null)),
-        );
-        chunks.push(chunk(delta(json!({}), turn.finish_reason.into()), Value::Null));
-        chunks.push(chunk(json!([]), Self::usage(turn)));
-        chunks
     }
 
     /// Vectors, and the tokens of their texts.
@@ -227,8 +204,44 @@ impl Engine {
     }
 }
 
-fn created() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs()
+impl Draft {
+    /// The reply in pieces of about a token; with a fault that cuts it, half of them.
+    pub(super) fn events(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for event in self.reply.events() {
+            match event {
+                Event::Text { at, text } => {
+                    events.extend(pieces(&text).into_iter().map(|text| Event::Text { at, text }));
+                }
+                Event::Reasoning { at, text, signature: None } => events.extend(
+                    pieces(&text).into_iter().map(|text| Event::Reasoning { at, text, signature: None }),
+                ),
+                whole => events.push(whole),
+            }
+        }
+        if matches!(self.fault, Some(Fault::Truncate | Fault::StreamError)) {
+            events.truncate(events.len() / 2);
+        }
+        events
+    }
+}
+
+/// The tool that the model has to ask for.
+fn tool(request: &Request) -> Option<String> {
+    match request.tool_choice.as_ref()? {
+        ToolChoice::Function(name) => Some(name.clone()),
+        ToolChoice::Required => request.tools.iter().find_map(|tool| match tool {
+            Tool::Function { name, .. } => Some(name.clone()),
+            Tool::Other(_) => None,
+        }),
+        _ => None,
+    }
+}
+
+/// The words of a message, and whatever else it says as JSON.
+fn content(message: &Message) -> String {
+    let other = |part: &Part| serde_json::to_string(part).unwrap_or_default();
+    message.parts.iter().map(|part| part.as_text().map_or_else(|| other(part), str::to_owned)).collect()
 }
 
 fn no_such_model(model: &str) -> Error {

@@ -20,6 +20,10 @@ pub enum Fault {
     Truncate,
     /// The reply is no JSON.
     Malformed,
+    /// The stream tells an error where half of the answer is still to come; a whole reply is an error with HTTP 200.
+    StreamError,
+    /// The reply does not tell what it used.
+    NoUsage,
 }
 
 impl Fault {
@@ -34,6 +38,8 @@ impl Fault {
             Self::Stall => "stall",
             Self::Truncate => "truncate",
             Self::Malformed => "malformed",
+            Self::StreamError => "stream_error",
+            Self::NoUsage => "no_usage",
         }
     }
 }

@@ -11,10 +11,14 @@ pub use engine::{Engine, SimulatedConfig};
 pub use fault::{Fault, FaultPlan, FaultWindow};
 pub use server::{ServerHandle, serve};
 
-use super::failure::{malformed, unavailable};
-use super::{ChatRequest, ChatResponse, ChunkStream, EmbedResponse, Provider};
-use crate::usage::Usage;
-use crate::{Error, ProviderError, ProviderErrorKind, Result};
+use super::failure::Failures;
+use super::gate::Gate;
+use super::{Answer, EmbedReply, Provider};
+use crate::chat::{Event, Request};
+use crate::usage::{Usage, UsageReport};
+use crate::wire::openai_chat::PROTOCOL;
+use crate::wire::{Protocol, ToldError};
+use crate::{ProviderError, ProviderErrorKind, Result};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -27,13 +31,15 @@ pub const MODELS: [&str; 3] = ["esg", "echo", "embedding"];
 #[derive(Debug, Clone)]
 pub struct Simulated {
     engine: Arc<Engine>,
+    failures: Arc<Failures>,
 }
 
 impl Simulated {
     /// A provider with its own count of requests.
     #[must_use]
     pub fn new(config: SimulatedConfig) -> Self {
-        Self { engine: Arc::new(Engine::new(config)) }
+        let failures = Failures::new("simulated", "the simulated provider", Gate::default());
+        Self { engine: Arc::new(Engine::new(config)), failures: Arc::new(failures) }
     }
 
     /// What answers.
@@ -44,33 +50,37 @@ impl Simulated {
 
     /// The error of a fault, as the HTTP provider would report it.
     async fn fail(&self, fault: Fault) -> Result<()> {
-        let name = self.name();
-        let status = |kind, code, wait: Option<Duration>| -> Error {
-            ProviderError {
-                kind,
-                provider: name.to_owned(),
-                message: format!("HTTP {code}: simulated fault {}", fault.name()),
-                status_code: Some(code),
-                retry_after: wait,
-                request_id: None,
-                is_retryable: true,
-            }
-            .into()
+        let failures = &self.failures;
+        let status = |kind, code| ProviderError {
+            kind,
+            status_code: Some(code),
+            ..failures.unavailable(&format!("HTTP {code}: simulated fault {}", fault.name()))
         };
-        match fault {
-            Fault::RateLimit => {
-                Err(status(ProviderErrorKind::RateLimited, 429, Some(self.engine.config().retry_after)))
-            }
-            Fault::ServerError => Err(status(ProviderErrorKind::Unavailable, 500, None)),
-            Fault::Unavailable => Err(status(ProviderErrorKind::Unavailable, 503, None)),
-            Fault::Reset => Err(unavailable(name, "broke the connection off (simulated)").into()),
-            Fault::Malformed => Err(malformed(name, "{\"choices\": [")),
+        let error = match fault {
+            Fault::RateLimit => ProviderError {
+                retry_after: Some(self.engine.config().retry_after),
+                ..status(ProviderErrorKind::RateLimited, 429)
+            },
+            Fault::ServerError => status(ProviderErrorKind::Unavailable, 500),
+            Fault::Unavailable => status(ProviderErrorKind::Unavailable, 503),
+            Fault::Reset => failures.unavailable("broke the connection off (simulated)"),
+            Fault::Malformed => failures.malformed("{\"choices\": ["),
             Fault::Stall => {
                 tokio::time::sleep(self.engine.config().stall).await;
-                Ok(())
+                return Ok(());
             }
-            Fault::Truncate => Ok(()),
-        }
+            Fault::Truncate | Fault::StreamError | Fault::NoUsage => return Ok(()),
+        };
+        Err(error.into())
+    }
+}
+
+/// What a stream, or a reply with HTTP 200, says of the fault in it.
+fn told(fault: Fault) -> ToldError {
+    ToldError {
+        message: format!("simulated fault {}", fault.name()),
+        kind: Some("server_error".into()),
+        ..ToldError::default()
     }
 }
 
@@ -91,40 +101,42 @@ impl Provider for Simulated {
         MODELS.map(str::to_owned).to_vec()
     }
 
-    async fn chat(&self, request: &ChatRequest) -> Result<ChatResponse> {
-        let turn = self.engine.begin(request)?;
-        if let Some(fault) = turn.fault {
-            self.fail(fault).await?;
-        }
-        pause(self.engine.duration(&turn)).await;
-        let raw = self.engine.completion(&turn);
-        ChatResponse::from_openai(raw).ok_or_else(|| malformed(self.name(), "no choice"))
+    fn protocol(&self) -> &'static dyn Protocol {
+        &PROTOCOL
     }
 
-    async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream> {
-        let turn = self.engine.begin(request)?;
-        if let Some(fault) = turn.fault {
+    async fn chat(&self, request: &Request, stream: bool) -> Result<Answer> {
+        let draft = self.engine.begin(request)?;
+        if let Some(fault) = draft.fault {
             self.fail(fault).await?;
         }
+        if !stream {
+            pause(self.engine.duration(&draft)).await;
+            if let Some(fault @ Fault::StreamError) = draft.fault {
+                return Err(self.failures.told(&told(fault), &reqwest::header::HeaderMap::new()).into());
+            }
+            let mut reply = draft.reply;
+            reply.raw = PROTOCOL.write_reply(&reply);
+            return Ok(Answer::Whole(Box::new(reply)));
+        }
+        let error = match draft.fault {
+            Some(Fault::Truncate) => Some(self.failures.cut()),
+            Some(fault @ Fault::StreamError) => Some(self.failures.told(&told(fault), &reqwest::header::HeaderMap::new())),
+            _ => None,
+        };
+        let error = error.map(|error| Event::Error(Box::new(error)));
         let (first, gap) = self.engine.pace();
-        let cut = (turn.fault == Some(Fault::Truncate))
-            .then(|| Err(unavailable(self.name(), "ended the stream before it was whole: try again").into()));
-        let mut chunks = self.engine.chunks(&turn);
-        if cut.is_some() {
-            chunks.truncate(chunks.len() / 2);
-        }
-        let stream = futures_util::stream::iter(chunks.into_iter().map(Ok).chain(cut).enumerate());
-        Ok(stream
-            .then(move |(index, chunk)| async move {
-                pause(if index == 0 { first } else { gap }).await;
-                chunk
-            })
-            .boxed())
+        let events = draft.events().into_iter().chain(error).enumerate();
+        let events = futures_util::stream::iter(events).then(move |(index, event)| async move {
+            pause(if index == 0 { first } else { gap }).await;
+            event
+        });
+        Ok(Answer::Stream(events.boxed()))
     }
 
-    async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedResponse> {
+    async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedReply> {
         let (vectors, tokens) = self.engine.embed(model, texts)?;
         pause(self.engine.pace().0).await;
-        Ok(EmbedResponse { vectors, usage: Some(Usage { input_tokens: tokens, ..Usage::default() }) })
+        Ok(EmbedReply { vectors, usage: Some(UsageReport::told(Usage::new(tokens, 0))) })
     }
 }

@@ -1,13 +1,13 @@
-//! The simulated provider as an HTTP server on the loopback, in OpenAI's shape.
+//! The simulated provider as an HTTP server on the loopback, in OpenAI's shape and in Anthropic's.
 //!
-//! `POST /v1/chat/completions`, `POST /v1/embeddings`, `GET /v1/models`, `GET /healthz`; and to steer it
+//! `POST /v1/chat/completions`, `POST /v1/messages`, `POST /v1/embeddings`, `GET /v1/models`, `GET /healthz`; and to steer it
 //! `POST /admin/faults` (a [`FaultPlan`]) and `GET /admin/stats`.
 
 use super::MODELS;
 use super::engine::{Engine, SimulatedConfig};
 use super::fault::{Fault, FaultPlan};
-use super::pause;
-use crate::provider::ChatRequest;
+use super::{pause, told};
+use crate::wire::{Frame, Protocol, WriterOptions, anthropic, openai_chat};
 use crate::{Error, Result};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -68,7 +68,8 @@ pub async fn serve(config: SimulatedConfig, port: u16) -> Result<ServerHandle> {
     let address = listener.local_addr().map_err(taken)?;
     let engine = Arc::new(Engine::new(config));
     let router = Router::new()
-        .route("/v1/chat/completions", post(chat))
+        .route("/v1/chat/completions", post(openai))
+        .route("/v1/messages", post(messages))
         .route("/v1/embeddings", post(embeddings))
         .route("/v1/models", get(models))
         .route("/healthz", get(|| async { "ok" }))
@@ -99,8 +100,9 @@ fn refusal(error: &Error) -> Response {
 
 fn authorised(engine: &Engine, headers: &HeaderMap) -> bool {
     let keys = &engine.config().api_keys;
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    keys.is_empty() || given.strip_prefix("Bearer ").is_some_and(|key| keys.iter().any(|known| known == key))
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let given = text("authorization").and_then(|value| value.strip_prefix("Bearer ")).or_else(|| text("x-api-key"));
+    keys.is_empty() || given.is_some_and(|key| keys.iter().any(|known| known == key))
 }
 
 /// The body as an object, or the reply that refuses it.
@@ -123,26 +125,34 @@ fn bare_model(map: &mut Map<String, Value>) -> String {
     model.strip_prefix("simulated/").map(str::to_owned).unwrap_or(model)
 }
 
-async fn chat(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Bytes) -> Response {
-    let mut map = match object(&engine, &headers, &body) {
+async fn openai(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Bytes) -> Response {
+    chat(&openai_chat::PROTOCOL, &engine, &headers, &body).await
+}
+
+async fn messages(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Bytes) -> Response {
+    chat(&anthropic::PROTOCOL, &engine, &headers, &body).await
+}
+
+async fn chat(protocol: &'static dyn Protocol, engine: &Engine, headers: &HeaderMap, body: &Bytes) -> Response {
+    let map = match object(engine, headers, body) {
         Ok(map) => map,
         Err(reply) => return *reply,
     };
-    let model = bare_model(&mut map);
-    let messages = match map.remove("messages") {
-        Some(Value::Array(messages)) => messages,
-        _ => Vec::new(),
-    };
-    let stream = map.remove("stream").and_then(|stream| stream.as_bool()).unwrap_or(false);
-    let request = ChatRequest { model, messages, parameters: map };
-    if let Err(error) = request.validate() {
-        return refusal(&error);
-    }
-    let turn = match engine.begin(&request) {
-        Ok(turn) => turn,
+    let mut asked = match protocol.read_request(Value::Object(map)) {
+        Ok(asked) => asked,
         Err(error) => return refusal(&error),
     };
-    match turn.fault {
+    if let Some(bare) = asked.request.model.strip_prefix("simulated/") {
+        asked.request.model = bare.to_owned();
+    }
+    if let Err(error) = asked.request.validate() {
+        return refusal(&error);
+    }
+    let draft = match engine.begin(&asked.request) {
+        Ok(draft) => draft,
+        Err(error) => return refusal(&error),
+    };
+    match draft.fault {
         Some(Fault::RateLimit) => {
             let wait = engine.config().retry_after.as_secs_f64().to_string();
             let mut reply = refuse(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", "Rate limit reached");
@@ -160,24 +170,43 @@ async fn chat(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Bytes
             return ([(header::CONTENT_TYPE, "application/json")], "{\"choices\": [").into_response();
         }
         Some(Fault::Stall) => tokio::time::sleep(engine.config().stall).await,
-        Some(Fault::Truncate) | None => {}
+        Some(Fault::Truncate | Fault::StreamError | Fault::NoUsage) | None => {}
     }
-    if !stream {
-        pause(engine.duration(&turn)).await;
-        return Json(engine.completion(&turn)).into_response();
+    if !asked.stream {
+        pause(engine.duration(&draft)).await;
+        let body = match draft.fault {
+            Some(fault @ Fault::StreamError) => protocol.write_error(&told(fault)),
+            _ => protocol.write_reply(&draft.reply),
+        };
+        return Json(body).into_response();
     }
+    let options = WriterOptions { model: draft.reply.model.clone().unwrap_or_default(), include_usage: true };
+    let mut writer = protocol.event_writer(options);
+    let mut pieces: Vec<String> = draft.events().iter().map(|event| lines(&writer.write(event))).collect();
+    match draft.fault {
+        Some(Fault::Truncate) => {}
+        Some(fault @ Fault::StreamError) => {
+            let data = protocol.write_error(&told(fault)).to_string();
+            pieces.push(lines(&[Frame { name: Some("error"), data }]));
+        }
+        _ => pieces.push(lines(&writer.end())),
+    }
+    pieces.retain(|piece| !piece.is_empty());
     let (first, gap) = engine.pace();
-    let mut chunks: Vec<String> = engine.chunks(&turn).iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
-    if turn.fault == Some(Fault::Truncate) {
-        chunks.truncate(chunks.len() / 2);
-    } else {
-        chunks.push("data: [DONE]\n\n".into());
-    }
-    let paced = futures_util::stream::iter(chunks.into_iter().enumerate()).then(move |(index, chunk)| async move {
+    let paced = futures_util::stream::iter(pieces.into_iter().enumerate()).then(move |(index, piece)| async move {
         pause(if index == 0 { first } else { gap }).await;
-        Ok::<_, Infallible>(chunk)
+        Ok::<_, Infallible>(piece)
     });
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(paced)).into_response()
+}
+
+/// Server-sent events as text.
+fn lines(frames: &[Frame]) -> String {
+    let line = |frame: &Frame| {
+        let name = frame.name.map_or_else(String::new, |name| format!("event: {name}\n"));
+        format!("{name}data: {}\n\n", frame.data)
+    };
+    frames.iter().map(line).collect()
 }
 
 /// A reply whose body fails, which makes the server break the connection off.

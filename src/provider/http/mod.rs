@@ -1,0 +1,197 @@
+//! Every provider that is asked over HTTP.
+
+mod body;
+mod config;
+mod connection;
+mod learned;
+mod stream;
+
+pub use config::HttpProviderConfig;
+
+use super::embeddings;
+use super::failure::Failures;
+use super::{Answer, EmbedReply, Provider};
+use crate::chat::{Reply, Request, Stop};
+use crate::wire::{Protocol, ToldError, json};
+use crate::{Error, ProviderError, Result};
+use async_trait::async_trait;
+use body::BodyError;
+use connection::Connections;
+use futures_util::StreamExt;
+use learned::{Learned, Refused};
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use std::sync::Arc;
+use stream::{ReplyStream, StreamSetting};
+
+/// The most of an error's body that is read.
+const ERROR_BYTES: usize = 1 << 20;
+
+/// Things that may be learned in one call: each of them asks once more.
+const LESSONS: usize = 2;
+
+/// A provider that is asked over HTTP: a protocol and a row of data.
+#[derive(Debug)]
+pub struct HttpProvider {
+    config: HttpProviderConfig,
+    url: Url,
+    connections: Connections,
+    failures: Arc<Failures>,
+    learned: Learned,
+}
+
+impl HttpProvider {
+    /// Prepares the connection; nothing is sent.
+    ///
+    /// # Errors
+    /// `Config`: the name has a slash, the URL is none or holds a key, or the key or a header cannot be sent.
+    ///
+    /// ```
+    /// use headrace::provider::{HttpProvider, HttpProviderConfig};
+    /// let local = HttpProvider::new(HttpProviderConfig::new("local", "http://127.0.0.1:8000/v1", None)).unwrap();
+    /// assert_eq!(local.base_url(), "http://127.0.0.1:8000/v1");
+    /// let two_lines = HttpProviderConfig::new("local", "http://127.0.0.1:8000/v1", Some("sk-1\nsk-2"));
+    /// assert!(matches!(HttpProvider::new(two_lines), Err(headrace::Error::Config(_))));
+    /// ```
+    pub fn new(config: HttpProviderConfig) -> Result<Self> {
+        if config.name.is_empty() || config.name.contains(['/', ' ']) || config.name.contains(char::is_control) {
+            return Err(Error::Config(format!(
+                "name {:?} is no provider name: give one without a slash or blanks, such as \"local\"",
+                config.name
+            )));
+        }
+        let url = config.url()?;
+        let connections = Connections::new(&config)?;
+        let mut shown = url.clone();
+        if shown.query().is_some() {
+            shown.set_query(Some("***"));
+        }
+        let shown = shown.as_str().trim_end_matches('/');
+        let failures = Arc::new(Failures::new(&config.name, shown, config.gate()));
+        Ok(Self { config, url, connections, failures, learned: Learned::default() })
+    }
+
+    /// Where it is and how it is asked.
+    #[must_use]
+    pub fn config(&self) -> &HttpProviderConfig {
+        &self.config
+    }
+
+    /// The address, as it may be shown.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        self.failures.base_url()
+    }
+
+    fn address(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        url
+    }
+
+    /// Sends a body; a reply that is no success is an error, with what its body says.
+    async fn post(&self, path: &str, body: &Value) -> Result<reqwest::Response, (Error, u16, String)> {
+        let unsent = |error: Error| (error, 0, String::new());
+        let bytes = serde_json::to_vec(body)
+            .map_err(|error| unsent(Error::invalid(format!("the request cannot be written as JSON: {error}"))))?;
+        let client = self.connections.client(&self.config).map_err(unsent)?;
+        let reply = client.post(self.address(path)).body(bytes).send().await;
+        let reply = reply.map_err(|error| unsent(self.failures.of_transport(&error).into()))?;
+        let status = reply.status();
+        if status.is_success() {
+            return Ok(reply);
+        }
+        let headers = reply.headers().clone();
+        let body = body::read_start(reply, ERROR_BYTES).await;
+        let told = json::parse(&body).ok().and_then(|body| self.config.protocol.read_error(&body));
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Err((self.failures.of_status(status, &headers, told, &body).into(), status.as_u16(), body))
+    }
+
+    /// The body of a successful reply.
+    async fn body(&self, reply: reqwest::Response) -> Result<Vec<u8>> {
+        let read = body::read(reply, self.config.max_reply_bytes).await;
+        read.map_err(|error| match error {
+            BodyError::TooLarge => self.failures.too_large("a reply", self.config.max_reply_bytes).into(),
+            BodyError::Transport(error) => self.failures.of_transport(&error).into(),
+        })
+    }
+}
+
+/// Reads a whole reply. An error in it is an error, whatever its HTTP status says.
+fn read_reply(
+    protocol: &'static dyn Protocol,
+    failures: &Failures,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Reply, ProviderError> {
+    let value = json::parse(body).map_err(|_| {
+        let told = ToldError::malformed(&String::from_utf8_lossy(body));
+        failures.told(&told, headers)
+    })?;
+    let reply = protocol.read_reply(value).map_err(|told| failures.told(&told, headers))?;
+    if reply.choices.iter().any(|choice| choice.stop == Some(Stop::Error)) {
+        let told = ToldError { message: "the provider ended the reply with an error".into(), ..ToldError::default() };
+        return Err(failures.told(&told, headers));
+    }
+    Ok(reply)
+}
+
+#[async_trait]
+impl Provider for HttpProvider {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn protocol(&self) -> &'static dyn Protocol {
+        self.config.protocol
+    }
+
+    async fn chat(&self, request: &Request, stream: bool) -> Result<Answer> {
+        let protocol = self.config.protocol;
+        let mut lessons = 0;
+        let reply = loop {
+            let quirks = self.learned.apply(&self.config.quirks);
+            let sent = protocol.write_request(request, stream, &quirks)?;
+            let (error, status, body) = match self.post(protocol.path(), &sent).await {
+                Ok(reply) => break reply,
+                Err(refused) => refused,
+            };
+            let Error::Provider(refusal) = &error else { return Err(error) };
+            let refused = Refused { status, kind: refusal.kind, body: &body, sent: &sent };
+            if lessons == LESSONS || !self.learned.learn(&refused) {
+                return Err(error);
+            }
+            lessons += 1;
+        };
+        let headers = reply.headers().clone();
+        if stream {
+            let setting = StreamSetting {
+                protocol,
+                failures: Arc::clone(&self.failures),
+                headers,
+                max_reply_bytes: self.config.max_reply_bytes,
+            };
+            return Ok(Answer::Stream(ReplyStream::new(setting, reply).boxed()));
+        }
+        let body = self.body(reply).await?;
+        Ok(Answer::Whole(Box::new(read_reply(protocol, &self.failures, &headers, &body)?)))
+    }
+
+    async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedReply> {
+        if !self.config.protocol.name().starts_with("openai") {
+            let message = format!("{} has no embeddings: name a model of another provider", self.config.name);
+            return Err(self.failures.refused(&message).into());
+        }
+        if texts.is_empty() {
+            return Ok(EmbedReply { vectors: Vec::new(), usage: None });
+        }
+        let sent = embeddings::write_request(model, texts);
+        let reply = self.post(embeddings::PATH, &sent).await.map_err(|(error, ..)| error)?;
+        let headers = reply.headers().clone();
+        let body = self.body(reply).await?;
+        embeddings::read_reply(&body, texts.len(), self.config.protocol)
+            .map_err(|told| self.failures.told(&told, &headers).into())
+    }
+}

@@ -1,0 +1,53 @@
+//! What a reply tells of its usage, and usage as the protocols write it.
+
+use crate::usage::{Told, Usage};
+use serde_json::{Map, Number, Value, json};
+
+/// What a reply, or one piece of a stream, tells of its usage.
+pub(super) fn told(reply: &Value) -> Option<Told> {
+    let usage = Usage::from_response(reply).ok()?;
+    let cost = reply.get("usage").and_then(|usage| usage.get("cost")).and_then(Value::as_number).map(Number::to_string);
+    Some(Told { usage, estimated: false, cost })
+}
+
+/// The usage of OpenAI's chat.
+pub(super) fn openai_chat(told: &Told) -> Value {
+    let usage = &told.usage;
+    let mut fields = json!({
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens(),
+        "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens, "audio_tokens": usage.input_audio_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens, "audio_tokens": usage.output_audio_tokens},
+    });
+    if usage.cache_write_tokens > 0 {
+        fields["prompt_tokens_details"]["cache_write_tokens"] = usage.cache_write_tokens.into();
+    }
+    if let Some(cost) = told.cost.as_deref().and_then(number) {
+        fields["cost"] = cost;
+    }
+    fields
+}
+
+/// The usage of Anthropic's messages: its input leaves out what was read from and written to the cache.
+pub(super) fn anthropic(told: &Told) -> Map<String, Value> {
+    let usage = &told.usage;
+    let cached = usage.cached_input_tokens.saturating_add(usage.cache_write_tokens);
+    let mut fields = Map::new();
+    let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    set("input_tokens", usage.input_tokens.saturating_sub(cached).into());
+    set("cache_creation_input_tokens", usage.cache_write_tokens.into());
+    set("cache_read_input_tokens", usage.cached_input_tokens.into());
+    set("output_tokens", usage.output_tokens.into());
+    if usage.reasoning_tokens > 0 {
+        set("output_tokens_details", json!({"reasoning_tokens": usage.reasoning_tokens}));
+    }
+    if let Some(cost) = told.cost.as_deref().and_then(number) {
+        set("cost", cost);
+    }
+    fields
+}
+
+fn number(text: &str) -> Option<Value> {
+    serde_json::from_str::<Number>(text).ok().map(Value::Number)
+}
