@@ -16,6 +16,8 @@ from headrace.errors import ConfigError
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+__all__ = ["register"]
+
 
 def register(subparsers: Subparsers) -> None:
     """Add `cost` and its verbs to a command's subparsers; each sets `run`, which takes the arguments.
