@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -28,7 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.register(commands)
     given = parser.parse_args(arguments)
     try:
-        return int(given.run(given) or 0)
+        status = int(given.run(given) or 0)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has enough, as `head` has; nothing more can be written, not at the exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (HeadraceError, ValueError, OSError) as error:
         print(f"headrace: {error}", file=sys.stderr)
         return 2

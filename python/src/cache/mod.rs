@@ -53,6 +53,7 @@ impl SemanticCache {
             stale_while_revalidate: duration(stale_while_revalidate, "stale_while_revalidate")?.unwrap_or_default(),
             max_entries,
             max_bytes,
+            clock: crate::clock::current(),
             ..CacheConfig::default()
         };
         config.embedder = embedder.filter(|object| !object.is_none()).map(crate::embed::embedder).transpose()?;

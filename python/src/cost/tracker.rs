@@ -69,7 +69,8 @@ impl CostTracker {
         let retention = retention.map(|length| duration("retention", length)).transpose()?;
         let mut table = prices.map_or_else(core::price::PriceTable::builtin, |prices| prices.core.read().clone());
         table.set_fallback(fallback.read()?)?;
-        let core = py.detach(|| core::CostTracker::open(url, table))?;
+        let clock = crate::clock::current();
+        let core = py.detach(|| core::CostTracker::with_clock(url, table, clock))?;
         core.set_retention(retention)?;
         Ok(Self { core, tenants: Mutex::default() })
     }

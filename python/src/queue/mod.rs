@@ -75,7 +75,8 @@ impl RequestQueue {
         config.weights =
             weights.unwrap_or_default().into_iter().map(|(tenant, weight)| (Arc::from(tenant), weight)).collect();
         let url = url.to_owned();
-        let queue = py.detach(move || core::RequestQueue::open(&url, config))?;
+        let clock = crate::clock::current();
+        let queue = py.detach(move || core::RequestQueue::open_with_clock(&url, config, clock))?;
         Ok(Self { queue, turn: AtomicUsize::new(0) })
     }
 
