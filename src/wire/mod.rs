@@ -11,8 +11,8 @@ mod media;
 pub mod openai_chat;
 mod usage;
 
-use crate::{ProviderError, ProviderErrorKind, Result};
 use crate::chat::{Event, Reply, Request};
+use crate::{ProviderError, ProviderErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -163,9 +163,11 @@ impl ToldError {
     pub fn from_provider(error: &ProviderError) -> Self {
         let kind = match error.kind {
             ProviderErrorKind::RateLimited => "rate_limit_error",
-            ProviderErrorKind::Rejected => "invalid_request_error",
-            // The caller's own key is not at fault.
-            ProviderErrorKind::Authentication | ProviderErrorKind::Unavailable => "api_error",
+            ProviderErrorKind::Rejected | ProviderErrorKind::ContextLength => "invalid_request_error",
+            // The caller's own key and account are not at fault.
+            ProviderErrorKind::Authentication | ProviderErrorKind::Billing | ProviderErrorKind::Unavailable => {
+                "api_error"
+            }
         };
         Self { message: error.to_string(), kind: Some(kind.into()), status: error.status_code, ..Self::default() }
     }

@@ -1,1 +1,2 @@
 //! Anthropic's Messages.
+pub static PROTOCOL: super::openai_chat::OpenAiChat = super::openai_chat::OpenAiChat;
