@@ -141,7 +141,7 @@ impl Reader {
         let grown = self.choices.entry(index).or_default();
         match said {
             Some((name, said)) => {
-                Delta { choice: index, is_whole: name == "message" }.read(said, &mut grown.calls, out)
+                Delta { choice: index, is_whole: name == "message" }.read(said, &mut grown.calls, out);
             }
             None if form == Form::Whole => return Err(malformed()),
             None => {}
@@ -156,7 +156,7 @@ impl Reader {
         if fields.get("usage").is_some_and(Value::is_object) {
             out.extend(usage::told(value).map(|told| Ok(Event::Usage(told))));
         }
-        if let Some(error) = fault::told(value) {
+        if let Some(error) = fault::of_choice(fields) {
             return Err(error);
         }
         match fields.get("finish_reason") {
