@@ -163,9 +163,9 @@ impl ToldError {
     pub fn from_provider(error: &ProviderError) -> Self {
         let kind = match error.kind {
             ProviderErrorKind::RateLimited => "rate_limit_error",
-            ProviderErrorKind::Rejected => "invalid_request_error",
-            // The caller's own key is not at fault.
-            ProviderErrorKind::Authentication | ProviderErrorKind::Unavailable => "api_error",
+            ProviderErrorKind::ContextLength | ProviderErrorKind::Rejected => "invalid_request_error",
+            // The caller's own key and purse are not at fault.
+            ProviderErrorKind::Authentication | ProviderErrorKind::Billing | ProviderErrorKind::Unavailable => "api_error",
         };
         Self { message: error.to_string(), kind: Some(kind.into()), status: error.status_code, ..Self::default() }
     }
