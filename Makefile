@@ -2,6 +2,7 @@
 #   make demo    build optimised, run the focused load suite, write report/
 #   make test    build for debugging, run the Rust and the Python tests
 #   make lint    formatting, clippy, ruff, types, stubs, licences
+#   make ci      all of it in a fresh clone of HEAD on a busy machine; notes the commit that passed
 #   make bench   headrace beside its peers
 #   make docs    the API pages of both languages, built strictly
 
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 WITH_VENV := VIRTUAL_ENV=$(abspath $(VENV)) PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build release demo test test-rust test-python lint format bench docs clean
+.PHONY: help setup build release demo test test-rust test-python lint ci format bench docs clean
 
 help:
 	@grep '^#' Makefile | cut -c3-
@@ -47,6 +48,10 @@ lint: build
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest headrace._core --ignore-missing-stub
 	$(PYTHON) scripts/check_dependencies.py
+	$(PYTHON) scripts/check_unused.py
+
+ci:
+	scripts/ci.sh
 
 format: build
 	cargo fmt --all

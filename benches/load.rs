@@ -4,7 +4,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use headrace::load::arrival::{Arrivals, Process};
 use headrace::load::generator::{Closed, Open, closed, open, watched};
-use headrace::load::request::Request;
+use headrace::load::request::LoadRequest;
 use headrace::load::target::Null;
 use headrace::load::workload::{Esg, EsgConfig};
 use std::hint::black_box;
@@ -17,8 +17,8 @@ fn one_core() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 
-fn same() -> impl Iterator<Item = Arc<Request>> + Send + 'static {
-    std::iter::repeat(Arc::new(Request::new("Scope 1 in 2023?")))
+fn same() -> impl Iterator<Item = Arc<LoadRequest>> + Send + 'static {
+    std::iter::repeat(Arc::new(LoadRequest::new("Scope 1 in 2023?")))
 }
 
 fn load(criterion: &mut Criterion) {

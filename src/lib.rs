@@ -6,7 +6,7 @@
 pub mod blocking;
 pub mod cache;
 pub mod chat;
-// pub mod client;
+pub mod client;
 pub mod clock;
 pub mod cost;
 pub mod embed;

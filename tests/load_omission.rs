@@ -4,7 +4,7 @@
 
 use headrace::load::arrival::{Arrivals, Process};
 use headrace::load::generator::{Closed, Open, Pacing, Run, Think, closed, open, watched};
-use headrace::load::request::Request;
+use headrace::load::request::LoadRequest;
 use headrace::load::target::Stall;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use std::time::Duration;
 const PERIOD: Duration = Duration::from_secs(10);
 const STALL: Duration = Duration::from_secs(1);
 
-fn requests() -> impl Iterator<Item = Arc<Request>> + Send + 'static {
-    std::iter::repeat(Arc::new(Request::new("Scope 1 in 2023?")))
+fn requests() -> impl Iterator<Item = Arc<LoadRequest>> + Send + 'static {
+    std::iter::repeat(Arc::new(LoadRequest::new("Scope 1 in 2023?")))
 }
 
 fn milliseconds(run: &Run) -> Vec<u64> {

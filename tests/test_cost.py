@@ -3,6 +3,7 @@ from decimal import Decimal
 
 import pytest
 from headrace import CostTracker, PriceTable, Usage
+from headrace.cli import main
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -160,14 +161,8 @@ def test_other_processes_see_records_at_once(tmp_path):
 
 
 def test_command_lines(tmp_path, capsys):
-    import argparse
-
-    from headrace import costs_cli
-
     url = f"sqlite:///{tmp_path / 'costs.db'}"
     CostTracker(url=url).record("openai/gpt-4", Usage(1000, 500), tenant="acme")
-    parser = argparse.ArgumentParser()
-    costs_cli.register(parser.add_subparsers())
     for line in [
         ["cost", "summary", url, "--by", "tenant", "--bucket", "day"],
         ["cost", "records", url, "--json"],
@@ -175,8 +170,7 @@ def test_command_lines(tmp_path, capsys):
         ["cost", "report", url, "--by", "tenant", "--timezone", "Europe/Berlin"],
         ["cost", "purge", url, "--before", "2026-01-01"],
     ]:
-        arguments = parser.parse_args(line)
-        assert arguments.run(arguments) == 0
+        assert main(line) == 0
     out = capsys.readouterr().out
     assert "acme" in out
     assert "0.06" in out

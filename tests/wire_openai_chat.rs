@@ -417,7 +417,7 @@ fn usage_is_read_wherever_it_stands() {
     }
     let body: Value = serde_json::from_str(r#"{"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": 5, "completion_tokens": 7, "cost": 0.00014000000000000001}}"#).unwrap();
     let told = PROTOCOL.read_reply(body).unwrap().usage.unwrap();
-    assert_eq!(told.cost.as_deref(), Some("0.00014000000000000001"));
+    assert_eq!(told.cost_usd.as_deref(), Some("0.00014000000000000001"));
     assert_eq!(PROTOCOL.read_reply(whole(json!({"content": "a"}), "stop".into())).unwrap().usage, None);
 }
 

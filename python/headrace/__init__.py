@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from headrace import embedders as embedders
-from headrace import errors as _errors
 from headrace import providers as providers
 from headrace._core import __version__
 from headrace._core.cache import CacheHit, Explanation
@@ -11,25 +10,57 @@ from headrace._core.cost import CostRecord, PriceTable, Usage
 from headrace.cache import SemanticCache, scope
 from headrace.client import Client, Response
 from headrace.costs import CostTracker
-from headrace.errors import *  # noqa: F403
+from headrace.errors import (
+    AuthenticationError,
+    BudgetExceeded,
+    ConfigError,
+    EmbeddingError,
+    HeadraceError,
+    LeaseLost,
+    ProviderError,
+    ProviderUnavailable,
+    QueueClosed,
+    QueueFull,
+    RateLimited,
+    RequestCancelled,
+    RequestFailed,
+    StoreError,
+    Timeout,
+    UnknownModel,
+)
 from headrace.queue import Lease, Priority, RequestQueue
 
 __all__ = [
+    "AuthenticationError",
+    "BudgetExceeded",
     "CacheHit",
     "Client",
+    "ConfigError",
     "CostRecord",
     "CostTracker",
+    "EmbeddingError",
     "Explanation",
+    "HeadraceError",
     "Lease",
+    "LeaseLost",
     "PriceTable",
     "Priority",
+    "ProviderError",
+    "ProviderUnavailable",
+    "QueueClosed",
+    "QueueFull",
+    "RateLimited",
+    "RequestCancelled",
+    "RequestFailed",
     "RequestQueue",
     "Response",
     "SemanticCache",
+    "StoreError",
+    "Timeout",
+    "UnknownModel",
     "Usage",
     "__version__",
     "embedders",
     "providers",
     "scope",
-    *(name for name in vars(_errors) if name[0].isupper()),
 ]

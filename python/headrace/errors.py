@@ -6,6 +6,25 @@ so that `except ValueError` or `except TimeoutError` catches them.
 
 from __future__ import annotations
 
+__all__ = [
+    "AuthenticationError",
+    "BudgetExceeded",
+    "ConfigError",
+    "EmbeddingError",
+    "HeadraceError",
+    "LeaseLost",
+    "ProviderError",
+    "ProviderUnavailable",
+    "QueueClosed",
+    "QueueFull",
+    "RateLimited",
+    "RequestCancelled",
+    "RequestFailed",
+    "StoreError",
+    "Timeout",
+    "UnknownModel",
+]
+
 
 class HeadraceError(Exception):
     """The base of them all."""

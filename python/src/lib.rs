@@ -3,6 +3,7 @@
 mod awaitable;
 mod cache;
 mod client;
+mod clock;
 mod cost;
 mod duration;
 mod embed;
@@ -25,6 +26,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     log::register();
     runtime::register(module)?;
+    submodule(module, "clock", clock::register)?;
     submodule(module, "queue", queue::register)?;
     submodule(module, "cache", cache::register)?;
     submodule(module, "embed", embed::register)?;

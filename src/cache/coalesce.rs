@@ -64,6 +64,12 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             }
         }
     }
+
+    /// Waits for the computation of `key`, where there is one.
+    #[must_use]
+    pub fn waiter(&self, key: EntryKey) -> Option<Waiter<T>> {
+        self.open.get(&key).map(|open| Waiter { result: open.clone() })
+    }
 }
 
 impl<T: Clone + Send + Sync + 'static> Flight<T> {

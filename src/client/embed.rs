@@ -55,7 +55,11 @@ impl Client {
         let (reply, taken) = self.attempt(&plan, None, &AskEmbed { texts }).await?;
         let candidate = &plan.candidates[taken.candidate];
         let told = reply.usage.unwrap_or_else(|| UsageReport::estimated(Usage::new(candidate.expected.input_tokens, 0)));
-        let settlement = Settlement::of(&told, taken.started.elapsed(), taken.attempts);
+        let settlement = Settlement {
+            latency_s: Some(taken.started.elapsed().as_secs_f64()),
+            attempts: taken.attempts,
+            ..Settlement::reported(&told)
+        };
         let record = taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement).finish().await?;
         let _ = taken.lease.ack_async(None, Some(told.usage.total_tokens())).await;
         Ok(Embeddings {

@@ -50,8 +50,9 @@ pub(super) fn of_texts(texts: &[String], model: &str) -> Expected {
 
 /// What a provider that told nothing is taken to have used for what it wrote.
 pub(super) fn of_reply(expected: &Expected, model: &str, reply: &Reply) -> Usage {
-    let output = reply.written().iter().map(|text| tokens::of_text(model, text).tokens);
-    Usage::new(expected.input_tokens, output.fold(0, u64::saturating_add))
+    let written = reply.written();
+    let output = written.iter().map(|text| tokens::of_text(model, text).tokens).fold(0, u64::saturating_add);
+    Usage::new(expected.input_tokens, output)
 }
 
 /// All that a model reads as text: the conversation, and the schemas that go with it.

@@ -68,7 +68,7 @@ impl Client {
         let Some(payload) = response.to_payload() else { return };
         let (question, tenant, tags) = (question.clone(), Arc::clone(&call.tenant), call.tags.clone());
         let cost = response.cost.attodollars();
-        let may_block = cache.config().embedder.is_some() || cache.is_durable();
+        let may_block = cache.config().embedder.is_some() || !cache.config().url.starts_with("memory:");
         let insert = move || {
             cache.insert(InsertRequest {
                 scope: Some(&question.scope),

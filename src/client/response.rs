@@ -53,8 +53,8 @@ pub struct Embeddings {
 
 /// A reply as it lies in the cache.
 #[derive(Serialize, Deserialize)]
-struct Kept {
-    reply: Arc<Reply>,
+struct Kept<R> {
+    reply: R,
     usage: Usage,
     estimated: bool,
     provider: String,
@@ -72,7 +72,7 @@ impl Response {
     pub(super) fn booked(mut self, record: &CostRecord) -> Self {
         self.cost = record.cost();
         self.saved = record.saved();
-        self.estimated |= record.entry.estimated;
+        self.estimated |= record.is_estimated();
         self
     }
 
@@ -83,13 +83,13 @@ impl Response {
 
     /// The ledger's view of an answer that cost nothing.
     pub(super) fn cached_call(&self) -> Call<'_> {
-        Call { cache: self.cache, attempts: 0, ..Call::new(&self.model, &self.usage) }
+        Call { cache: self.cache, attempts: 0, is_usage_estimated: self.estimated, ..Call::new(&self.model, &self.usage) }
     }
 
     /// As it is kept for the next caller; None where it cannot be written.
     pub(super) fn to_payload(&self) -> Option<Payload> {
         let kept = Kept {
-            reply: Arc::clone(&self.reply),
+            reply: &*self.reply,
             usage: self.usage,
             estimated: self.estimated,
             provider: self.provider.clone(),
@@ -100,9 +100,9 @@ impl Response {
 
     /// What was kept; None where it is no reply of a client's.
     pub(super) fn from_payload(payload: &Payload) -> Option<Self> {
-        let kept: Kept = serde_json::from_slice(payload.as_bytes()).ok()?;
+        let kept: Kept<Reply> = serde_json::from_slice(payload.as_bytes()).ok()?;
         Some(Self {
-            reply: kept.reply,
+            reply: Arc::new(kept.reply),
             usage: kept.usage,
             cost: Money::ZERO,
             saved: Money::ZERO,

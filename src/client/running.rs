@@ -11,7 +11,6 @@ use crate::cost::{CacheUse, Settlement};
 use crate::usage::UsageReport;
 use crate::{Error, Result};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A call that a provider answers. Dropped before its end, what was sent so far is booked.
 pub(super) struct Running {
@@ -126,6 +125,9 @@ fn told(reply: &Reply, candidate: &super::plan::Candidate) -> UsageReport {
 }
 
 fn settlement(taken: &Taken, told: &UsageReport) -> Settlement {
-    let latency: Duration = taken.started.elapsed();
-    Settlement::of(told, latency, taken.attempts)
+    Settlement {
+        latency_s: Some(taken.started.elapsed().as_secs_f64()),
+        attempts: taken.attempts,
+        ..Settlement::reported(told)
+    }
 }

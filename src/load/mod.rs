@@ -9,7 +9,7 @@ pub mod arrival;
 pub mod generator;
 pub mod histogram;
 pub mod noise;
-pub mod outcome;
+pub mod observation;
 pub mod process;
 pub mod record;
 pub mod request;

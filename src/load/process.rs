@@ -1,6 +1,6 @@
 //! What a target costs its machine: memory, processor time, open files, threads, sampled while it works.
 
-use super::stats::{Estimate, trend::theil_sen};
+use super::stats::{ConfidenceInterval, trend::theil_sen};
 use crate::{Error, Result};
 use parking_lot::{Condvar, Mutex};
 use std::fs;
@@ -148,7 +148,7 @@ impl Drop for Sampler {
 ///
 /// # Errors
 /// Fewer than three looks are left, or the confidence is not between 0 and 1.
-pub fn leak(samples: &[ProcessSample], warmup: f64, confidence: f64) -> Result<Estimate> {
+pub fn leak(samples: &[ProcessSample], warmup: f64, confidence: f64) -> Result<ConfidenceInterval> {
     let end = samples.last().map_or(0.0, |last| last.at.as_secs_f64());
     let kept = samples.iter().filter(|sample| sample.at.as_secs_f64() >= end * warmup);
     let (x, y): (Vec<f64>, Vec<f64>) = kept.map(|sample| (sample.at.as_secs_f64(), sample.rss as f64)).unzip();

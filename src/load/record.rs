@@ -1,8 +1,8 @@
 //! What is kept of each request of a run.
 
 use super::histogram::Histogram;
-use super::outcome::{CacheKind, Outcome};
-use super::request::Request;
+use super::observation::{CacheKind, Observation};
+use super::request::LoadRequest;
 use crate::queue::Priority;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Status {
+pub enum Disposition {
     /// Answered.
     Succeeded = 0,
     /// The target failed, or took longer than allowed.
@@ -26,7 +26,7 @@ pub enum Status {
 /// Whether an answer from the cache was the right one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Verdict {
+pub enum Correctness {
     /// No hit, or nothing to compare it with.
     Unknown = 0,
     /// An answer given before to a question with the same key.
@@ -49,7 +49,7 @@ pub struct Sample {
     /// The mean gap between tokens.
     pub token_gap: Option<u64>,
     /// How it ended.
-    pub status: Status,
+    pub status: Disposition,
     /// An index into the run's errors, where it failed.
     pub error: Option<u16>,
     /// An index into the run's tenants.
@@ -59,7 +59,7 @@ pub struct Sample {
     /// Where the answer came from.
     pub cache: CacheKind,
     /// Whether that was right.
-    pub verdict: Verdict,
+    pub verdict: Correctness,
     /// How often the target tried again.
     pub retries: u32,
     /// Tokens in.
@@ -92,12 +92,12 @@ impl Sample {
 
 /// Names by number, in order of appearance.
 #[derive(Debug, Default, Clone)]
-pub struct Names {
+pub struct NameTable {
     names: Vec<String>,
     numbers: HashMap<String, u16>,
 }
 
-impl Names {
+impl NameTable {
     fn number(&mut self, name: &str) -> u16 {
         if let Some(&number) = self.numbers.get(name) {
             return number;
@@ -120,13 +120,13 @@ impl Names {
 
 /// Everything that was kept.
 #[derive(Debug)]
-pub struct Record {
+pub struct RunRecord {
     /// In the order of sending.
     pub samples: Vec<Sample>,
     /// The tenants.
-    pub tenants: Names,
+    pub tenants: NameTable,
     /// The kinds of failure.
-    pub errors: Names,
+    pub errors: NameTable,
     /// All gaps between tokens.
     pub token_gaps: Histogram,
     /// Other measurements by name: the sample and the value.
@@ -154,7 +154,7 @@ pub struct Progress {
 #[derive(Debug)]
 pub(super) struct Recorder {
     pub start: Instant,
-    inner: Mutex<(Record, Progress)>,
+    inner: Mutex<(RunRecord, Progress)>,
 }
 
 fn since(start: Instant, at: Instant) -> u64 {
@@ -163,10 +163,10 @@ fn since(start: Instant, at: Instant) -> u64 {
 
 impl Recorder {
     pub fn new(start: Instant) -> Self {
-        let record = Record {
+        let record = RunRecord {
             samples: Vec::new(),
-            tenants: Names::default(),
-            errors: Names::default(),
+            tenants: NameTable::default(),
+            errors: NameTable::default(),
             token_gaps: Histogram::default(),
             extra: BTreeMap::new(),
             answers: HashMap::new(),
@@ -175,7 +175,7 @@ impl Recorder {
     }
 
     /// Notes that a request was sent, or shed; gives its place.
-    pub fn begin(&self, request: &Request, intended: Duration, at: Instant, status: Status) -> u32 {
+    pub fn begin(&self, request: &LoadRequest, intended: Duration, at: Instant, status: Disposition) -> u32 {
         let sent = since(self.start, at).max(intended.as_nanos() as u64);
         let mut guard = self.inner.lock();
         let (record, progress) = &mut *guard;
@@ -191,54 +191,54 @@ impl Recorder {
             tenant,
             priority: request.priority,
             cache: CacheKind::Unsaid,
-            verdict: Verdict::Unknown,
+            verdict: Correctness::Unknown,
             retries: 0,
             input_tokens: 0,
             output_tokens: 0,
             cost: None,
         });
         match status {
-            Status::Shed => progress.shed += 1,
+            Disposition::Shed => progress.shed += 1,
             _ => progress.sent += 1,
         }
         (record.samples.len() - 1) as u32
     }
 
     /// Notes what came of the request at `place`.
-    pub fn finish(&self, place: u32, request: &Request, outcome: Outcome) {
+    pub fn finish(&self, place: u32, request: &LoadRequest, observation: Observation) {
         let end = since(self.start, Instant::now());
-        let digest = outcome.text.as_deref().map(answer_digest);
+        let digest = observation.text.as_deref().map(answer_digest);
         let mut guard = self.inner.lock();
         let (record, progress) = &mut *guard;
-        let error = outcome.error.as_deref().map(|kind| record.errors.number(kind));
+        let error = observation.error.as_deref().map(|kind| record.errors.number(kind));
         let verdict = match digest {
-            Some(digest) if error.is_none() => record.judge(digest, request, outcome.cache),
-            _ => Verdict::Unknown,
+            Some(digest) if error.is_none() => record.judge(digest, request, observation.cache),
+            _ => Correctness::Unknown,
         };
-        for gap in &outcome.token_gaps {
+        for gap in &observation.token_gaps {
             record.token_gaps.record(gap.as_nanos() as u64);
         }
-        for (name, value) in outcome.extra {
+        for (name, value) in observation.extra {
             record.extra.entry(name).or_default().push((place, value));
         }
-        let (input, output, _) = outcome.tokens.unwrap_or_default();
+        let (input, output, _) = observation.tokens.unwrap_or_default();
         if let Some(sample) = record.samples.get_mut(place as usize) {
-            if let Some(started) = outcome.started {
+            if let Some(started) = observation.started {
                 sample.sent = since(self.start, started).max(sample.intended);
             }
             sample.end = end.max(sample.sent);
-            sample.first_token = outcome.first_token.map(|time| time.as_nanos() as u64);
-            let gaps = outcome.token_gaps.len() as u64;
-            let total: u64 = outcome.token_gaps.iter().map(|gap| gap.as_nanos() as u64).sum();
+            sample.first_token = observation.first_token.map(|time| time.as_nanos() as u64);
+            let gaps = observation.token_gaps.len() as u64;
+            let total: u64 = observation.token_gaps.iter().map(|gap| gap.as_nanos() as u64).sum();
             sample.token_gap = total.checked_div(gaps);
-            sample.status = if error.is_some() { Status::Failed } else { Status::Succeeded };
+            sample.status = if error.is_some() { Disposition::Failed } else { Disposition::Succeeded };
             sample.error = error;
-            sample.cache = outcome.cache;
+            sample.cache = observation.cache;
             sample.verdict = verdict;
-            sample.retries = outcome.retries;
+            sample.retries = observation.retries;
             sample.input_tokens = input;
             sample.output_tokens = output;
-            sample.cost = outcome.cost;
+            sample.cost = observation.cost;
         }
         if error.is_some() {
             progress.failed += 1;
@@ -252,20 +252,20 @@ impl Recorder {
     }
 
     /// Takes out what was kept; what has not ended is unfinished, and ended now at the earliest.
-    pub fn take(&self) -> Record {
+    pub fn take(&self) -> RunRecord {
         let now = since(self.start, Instant::now());
         let fresh = Self::new(self.start).inner.into_inner();
         let (mut record, _) = std::mem::replace(&mut *self.inner.lock(), fresh);
-        for sample in record.samples.iter_mut().filter(|sample| sample.status == Status::Unfinished) {
+        for sample in record.samples.iter_mut().filter(|sample| sample.status == Disposition::Unfinished) {
             sample.end = now.max(sample.sent);
         }
         record
     }
 }
 
-impl Record {
+impl RunRecord {
     /// Judges a hit by what the same text was an answer to when it was computed.
-    fn judge(&mut self, digest: [u8; 16], request: &Request, cache: CacheKind) -> Verdict {
+    fn judge(&mut self, digest: [u8; 16], request: &LoadRequest, cache: CacheKind) -> Correctness {
         // Tenants do not share answers, so neither may their questions.
         let key = format!("{}\n{}", request.tenant, request.answer_key);
         let mut short = [0; 8];
@@ -273,13 +273,13 @@ impl Record {
         let key = u64::from_le_bytes(short);
         if cache.is_hit() {
             return match self.answers.get(&digest) {
-                Some(keys) if keys.contains(&key) => Verdict::Right,
-                Some(_) => Verdict::Wrong,
-                None => Verdict::Unknown,
+                Some(keys) if keys.contains(&key) => Correctness::Right,
+                Some(_) => Correctness::Wrong,
+                None => Correctness::Unknown,
             };
         }
         self.answers.entry(digest).or_default().insert(key);
-        Verdict::Unknown
+        Correctness::Unknown
     }
 }
 

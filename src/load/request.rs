@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 /// What a request is to the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum QuestionKind {
     /// The plain wording of a question.
     Plain,
     /// Another wording of a question; the answer is that of the plain one.
@@ -17,7 +17,7 @@ pub enum Kind {
     Document,
 }
 
-impl Kind {
+impl QuestionKind {
     /// The name, as in `paraphrase`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -32,7 +32,7 @@ impl Kind {
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Message {
+pub struct HistoryMessage {
     /// `system`, `user` or `assistant`.
     pub role: &'static str,
     /// The text.
@@ -41,7 +41,7 @@ pub struct Message {
 
 /// One request of a workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Request {
+pub struct LoadRequest {
     /// Its place in the workload, from 0.
     pub index: u64,
     /// The model to ask, where the workload says one.
@@ -49,7 +49,7 @@ pub struct Request {
     /// The last user message.
     pub prompt: String,
     /// The turns before the prompt, oldest first.
-    pub history: Vec<Message>,
+    pub history: Vec<HistoryMessage>,
     /// On whose behalf.
     pub tenant: String,
     /// How urgent.
@@ -58,7 +58,7 @@ pub struct Request {
     /// Two requests with the same key are rightly served by one answer, two with different keys never are.
     pub answer_key: String,
     /// What the request is to the cache.
-    pub kind: Kind,
+    pub kind: QuestionKind,
     /// Whether the question differs from a more popular one in exactly one slot.
     pub near_miss: bool,
     /// What is asked about, as in `scope1`.
@@ -75,7 +75,7 @@ pub struct Request {
     pub output_tokens: u64,
 }
 
-impl Request {
+impl LoadRequest {
     /// A request with nothing but a prompt, for targets that need no workload.
     #[must_use]
     pub fn new(prompt: impl Into<String>) -> Self {
@@ -87,7 +87,7 @@ impl Request {
             tenant: "default".into(),
             priority: Priority::Normal,
             answer_key: prompt.clone(),
-            kind: Kind::Plain,
+            kind: QuestionKind::Plain,
             near_miss: false,
             topic: String::new(),
             language: "en".into(),
@@ -126,7 +126,7 @@ pub fn estimate_tokens(text: &str) -> u64 {
 }
 
 /// The BLAKE3 digest, in hexadecimal, of requests as JSON lines.
-pub fn digest<'a>(requests: impl IntoIterator<Item = &'a Request>) -> String {
+pub fn digest<'a>(requests: impl IntoIterator<Item = &'a LoadRequest>) -> String {
     let mut hasher = blake3::Hasher::new();
     for request in requests {
         hasher.update(request.to_json().as_bytes());

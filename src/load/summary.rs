@@ -2,8 +2,8 @@
 
 use super::generator::Run;
 use super::histogram::{Histogram, Quantiles};
-use super::outcome::CacheKind;
-use super::record::{Sample, Status, Verdict};
+use super::observation::CacheKind;
+use super::record::{Correctness, Disposition, Sample};
 use super::stats::warmup::mser;
 use crate::queue::Priority;
 use serde::Serialize;
@@ -37,7 +37,7 @@ impl Slo {
         let within = |time: Option<u64>, limit: Option<Duration>| {
             limit.is_none_or(|limit| time.is_none_or(|time| u128::from(time) <= limit.as_nanos()))
         };
-        sample.status == Status::Succeeded
+        sample.status == Disposition::Succeeded
             && within(Some(sample.latency()), self.latency)
             && within(sample.first_token.map(|time| time + sample.lag()), self.first_token)
             && within(sample.token_gap, self.token_gap)
@@ -63,7 +63,7 @@ impl Default for SummaryOptions {
 
 /// The figures of a group of requests; times in milliseconds.
 #[derive(Debug, Clone, Serialize)]
-pub struct Group {
+pub struct GroupFigures {
     /// Due.
     pub requests: u64,
     /// Answered.
@@ -149,7 +149,7 @@ pub struct Summary {
     pub goodput: f64,
     /// All requests.
     #[serde(flatten)]
-    pub total: Group,
+    pub total: GroupFigures,
     /// The gaps between tokens, warm-up included.
     pub inter_token_ms: Option<Quantiles>,
     /// By how much the generator was late.
@@ -167,9 +167,9 @@ pub struct Summary {
     /// How often the target tried again.
     pub retries: u64,
     /// By priority.
-    pub by_priority: BTreeMap<&'static str, Group>,
+    pub by_priority: BTreeMap<&'static str, GroupFigures>,
     /// By tenant.
-    pub by_tenant: BTreeMap<String, Group>,
+    pub by_tenant: BTreeMap<String, GroupFigures>,
     /// Over time, warm-up included.
     pub series: Vec<Interval>,
 }
@@ -246,14 +246,14 @@ impl Run {
     }
 }
 
-fn group<'a>(samples: impl Iterator<Item = &'a Sample>, slo: &Slo) -> Group {
+fn group<'a>(samples: impl Iterator<Item = &'a Sample>, slo: &Slo) -> GroupFigures {
     let (mut counts, mut good, mut requests) = ([0_u64; 4], 0_u64, 0_u64);
     let (mut latency, mut service, mut first) = (Histogram::default(), Histogram::default(), Histogram::default());
     for sample in samples {
         requests += 1;
         counts[sample.status as usize] += 1;
         good += u64::from(slo.is_met(sample));
-        if sample.status == Status::Succeeded {
+        if sample.status == Disposition::Succeeded {
             latency.record(sample.latency());
             service.record(sample.service());
             if let Some(time) = sample.first_token {
@@ -262,7 +262,7 @@ fn group<'a>(samples: impl Iterator<Item = &'a Sample>, slo: &Slo) -> Group {
         }
     }
     let share = |count: u64| (requests > 0).then(|| count as f64 / requests as f64);
-    Group {
+    GroupFigures {
         requests,
         succeeded: counts[0],
         failed: counts[1],
@@ -286,9 +286,9 @@ fn cache(samples: &[Sample]) -> CacheFigures {
             CacheKind::Semantic => figures.semantic += 1,
         }
         match sample.verdict {
-            Verdict::Right => figures.right += 1,
-            Verdict::Wrong => figures.wrong += 1,
-            Verdict::Unknown => figures.unverified += u64::from(sample.cache.is_hit()),
+            Correctness::Right => figures.right += 1,
+            Correctness::Wrong => figures.wrong += 1,
+            Correctness::Unknown => figures.unverified += u64::from(sample.cache.is_hit()),
         }
     }
     let hits = figures.exact + figures.semantic;
@@ -309,15 +309,15 @@ fn series(samples: &[Sample], length: Duration, interval: Duration) -> Vec<Inter
     for sample in samples {
         let at = |time: u64| ((time / width) as usize).min(n - 1);
         due[at(sample.intended)] += 1;
-        if sample.status == Status::Shed {
+        if sample.status == Disposition::Shed {
             shed[at(sample.intended)] += 1;
             continue;
         }
         flying[at(sample.sent)] += 1;
         match sample.status {
-            Status::Succeeded => latencies[at(sample.end)].record(sample.latency()),
-            Status::Failed => failed[at(sample.end)] += 1,
-            Status::Shed | Status::Unfinished => continue,
+            Disposition::Succeeded => latencies[at(sample.end)].record(sample.latency()),
+            Disposition::Failed => failed[at(sample.end)] += 1,
+            Disposition::Shed | Disposition::Unfinished => continue,
         }
         flying[at(sample.end)] -= 1;
     }

@@ -45,6 +45,14 @@ impl Guarded {
         self.breakers.state(model)
     }
 
+    /// Whether a call of a model would go through now, without making one.
+    ///
+    /// # Errors
+    /// `Provider` while the breaker is open.
+    pub fn check(&self, model: &str) -> Result<()> {
+        self.enter(model).map(drop)
+    }
+
     /// Asks for a reply, once.
     ///
     /// A call that is dropped before it ends, and a stream that is left before it ends, say nothing about the provider.

@@ -1,17 +1,15 @@
 //! What a reply tells of its usage, and usage as the protocols write it.
 
-use crate::usage::{Told, Usage};
+use crate::usage::UsageReport;
 use serde_json::{Map, Number, Value, json};
 
 /// What a reply, or one piece of a stream, tells of its usage.
-pub(super) fn told(reply: &Value) -> Option<Told> {
-    let usage = Usage::from_response(reply).ok()?;
-    let cost = reply.get("usage").and_then(|usage| usage.get("cost")).and_then(Value::as_number).map(Number::to_string);
-    Some(Told { usage, estimated: false, cost })
+pub(super) fn told(reply: &Value) -> Option<UsageReport> {
+    UsageReport::from_response(reply).ok()
 }
 
 /// The usage of OpenAI's chat.
-pub(super) fn openai_chat(told: &Told) -> Value {
+pub(super) fn openai_chat(told: &UsageReport) -> Value {
     let usage = &told.usage;
     let mut fields = json!({
         "prompt_tokens": usage.input_tokens,
@@ -23,14 +21,14 @@ pub(super) fn openai_chat(told: &Told) -> Value {
     if usage.cache_write_tokens > 0 {
         fields["prompt_tokens_details"]["cache_write_tokens"] = usage.cache_write_tokens.into();
     }
-    if let Some(cost) = told.cost.as_deref().and_then(number) {
+    if let Some(cost) = told.cost_usd.as_deref().and_then(number) {
         fields["cost"] = cost;
     }
     fields
 }
 
 /// The usage of Anthropic's messages: its input leaves out what was read from and written to the cache.
-pub(super) fn anthropic(told: &Told) -> Map<String, Value> {
+pub(super) fn anthropic(told: &UsageReport) -> Map<String, Value> {
     let usage = &told.usage;
     let cached = usage.cached_input_tokens.saturating_add(usage.cache_write_tokens);
     let mut fields = Map::new();
@@ -42,7 +40,7 @@ pub(super) fn anthropic(told: &Told) -> Map<String, Value> {
     if usage.reasoning_tokens > 0 {
         set("output_tokens_details", json!({"reasoning_tokens": usage.reasoning_tokens}));
     }
-    if let Some(cost) = told.cost.as_deref().and_then(number) {
+    if let Some(cost) = told.cost_usd.as_deref().and_then(number) {
         set("cost", cost);
     }
     fields

@@ -1,5 +1,6 @@
 from . import cache as cache
 from . import client as client
+from . import clock as clock
 from . import cost as cost
 from . import embed as embed
 from . import guard as guard

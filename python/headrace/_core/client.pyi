@@ -28,56 +28,117 @@ class Client:
     def _astream(self, call: dict[str, Any]) -> Awaitable[ChatStream]: ...
     def _embed(self, texts: Sequence[str], call: dict[str, Any]) -> npt.NDArray[np.float32]: ...
     def _aembed(self, texts: Sequence[str], call: dict[str, Any]) -> Awaitable[npt.NDArray[np.float32]]: ...
+    def _map(self, calls: Sequence[dict[str, Any]], concurrency: int) -> MapRun:
+        """Asks many calls, `concurrency` at a time; what comes back tells the outcomes as they come."""
     @property
     def models(self) -> list[str]:
-        """The models that the providers are known to have, as `provider/model`."""
+        """The models that the providers are known to have, as `provider/model`; a provider that takes any is not in it."""
     @property
     def _provider_names(self) -> list[str]: ...
+    def health(self) -> dict[str, Literal["closed", "open", "half_open"]]:
+        """Whether calls go through to each provider: its name, and the state of its circuit breaker."""
 
 @final
 class Response:
-    """An answer, with where it came from and what it cost."""
+    """An answer, with where it came from and what it cost.
+
+    It is a value: it can be pickled, compared, and turned into a dict by `to_dict()` or `dict(response)`.
+    """
 
     @property
     def text(self) -> str:
-        """The answer."""
+        """The words of the first choice; empty where the model said none."""
+    @property
+    def texts(self) -> list[str]:
+        """The words of every choice, where several were asked for by `n=`."""
+    @property
+    def reasoning(self) -> str:
+        """The thoughts of the model, where the provider shows them; else empty."""
+    @property
+    def refusal(self) -> str | None:
+        """The words in which the model declined; None where it did not."""
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The tools that the model asks for, in its order."""
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped, in OpenAI's words; None where it is not told."""
+    @property
+    def parsed(self) -> Any:
+        """The answer as what was asked for by `response_format`; None where no form was asked for or it is not of it."""
+    def _with_parsed(self, parsed: Any) -> Response: ...
     @property
     def usage(self) -> Usage:
-        """The tokens."""
+        """What the call used; of a cached answer, what it used when it was made."""
     @property
     def cost(self) -> Decimal:
-        """What it cost, in USD; 0 from the cache."""
+        """What it cost now, in dollars: nothing from the cache."""
     @property
     def saved_cost(self) -> Decimal:
-        """What the cache saved, in USD."""
+        """What the cache saved, in dollars."""
     @property
     def estimated(self) -> bool:
-        """Whether the cost is an estimate."""
+        """Whether usage or price were estimated."""
     @property
     def cache(self) -> Literal["exact", "semantic"] | None:
         """How the cache answered; None where the provider did."""
     @property
     def similarity(self) -> float | None:
-        """How like the stored question is to the one asked, where the cache answered."""
+        """How near the cached question is, for an answer by similarity; else None."""
     @property
     def provider(self) -> str:
-        """Who answered."""
+        """The provider that answered."""
     @property
     def model(self) -> str:
-        """The model that answered, which may be a fallback."""
+        """The model that answered, as `provider/model`; it may be a fallback."""
     @property
     def attempts(self) -> int:
-        """How often a provider was asked."""
+        """How often a provider was asked for it, retries and fallbacks in it; 0 from the cache."""
     @property
     def waited(self) -> float:
-        """Seconds in the queue."""
+        """Seconds that it waited for its turns in the queue."""
     @property
     def raw(self) -> Any:
-        """The reply as the provider sent it."""
+        """The provider's whole reply, in the JSON of its protocol; of a stream, as it would have come whole."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it but `raw`, as values that JSON has: amounts of money are texts."""
+    def keys(self) -> list[str]: ...
+    def __getitem__(self, name: str, /) -> Any: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @classmethod
+    def _from_state(cls, state: bytes, parsed: Any) -> Response: ...
+
+@final
+class ToolCall:
+    """A tool that the model asks for."""
+
+    def __new__(cls, id: str, name: str, arguments: str) -> Self: ...
+    @property
+    def id(self) -> str:
+        """The id under which the tool's result is told."""
+    @property
+    def name(self) -> str:
+        """The tool."""
+    @property
+    def arguments(self) -> str:
+        """The arguments as JSON text, as the model wrote it."""
+    def parse(self) -> Any:
+        """The arguments, read.
+
+        Raises:
+            ValueError: the model wrote no JSON.
+        """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
 
 @final
 class ChatStream:
-    """An answer in chunks."""
+    """An answer as it comes: iterate over its chunks, with `for` or `async for`.
+
+    Afterwards `response` has the whole answer with its cost. Left before its end (`break`, `close`), the provider is told
+    to stop and what was sent so far is booked.
+    """
 
     def __iter__(self) -> Self: ...
     def __next__(self) -> Chunk: ...
@@ -85,7 +146,15 @@ class ChatStream:
     def __anext__(self) -> Awaitable[Chunk]: ...
     @property
     def response(self) -> Response | None:
-        """The whole answer, once the last chunk was read."""
+        """The whole answer with its cost, after the last chunk; None before."""
+    def close(self) -> None:
+        """Stops here: the provider is told to stop, and what was sent is booked."""
+    def aclose(self) -> Awaitable[None]:
+        """As `close`, to be awaited."""
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def __aenter__(self) -> Awaitable[Self]: ...
+    def __aexit__(self, *_exception: object) -> Awaitable[None]: ...
 
 @final
 class Chunk:
@@ -93,10 +162,33 @@ class Chunk:
 
     @property
     def text(self) -> str:
-        """Its text."""
+        """The words that it adds; may be empty."""
+    @property
+    def reasoning(self) -> str:
+        """The thoughts that it adds; may be empty."""
+    @property
+    def tool_call(self) -> ToolCall | None:
+        """The tool call that it begins, its arguments still empty; None in any other chunk."""
+    @property
+    def arguments(self) -> str:
+        """The JSON text that it adds to a tool call's arguments; may be empty."""
+    @property
+    def choice(self) -> int:
+        """The choice that it belongs to, from 0."""
     @property
     def finish_reason(self) -> str | None:
-        """Why the answer ends here; None before the last."""
+        """Why the model stopped, in OpenAI's words, in the chunk that says so; None in any other."""
     @property
     def raw(self) -> Any:
-        """The chunk as the provider sent it."""
+        """The chunk in the shape of OpenAI's `chat.completion.chunk`, whatever the provider speaks."""
+
+@final
+class MapRun:
+    """Many calls under way. Closed or dropped, those that run are cancelled."""
+
+    def next(self) -> tuple[int, Response | BaseException] | None:
+        """The next outcome: the place of its call, and the response or the exception; None when all are told."""
+    def anext(self) -> Awaitable[tuple[int, Response | BaseException] | None]:
+        """As `next`, to be awaited."""
+    def close(self) -> None:
+        """Cancels what runs."""

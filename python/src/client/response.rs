@@ -199,7 +199,7 @@ impl Response {
 
     #[classmethod]
     fn _from_state(_class: &Bound<'_, PyType>, state: &[u8], parsed: Option<Py<PyAny>>) -> Result<Self> {
-        let state: State = serde_json::from_slice(state)
+        let state: State<Reply> = serde_json::from_slice(state)
             .map_err(|error| Error::invalid(format!("this is no pickled Response: {error}")))?;
         Ok(Self { core: state.into_core()?, parsed })
     }
@@ -248,8 +248,8 @@ impl Response {
 
 /// A response as it is pickled.
 #[derive(Serialize, Deserialize)]
-struct State {
-    reply: Arc<Reply>,
+struct State<R> {
+    reply: R,
     usage: usage::Usage,
     cost: String,
     saved: String,
@@ -262,10 +262,10 @@ struct State {
     waited: f64,
 }
 
-impl State {
-    fn of(core: &core::Response) -> Self {
+impl<'a> State<&'a Reply> {
+    fn of(core: &'a core::Response) -> Self {
         Self {
-            reply: Arc::clone(&core.reply),
+            reply: &core.reply,
             usage: core.usage,
             cost: core.cost.to_string(),
             saved: core.saved.to_string(),
@@ -279,9 +279,12 @@ impl State {
         }
     }
 
+}
+
+impl State<Reply> {
     fn into_core(self) -> headrace::Result<core::Response> {
         Ok(core::Response {
-            reply: self.reply,
+            reply: Arc::new(self.reply),
             usage: self.usage,
             cost: self.cost.parse::<Money>()?,
             saved: self.saved.parse::<Money>()?,

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::payload::json_to_py;
 use crate::runtime::wait;
 use headrace::Error;
-use headrace::load::generator::{Closed, Open, Run, Think, Watch, closed, open, watched};
+use headrace::load::generator::{Closed, Open, ProgressWatch, Run, Think, closed, open, watched};
 use headrace::load::record::{Progress, Sample};
 use headrace::load::summary::{Slo, SummaryOptions, Warmup};
 use numpy::PyArray1;
@@ -88,7 +88,7 @@ fn closed_loop(
 /// The run, telling `callback` how far it is.
 async fn reported(
     run: impl Future<Output = headrace::Result<Run>>,
-    mut watch: Watch,
+    mut watch: ProgressWatch,
     callback: Option<Py<PyAny>>,
 ) -> Result<Run> {
     let Some(callback) = callback else { return Ok(run.await?) };

@@ -3,18 +3,18 @@
 use crate::error::Result;
 use headrace::Error;
 use headrace::load::stats::series::Statistic;
-use headrace::load::stats::{Estimate, quantile, rate, series, trend, warmup};
+use headrace::load::stats::{ConfidenceInterval, quantile, rate, series, trend, warmup};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
 /// An estimate with its interval.
 #[pyclass(frozen, module = "headrace._core.load", name = "Estimate")]
 pub(crate) struct PyEstimate {
-    core: Estimate,
+    core: ConfidenceInterval,
 }
 
-impl From<Estimate> for PyEstimate {
-    fn from(core: Estimate) -> Self {
+impl From<ConfidenceInterval> for PyEstimate {
+    fn from(core: ConfidenceInterval) -> Self {
         Self { core }
     }
 }
@@ -37,12 +37,12 @@ impl PyEstimate {
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let Estimate { value, low, high } = self.core;
+        let ConfidenceInterval { value, low, high } = self.core;
         Ok((value, low, high).into_pyobject(py)?.call_method0("__iter__")?.unbind())
     }
 
     fn __repr__(&self) -> String {
-        let Estimate { value, low, high } = self.core;
+        let ConfidenceInterval { value, low, high } = self.core;
         format!("Estimate(value={value}, low={low}, high={high})")
     }
 }
@@ -55,7 +55,7 @@ fn floats(given: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
     }
 }
 
-fn wrapped(core: headrace::Result<Estimate>) -> Result<PyEstimate> {
+fn wrapped(core: headrace::Result<ConfidenceInterval>) -> Result<PyEstimate> {
     Ok(core?.into())
 }
 

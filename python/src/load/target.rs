@@ -5,8 +5,8 @@ use super::workload::PyRequest;
 use crate::error::Result;
 use crate::queue::RequestQueue;
 use async_trait::async_trait;
-use headrace::load::outcome::{CacheKind, Outcome};
-use headrace::load::request::Request;
+use headrace::load::observation::{CacheKind, Observation};
+use headrace::load::request::LoadRequest;
 use headrace::load::target::{HttpConfig, HttpTarget, Null, QueueTarget, Sleep, Stall, Target};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
@@ -121,7 +121,7 @@ struct Callable {
 
 #[async_trait]
 impl Target for Callable {
-    async fn send(&self, request: &Request) -> Outcome {
+    async fn send(&self, request: &LoadRequest) -> Observation {
         // What is called may outlive a caller who has stopped waiting; so it owns what it uses.
         let request = PyRequest { core: Arc::new(request.clone()) };
         if self.is_async { self.await_it(request).await } else { self.call_it(request).await }
@@ -129,7 +129,7 @@ impl Target for Callable {
 }
 
 impl Callable {
-    async fn await_it(&self, request: PyRequest) -> Outcome {
+    async fn await_it(&self, request: PyRequest) -> Observation {
         let (sender, receiver) = oneshot::channel();
         let submitted = Python::attach(|py| {
             let done = Done(Mutex::new(Some(sender)));
@@ -139,12 +139,12 @@ impl Callable {
         if let Err(error) = submitted {
             return Python::attach(|py| failure(py, &error));
         }
-        receiver.await.unwrap_or_else(|_| Outcome::failed("CancelledError"))
+        receiver.await.unwrap_or_else(|_| Observation::failed("CancelledError"))
     }
 
-    async fn call_it(&self, request: PyRequest) -> Outcome {
+    async fn call_it(&self, request: PyRequest) -> Observation {
         let Ok(permit) = Arc::clone(&self.workers).acquire_owned().await else {
-            return Outcome::failed("RuntimeError");
+            return Observation::failed("RuntimeError");
         };
         let function = Arc::clone(&self.function);
         let called = tokio::task::spawn_blocking(move || {
@@ -152,41 +152,41 @@ impl Callable {
             Python::attach(|py| {
                 let started = Some(Instant::now());
                 let returned = function.bind(py).call1((request,));
-                let outcome = returned.and_then(|returned| read(&returned));
-                Outcome { started, ..outcome.unwrap_or_else(|error| failure(py, &error)) }
+                let observation = returned.and_then(|returned| read(&returned));
+                Observation { started, ..observation.unwrap_or_else(|error| failure(py, &error)) }
             })
         });
-        called.await.unwrap_or_else(|_| Outcome::failed("RuntimeError"))
+        called.await.unwrap_or_else(|_| Observation::failed("RuntimeError"))
     }
 }
 
 /// Takes the result of a coroutine to the task that waits for it.
 #[pyclass(frozen, module = "headrace._core.load")]
-struct Done(Mutex<Option<oneshot::Sender<Outcome>>>);
+struct Done(Mutex<Option<oneshot::Sender<Observation>>>);
 
 #[pymethods]
 impl Done {
     fn __call__(&self, py: Python<'_>, returned: &Bound<'_, PyAny>, error: Option<Bound<'_, PyAny>>) {
-        let outcome = match error {
+        let observation = match error {
             Some(error) => failure(py, &PyErr::from_value(error)),
             None => read(returned).unwrap_or_else(|error| failure(py, &error)),
         };
         if let Some(sender) = self.0.lock().take() {
-            let _ = sender.send(outcome);
+            let _ = sender.send(observation);
         }
     }
 }
 
-fn failure(py: Python<'_>, error: &PyErr) -> Outcome {
+fn failure(py: Python<'_>, error: &PyErr) -> Observation {
     let kind = error.get_type(py).name().map_or_else(|_| "Exception".to_owned(), |name| name.to_string());
     let status = error.value(py).getattr("status_code").and_then(|status| status.extract()).ok();
-    Outcome { status, ..Outcome::failed(kind) }
+    Observation { status, ..Observation::failed(kind) }
 }
 
-/// The outcome in what a callable returned: None, a mapping, or a reply of `Client.chat`.
-fn read(returned: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+/// The observation in what a callable returned: None, a mapping, or a reply of `Client.chat`.
+fn read(returned: &Bound<'_, PyAny>) -> PyResult<Observation> {
     if returned.is_none() {
-        return Ok(Outcome::ok());
+        return Ok(Observation::ok());
     }
     match returned.cast::<PyDict>() {
         Ok(fields) => mapping(fields),
@@ -194,8 +194,8 @@ fn read(returned: &Bound<'_, PyAny>) -> PyResult<Outcome> {
     }
 }
 
-fn mapping(fields: &Bound<'_, PyDict>) -> PyResult<Outcome> {
-    let mut outcome = Outcome::ok();
+fn mapping(fields: &Bound<'_, PyDict>) -> PyResult<Observation> {
+    let mut observation = Observation::ok();
     let time = |value: &Bound<'_, PyAny>| -> PyResult<Duration> {
         Ok(seconds("a time", value.extract()?).map_err(crate::error::BindError::from)?)
     };
@@ -205,20 +205,20 @@ fn mapping(fields: &Bound<'_, PyDict>) -> PyResult<Outcome> {
             continue;
         }
         match name.extract::<String>()?.as_str() {
-            "error" => outcome.error = Some(value.extract()?),
-            "status" => outcome.status = Some(value.extract()?),
-            "first_token" => outcome.first_token = Some(time(&value)?),
+            "error" => observation.error = Some(value.extract()?),
+            "status" => observation.status = Some(value.extract()?),
+            "first_token" => observation.first_token = Some(time(&value)?),
             "token_gaps" => {
-                outcome.token_gaps = value.try_iter()?.map(|gap| time(&gap?)).collect::<PyResult<_>>()?;
+                observation.token_gaps = value.try_iter()?.map(|gap| time(&gap?)).collect::<PyResult<_>>()?;
             }
             "input_tokens" => (input, counted) = (value.extract()?, true),
             "output_tokens" => (output, counted) = (value.extract()?, true),
             "cached_input_tokens" => (cached, counted) = (value.extract()?, true),
-            "cost" => outcome.cost = attodollars(&value)?,
-            "cache" => outcome.cache = CacheKind::parse(&value.extract::<String>()?),
-            "text" => outcome.text = Some(value.extract()?),
-            "retries" => outcome.retries = value.extract()?,
-            "extra" => outcome.extra = value.extract::<BTreeMap<String, f64>>()?.into_iter().collect(),
+            "cost" => observation.cost = attodollars(&value)?,
+            "cache" => observation.cache = CacheKind::parse(&value.extract::<String>()?),
+            "text" => observation.text = Some(value.extract()?),
+            "retries" => observation.retries = value.extract()?,
+            "extra" => observation.extra = value.extract::<BTreeMap<String, f64>>()?.into_iter().collect(),
             other => {
                 return Err(PyTypeError::new_err(format!(
                     "a target returned {other:?}: give error, status, first_token, token_gaps, input_tokens, \
@@ -227,34 +227,35 @@ fn mapping(fields: &Bound<'_, PyDict>) -> PyResult<Outcome> {
             }
         }
     }
-    outcome.tokens = counted.then_some((input, output, cached));
-    Ok(outcome)
+    observation.tokens = counted.then_some((input, output, cached));
+    Ok(observation)
 }
 
 /// What a reply says by the attributes of `Client.chat`'s; one that has none of them is a success.
-fn reply(returned: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-    let mut outcome = Outcome::ok();
+fn reply(returned: &Bound<'_, PyAny>) -> PyResult<Observation> {
+    let mut observation = Observation::ok();
     let field = |name: &str| returned.getattr_opt(name).map(|found| found.filter(|value| !value.is_none()));
-    outcome.text = field("text")?.and_then(|text| text.extract().ok());
+    observation.text = field("text")?.and_then(|text| text.extract().ok());
     if let Some(cost) = field("cost")? {
-        outcome.cost = attodollars(&cost)?;
+        observation.cost = attodollars(&cost)?;
     }
     if let Some(attempts) = field("attempts")? {
-        outcome.retries = attempts.extract::<u32>()?.saturating_sub(1);
+        observation.retries = attempts.extract::<u32>()?.saturating_sub(1);
     }
     if let Some(waited) = field("waited")? {
         let waited = waited.call_method0("total_seconds").unwrap_or(waited).extract::<f64>()?;
-        outcome.extra.push(("queue_wait_ms".into(), waited * 1e3));
+        observation.extra.push(("queue_wait_ms".into(), waited * 1e3));
     }
     if let Some(usage) = field("usage")? {
         let count = |name: &str| usage.getattr(name).and_then(|value| value.extract()).unwrap_or(0);
-        outcome.tokens = Some((count("input_tokens"), count("output_tokens"), count("cached_input_tokens")));
+        observation.tokens = Some((count("input_tokens"), count("output_tokens"), count("cached_input_tokens")));
     }
     if let Some(cache) = returned.getattr_opt("cache")? {
         // A reply that has the field and nothing in it was computed anew.
-        outcome.cache = if cache.is_none() { CacheKind::Miss } else { CacheKind::parse(&cache.extract::<String>()?) };
+        observation.cache =
+            if cache.is_none() { CacheKind::Miss } else { CacheKind::parse(&cache.extract::<String>()?) };
     }
-    Ok(outcome)
+    Ok(observation)
 }
 
 /// A Decimal, or text of one, in attodollars; None where it has more digits.

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use headrace::Error;
-use headrace::load::request::{Message, Request};
-use headrace::load::workload::{Esg, EsgConfig, Language, tenant_names};
+use headrace::load::request::{HistoryMessage, LoadRequest};
+use headrace::load::workload::{Esg, EsgConfig, WorkloadLanguage, tenant_names};
 use headrace::queue::Priority;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
@@ -17,11 +17,11 @@ use std::sync::Arc;
 /// One request of a workload, and what is known about its right answer.
 #[pyclass(frozen, module = "headrace._core.load", name = "Request")]
 pub(crate) struct PyRequest {
-    pub(crate) core: Arc<Request>,
+    pub(crate) core: Arc<LoadRequest>,
 }
 
-impl From<Request> for PyRequest {
-    fn from(core: Request) -> Self {
+impl From<LoadRequest> for PyRequest {
+    fn from(core: LoadRequest) -> Self {
         Self { core: Arc::new(core) }
     }
 }
@@ -40,7 +40,7 @@ impl PyRequest {
         answer_key: Option<String>,
         output_tokens: u64,
     ) -> Result<Self> {
-        let mut core = Request::new(prompt);
+        let mut core = LoadRequest::new(prompt);
         core.history = messages.map_or_else(|| Ok(Vec::new()), |given| history(&given))?;
         core.model = model;
         tenant.clone_into(&mut core.tenant);
@@ -147,14 +147,14 @@ impl PyRequest {
     }
 
     fn __repr__(&self) -> String {
-        let Request { prompt, tenant, priority, answer_key, .. } = &*self.core;
+        let LoadRequest { prompt, tenant, priority, answer_key, .. } = &*self.core;
         let priority = priority.name();
         format!("Request({prompt:?}, tenant={tenant:?}, priority={priority:?}, answer_key={answer_key:?})")
     }
 }
 
 /// The turns before the prompt; the last user message given is the prompt itself.
-fn history(given: &[Bound<'_, PyDict>]) -> Result<Vec<Message>> {
+fn history(given: &[Bound<'_, PyDict>]) -> Result<Vec<HistoryMessage>> {
     let mut turns = Vec::with_capacity(given.len());
     for message in given {
         let field = |name: &str| -> Result<String> {
@@ -172,7 +172,7 @@ fn history(given: &[Bound<'_, PyDict>]) -> Result<Vec<Message>> {
                 return Err(Error::invalid(text).into());
             }
         };
-        turns.push(Message { role, content: field("content")? });
+        turns.push(HistoryMessage { role, content: field("content")? });
     }
     Ok(turns)
 }
@@ -226,7 +226,7 @@ impl PyEsg {
             Tenants::Count(count) => tenant_names(count)?,
             Tenants::Names(names) => names,
         };
-        let languages = languages.iter().map(|code| Language::parse(code)).collect::<headrace::Result<_>>()?;
+        let languages = languages.iter().map(|code| WorkloadLanguage::parse(code)).collect::<headrace::Result<_>>()?;
         let config = EsgConfig {
             seed,
             questions,
@@ -297,7 +297,7 @@ impl EsgIterator {
 }
 
 /// Where the requests of a run come from.
-pub(crate) fn source(given: &Bound<'_, PyAny>) -> PyResult<Box<dyn Iterator<Item = Arc<Request>> + Send>> {
+pub(crate) fn source(given: &Bound<'_, PyAny>) -> PyResult<Box<dyn Iterator<Item = Arc<LoadRequest>> + Send>> {
     if let Ok(esg) = given.cast::<PyEsg>() {
         return Ok(Box::new(esg.get().stream().map(Arc::new)));
     }
@@ -307,7 +307,7 @@ pub(crate) fn source(given: &Bound<'_, PyAny>) -> PyResult<Box<dyn Iterator<Item
         if let Ok(request) = item.cast::<PyRequest>() {
             requests.push(Arc::clone(&request.get().core));
         } else if let Ok(prompt) = item.cast::<PyString>() {
-            requests.push(Arc::new(Request::new(prompt.to_str()?)));
+            requests.push(Arc::new(LoadRequest::new(prompt.to_str()?)));
         } else {
             let kind = item.get_type();
             return Err(PyTypeError::new_err(format!("a request is a {}: give a Request or a str", kind.name()?)));

@@ -1,8 +1,8 @@
 //! The closed loop: users who wait for their answers.
 
 use super::{Reporter, Run, one};
-use crate::load::record::{Progress, Recorder, Status};
-use crate::load::request::Request;
+use crate::load::record::{Disposition, Progress, Recorder};
+use crate::load::request::LoadRequest;
 use crate::load::rng::Rng;
 use crate::load::target::Target;
 use crate::{Error, Result};
@@ -68,7 +68,7 @@ impl Closed {
 /// There is no user, or nothing would end the run.
 pub async fn closed(
     target: Arc<dyn Target>,
-    requests: impl Iterator<Item = Arc<Request>> + Send + 'static,
+    requests: impl Iterator<Item = Arc<LoadRequest>> + Send + 'static,
     options: Closed,
     progress: watch::Sender<Progress>,
 ) -> Result<Run> {
@@ -100,7 +100,7 @@ pub async fn closed(
                     break;
                 }
                 let Some(request) = requests.lock().next() else { break };
-                let place = recorder.begin(&request, at, now, Status::Unfinished);
+                let place = recorder.begin(&request, at, now, Disposition::Unfinished);
                 one(Arc::clone(&target), Arc::clone(&recorder), place, request, options.timeout).await;
             }
         });

@@ -12,9 +12,9 @@ pub use open::{Open, open, watched};
 pub use pace::Pacing;
 
 use super::histogram::Histogram;
-use super::outcome::Outcome;
-use super::record::{Progress, Record, Recorder, Status};
-use super::request::Request;
+use super::observation::Observation;
+use super::record::{Disposition, Progress, Recorder, RunRecord};
+use super::request::LoadRequest;
 use super::target::Target;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct Run {
     /// What was kept of each request.
-    pub record: Record,
+    pub record: RunRecord,
     /// From the start to the end of the last request.
     pub length: Duration,
     /// Why nothing may be concluded from the run, if so: the generator was the bottleneck.
@@ -38,21 +38,21 @@ async fn one(
     target: Arc<dyn Target>,
     recorder: Arc<Recorder>,
     place: u32,
-    request: Arc<Request>,
+    request: Arc<LoadRequest>,
     limit: Option<Duration>,
 ) {
-    let outcome = match limit {
+    let observation = match limit {
         None => target.send(&request).await,
         Some(limit) => match tokio::time::timeout(limit, target.send(&request)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::failed("timeout"),
+            Ok(observation) => observation,
+            Err(_) => Observation::failed("timeout"),
         },
     };
-    recorder.finish(place, &request, outcome);
+    recorder.finish(place, &request, observation);
 }
 
 /// Where a caller looks how far a run is.
-pub type Watch = watch::Receiver<Progress>;
+pub type ProgressWatch = watch::Receiver<Progress>;
 
 /// Publishes progress until dropped.
 struct Reporter(tokio::task::JoinHandle<()>);
@@ -75,9 +75,9 @@ impl Drop for Reporter {
 }
 
 impl Run {
-    fn new(record: Record, is_open: bool, max_lag: Duration) -> Self {
+    fn new(record: RunRecord, is_open: bool, max_lag: Duration) -> Self {
         let last = record.samples.iter().map(|sample| sample.end).max().unwrap_or(0);
-        let sent = record.samples.iter().filter(|sample| sample.status != Status::Shed);
+        let sent = record.samples.iter().filter(|sample| sample.status != Disposition::Shed);
         let lag: Histogram = sent.map(super::record::Sample::lag).collect();
         // With few requests the 99th percentile is the largest, and one late timer would void the run: then the 95th.
         let share = if lag.count() >= 299 { 0.99 } else { 0.95 };

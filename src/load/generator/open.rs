@@ -1,10 +1,10 @@
 //! The open loop: requests go out when they are due.
 
 use super::pace::{Pacing, Stop};
-use super::{Reporter, Run, Watch, one};
+use super::{ProgressWatch, Reporter, Run, one};
 use crate::load::arrival::Arrivals;
-use crate::load::record::{Progress, Recorder, Status};
-use crate::load::request::Request;
+use crate::load::record::{Disposition, Progress, Recorder};
+use crate::load::request::LoadRequest;
 use crate::load::target::Target;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Open {
 /// Nothing would end the run, or no request may be in flight.
 pub async fn open(
     target: Arc<dyn Target>,
-    requests: impl Iterator<Item = Arc<Request>> + Send + 'static,
+    requests: impl Iterator<Item = Arc<LoadRequest>> + Send + 'static,
     options: Open,
     progress: watch::Sender<Progress>,
 ) -> Result<Run> {
@@ -101,7 +101,7 @@ async fn on_a_thread(work: impl Future<Output = ()> + Send + 'static) -> Result<
 
 async fn dispatch(
     target: Arc<dyn Target>,
-    mut requests: impl Iterator<Item = Arc<Request>> + Send,
+    mut requests: impl Iterator<Item = Arc<LoadRequest>> + Send,
     options: Open,
     recorder: Arc<Recorder>,
     stop: Stop,
@@ -115,7 +115,7 @@ async fn dispatch(
         }
         let Some(mut request) = requests.next() else { break };
         if let Some((input, output)) = arrival.tokens {
-            request = Arc::new(Request { input_tokens: input, output_tokens: output, ..(*request).clone() });
+            request = Arc::new(LoadRequest { input_tokens: input, output_tokens: output, ..(*request).clone() });
         }
         if !options.pacing.until(recorder.start + arrival.at, &stop).await {
             return;
@@ -123,10 +123,10 @@ async fn dispatch(
         while flying.try_join_next().is_some() {}
         let now = Instant::now();
         if flying.len() >= options.max_in_flight {
-            recorder.begin(&request, arrival.at, now, Status::Shed);
+            recorder.begin(&request, arrival.at, now, Disposition::Shed);
             continue;
         }
-        let place = recorder.begin(&request, arrival.at, now, Status::Unfinished);
+        let place = recorder.begin(&request, arrival.at, now, Disposition::Unfinished);
         let task = one(Arc::clone(&target), Arc::clone(&recorder), place, request, options.timeout);
         flying.spawn_on(task, &runtime);
     }
@@ -143,6 +143,6 @@ async fn dispatch(
 
 /// A channel for [`open`] and [`super::closed`] to report on.
 #[must_use]
-pub fn watched() -> (watch::Sender<Progress>, Watch) {
+pub fn watched() -> (watch::Sender<Progress>, ProgressWatch) {
     watch::channel(Progress::default())
 }

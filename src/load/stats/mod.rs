@@ -15,7 +15,7 @@ use serde::Serialize;
 
 /// An estimate with its confidence interval; an end that the data do not bound is infinite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Estimate {
+pub struct ConfidenceInterval {
     /// The estimate.
     pub value: f64,
     /// The lower end.

@@ -3,7 +3,7 @@
 //! Of n values, the number that lie below the q-quantile is binomial(n, q); so the k-th smallest bounds the quantile from
 //! above with the probability that fewer than k lie below it (David and Nagaraja 2003, section 7.1).
 
-use super::{Estimate, check_share, check_values, sorted_quantile};
+use super::{ConfidenceInterval, check_share, check_values, sorted_quantile};
 use crate::Result;
 use statrs::distribution::{Binomial, DiscreteCDF};
 
@@ -51,13 +51,13 @@ pub fn lower_bound(values: &[f64], q: f64, confidence: f64) -> Result<f64> {
 ///
 /// # Errors
 /// As for [`upper_bound`].
-pub fn interval(values: &[f64], q: f64, confidence: f64) -> Result<Estimate> {
+pub fn interval(values: &[f64], q: f64, confidence: f64) -> Result<ConfidenceInterval> {
     check_share("the confidence", confidence)?;
     let one_sided = f64::midpoint(1.0, confidence);
     let (low, high) = (lower_bound(values, q, one_sided)?, upper_bound(values, q, one_sided)?);
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    Ok(Estimate { value: sorted_quantile(&sorted, q), low, high })
+    Ok(ConfidenceInterval { value: sorted_quantile(&sorted, q), low, high })
 }
 
 /// How many values it takes to bound the quantile from above at all: q^n <= 1 - confidence.

@@ -1,6 +1,6 @@
 //! Rates: how many of how many.
 
-use super::{Estimate, check_share};
+use super::{ConfidenceInterval, check_share};
 use crate::{Error, Result};
 use statrs::distribution::{Beta, ContinuousCDF, Normal};
 
@@ -26,7 +26,7 @@ pub(super) fn normal_quantile(p: f64) -> f64 {
 ///
 /// # Errors
 /// There is no trial, or the confidence is not between 0 and 1.
-pub fn wilson(successes: u64, trials: u64, confidence: f64) -> Result<Estimate> {
+pub fn wilson(successes: u64, trials: u64, confidence: f64) -> Result<ConfidenceInterval> {
     check(successes, trials)?;
     check_share("the confidence", confidence)?;
     let (k, n) = (successes as f64, trials as f64);
@@ -37,19 +37,23 @@ pub fn wilson(successes: u64, trials: u64, confidence: f64) -> Result<Estimate> 
     // At the ends the formula gives 0 and 1 but for rounding.
     let low = if successes == 0 { 0.0 } else { middle - half };
     let high = if successes == trials { 1.0 } else { middle + half };
-    Ok(Estimate { value: p, low, high })
+    Ok(ConfidenceInterval { value: p, low, high })
 }
 
 /// The exact interval, two-sided (Clopper and Pearson 1934): never below the asked confidence.
 ///
 /// # Errors
 /// There is no trial, or the confidence is not between 0 and 1.
-pub fn clopper_pearson(successes: u64, trials: u64, confidence: f64) -> Result<Estimate> {
+pub fn clopper_pearson(successes: u64, trials: u64, confidence: f64) -> Result<ConfidenceInterval> {
     check(successes, trials)?;
     check_share("the confidence", confidence)?;
     let tail = (1.0 - confidence) / 2.0;
     let (k, n) = (successes as f64, trials as f64);
-    Ok(Estimate { value: k / n, low: exact_low(successes, trials, tail), high: exact_high(successes, trials, tail) })
+    Ok(ConfidenceInterval {
+        value: k / n,
+        low: exact_low(successes, trials, tail),
+        high: exact_high(successes, trials, tail),
+    })
 }
 
 /// The rate that would show so many successes or more with probability `tail`.

@@ -1,6 +1,6 @@
 //! Means and quantiles of values that depend on their neighbours, as the latencies of a queue do.
 
-use super::{Estimate, check_share, check_values, mean, sorted_quantile};
+use super::{ConfidenceInterval, check_share, check_values, mean, sorted_quantile};
 use crate::load::rng::Rng;
 use crate::{Error, Result};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -25,13 +25,13 @@ pub fn t_quantile(p: f64, freedom: f64) -> Result<f64> {
 ///
 /// # Errors
 /// There are fewer than two values or one is not finite, or the confidence is not between 0 and 1.
-pub fn mean_interval(values: &[f64], confidence: f64) -> Result<Estimate> {
+pub fn mean_interval(values: &[f64], confidence: f64) -> Result<ConfidenceInterval> {
     check_share("the confidence", confidence)?;
     check_values(values, 2)?;
     let (n, centre) = (values.len() as f64, mean(values));
     let variance = values.iter().map(|value| (value - centre).powi(2)).sum::<f64>() / (n - 1.0);
     let half = t_quantile(f64::midpoint(1.0, confidence), n - 1.0)? * (variance / n).sqrt();
-    Ok(Estimate { value: centre, low: centre - half, high: centre + half })
+    Ok(ConfidenceInterval { value: centre, low: centre - half, high: centre + half })
 }
 
 /// The mean of a settled series, by batch means: the means of long pieces hardly depend on one another
@@ -39,7 +39,7 @@ pub fn mean_interval(values: &[f64], confidence: f64) -> Result<Estimate> {
 ///
 /// # Errors
 /// There are fewer than two batches of two values, or as for [`mean_interval`].
-pub fn batch_means(values: &[f64], batches: usize, confidence: f64) -> Result<Estimate> {
+pub fn batch_means(values: &[f64], batches: usize, confidence: f64) -> Result<ConfidenceInterval> {
     if batches < 2 {
         return Err(Error::invalid(format!("batches is {batches}: give at least 2; 20 are usual")));
     }
@@ -82,7 +82,7 @@ pub fn block_bootstrap(
     resamples: usize,
     seed: u64,
     confidence: f64,
-) -> Result<Estimate> {
+) -> Result<ConfidenceInterval> {
     check_share("the confidence", confidence)?;
     if let Statistic::Quantile(q) = statistic {
         check_share("the quantile", q)?;
@@ -108,7 +108,7 @@ pub fn block_bootstrap(
         .collect();
     found.sort_by(f64::total_cmp);
     let tail = (1.0 - confidence) / 2.0;
-    Ok(Estimate {
+    Ok(ConfidenceInterval {
         value: statistic.of(&mut values.to_vec()),
         low: sorted_quantile(&found, tail),
         high: sorted_quantile(&found, 1.0 - tail),
@@ -130,7 +130,7 @@ mod tests {
             .collect()
     }
 
-    fn coverage(mut interval: impl FnMut(&[f64]) -> Estimate, truth: f64) -> f64 {
+    fn coverage(mut interval: impl FnMut(&[f64]) -> ConfidenceInterval, truth: f64) -> f64 {
         let mut rng = Rng::new(21);
         let covered = (0..200)
             .filter(|_| {

@@ -1,7 +1,7 @@
 //! Whether something grows: Theil and Sen's slope, which a few outliers cannot move.
 
 use super::rate::normal_quantile;
-use super::{Estimate, check_share, check_values};
+use super::{ConfidenceInterval, check_share, check_values};
 use crate::{Error, Result};
 
 /// The most points that are used; more are thinned evenly, as all pairs are looked at.
@@ -18,7 +18,7 @@ const MOST: usize = 1_500;
 ///
 /// # Errors
 /// There are fewer than three points, they are not of equal number or not finite, or all at the same x.
-pub fn theil_sen(x: &[f64], y: &[f64], confidence: f64) -> Result<Estimate> {
+pub fn theil_sen(x: &[f64], y: &[f64], confidence: f64) -> Result<ConfidenceInterval> {
     check_share("the confidence", confidence)?;
     check_values(x, 3)?;
     check_values(y, 3)?;
@@ -45,7 +45,7 @@ pub fn theil_sen(x: &[f64], y: &[f64], confidence: f64) -> Result<Estimate> {
     let high = (f64::midpoint(pairs, reach).round() as usize).min(last);
     let middle = slopes.len() / 2;
     let median = if slopes.len() % 2 == 1 { slopes[middle] } else { f64::midpoint(slopes[middle - 1], slopes[middle]) };
-    Ok(Estimate { value: median, low: slopes[low], high: slopes[high] })
+    Ok(ConfidenceInterval { value: median, low: slopes[low], high: slopes[high] })
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Any OpenAI-compatible server, by its URL.
 
 use super::Target;
-use crate::load::outcome::{CacheKind, Outcome};
-use crate::load::request::Request;
+use crate::load::observation::{CacheKind, Observation};
+use crate::load::request::LoadRequest;
 use crate::{Error, Result};
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -96,7 +96,7 @@ impl HttpTarget {
         Ok(Self { client, url: format!("{base}/chat/completions"), config, headers })
     }
 
-    fn body(&self, request: &Request) -> Value {
+    fn body(&self, request: &LoadRequest) -> Value {
         let messages: Vec<Value> =
             request.messages().map(|(role, content)| json!({"role": role, "content": content})).collect();
         let mut body = Map::new();
@@ -112,7 +112,7 @@ impl HttpTarget {
         Value::Object(body)
     }
 
-    async fn ask(&self, request: &Request, outcome: &mut Outcome) -> std::result::Result<(), &'static str> {
+    async fn ask(&self, request: &LoadRequest, observation: &mut Observation) -> std::result::Result<(), &'static str> {
         let begun = Instant::now();
         let mut builder = self.client.post(&self.url).headers(self.headers.clone()).json(&self.body(request));
         builder = builder.header("x-headrace-priority", request.priority.name());
@@ -121,10 +121,10 @@ impl HttpTarget {
             builder = builder.header("x-headrace-tenant", tenant);
         }
         let reply = builder.send().await.map_err(|error| transport(&error))?;
-        outcome.status = Some(reply.status().as_u16());
+        observation.status = Some(reply.status().as_u16());
         let header = |name: &str| reply.headers().get(name).and_then(|value| value.to_str().ok());
-        outcome.cache = header("x-headrace-cache").map(CacheKind::parse).unwrap_or_default();
-        outcome.cost = header("x-headrace-cost-usd").and_then(attodollars);
+        observation.cache = header("x-headrace-cache").map(CacheKind::parse).unwrap_or_default();
+        observation.cost = header("x-headrace-cost-usd").and_then(attodollars);
         if !reply.status().is_success() {
             // Read to its end, so that the connection can be used again.
             let _ = whole(reply).await;
@@ -134,10 +134,10 @@ impl HttpTarget {
         if !streamed {
             let bytes = whole(reply).await?;
             let value: Value = serde_json::from_slice(&bytes).map_err(|_| "malformed")?;
-            outcome.first_token = Some(begun.elapsed());
-            outcome.tokens = usage(&value);
+            observation.first_token = Some(begun.elapsed());
+            observation.tokens = usage(&value);
             let text = value.pointer("/choices/0/message/content").and_then(Value::as_str);
-            outcome.text = Some(text.ok_or("malformed")?.to_owned());
+            observation.text = Some(text.ok_or("malformed")?.to_owned());
             return Ok(());
         }
         let (mut events, mut read) = (Events::default(), 0);
@@ -151,25 +151,25 @@ impl HttpTarget {
             }
             events.buffer.extend_from_slice(&piece);
             for line in events.by_ref() {
-                stream.take(&line, outcome)?;
+                stream.take(&line, observation)?;
             }
         }
-        outcome.text = Some(stream.text);
+        observation.text = Some(stream.text);
         if stream.finished { Ok(()) } else { Err("truncated") }
     }
 }
 
 #[async_trait]
 impl Target for HttpTarget {
-    async fn send(&self, request: &Request) -> Outcome {
-        let mut outcome = Outcome::default();
-        if let Err(kind) = self.ask(request, &mut outcome).await {
-            outcome.error = Some(match (kind, outcome.status) {
+    async fn send(&self, request: &LoadRequest) -> Observation {
+        let mut observation = Observation::default();
+        if let Err(kind) = self.ask(request, &mut observation).await {
+            observation.error = Some(match (kind, observation.status) {
                 ("status", Some(status)) => format!("http_{status}"),
                 _ => kind.into(),
             });
         }
-        outcome
+        observation
     }
 }
 
@@ -205,7 +205,7 @@ struct Streamed {
 }
 
 impl Streamed {
-    fn take(&mut self, line: &str, outcome: &mut Outcome) -> std::result::Result<(), &'static str> {
+    fn take(&mut self, line: &str, observation: &mut Observation) -> std::result::Result<(), &'static str> {
         let Some(data) = line.strip_prefix("data:").map(str::trim) else { return Ok(()) };
         if data == "[DONE]" {
             self.finished = true;
@@ -215,13 +215,13 @@ impl Streamed {
         if value.get("error").is_some() {
             return Err("stream_error");
         }
-        outcome.tokens = usage(&value).or(outcome.tokens);
+        observation.tokens = usage(&value).or(observation.tokens);
         let content = value.pointer("/choices/0/delta/content").and_then(Value::as_str).unwrap_or_default();
         if !content.is_empty() {
             let now = Instant::now();
             match self.last {
-                None => outcome.first_token = Some(now - self.begun),
-                Some(last) => outcome.token_gaps.push(now - last),
+                None => observation.first_token = Some(now - self.begun),
+                Some(last) => observation.token_gaps.push(now - last),
             }
             self.last = Some(now);
             self.text.push_str(content);

@@ -8,12 +8,12 @@ pub use http::{HttpConfig, HttpTarget};
 pub use queue::QueueTarget;
 pub use synthetic::{Null, Sleep, Stall};
 
-use super::outcome::Outcome;
-use super::request::Request;
+use super::observation::Observation;
+use super::request::LoadRequest;
 
 /// Something that answers requests, asked from many tasks at once.
 #[async_trait::async_trait]
 pub trait Target: Send + Sync + 'static {
-    /// Answers one request; a failure is an outcome, too.
-    async fn send(&self, request: &Request) -> Outcome;
+    /// Answers one request; a failure is an observation, too.
+    async fn send(&self, request: &LoadRequest) -> Observation;
 }

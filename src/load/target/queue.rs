@@ -2,8 +2,8 @@
 
 use super::Target;
 use crate::Payload;
-use crate::load::outcome::Outcome;
-use crate::load::request::Request;
+use crate::load::observation::Observation;
+use crate::load::request::LoadRequest;
 use crate::queue::{PutOptions, RequestQueue};
 use async_trait::async_trait;
 use std::sync::OnceLock;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 /// Puts each request into a queue, from which workers take it, and waits until it was acked.
 ///
-/// An outcome's `extra` has `enqueue_ms`, how long the put took, and `queue_wait_ms`, from the put to the worker.
+/// An observation's `extra` has `enqueue_ms`, how long the put took, and `queue_wait_ms`, from the put to the worker.
 #[derive(Debug)]
 pub struct QueueTarget {
     queue: RequestQueue,
@@ -38,7 +38,7 @@ impl QueueTarget {
         workers
     }
 
-    async fn ask(&self, request: &Request, outcome: &mut Outcome) -> crate::Result<()> {
+    async fn ask(&self, request: &LoadRequest, observation: &mut Observation) -> crate::Result<()> {
         let options = PutOptions {
             priority: request.priority,
             tenant: Some(request.tenant.as_str().into()),
@@ -48,11 +48,11 @@ impl QueueTarget {
         let payload = Payload::bytes(&request.prompt);
         let begun = Instant::now();
         let id = self.queue.put_async(payload, options, None).await?;
-        outcome.extra.push(("enqueue_ms".into(), begun.elapsed().as_secs_f64() * 1e3));
+        observation.extra.push(("enqueue_ms".into(), begun.elapsed().as_secs_f64() * 1e3));
         let waited = self.queue.result_async(id, None).await?;
         let nanos = waited.and_then(|waited| Some(u64::from_le_bytes(waited.as_bytes()[..].try_into().ok()?)));
         if let Some(nanos) = nanos {
-            outcome.extra.push(("queue_wait_ms".into(), nanos as f64 / 1e6));
+            observation.extra.push(("queue_wait_ms".into(), nanos as f64 / 1e6));
         }
         Ok(())
     }
@@ -72,12 +72,12 @@ async fn work(queue: RequestQueue, service: Duration) {
 
 #[async_trait]
 impl Target for QueueTarget {
-    async fn send(&self, request: &Request) -> Outcome {
+    async fn send(&self, request: &LoadRequest) -> Observation {
         self.running.get_or_init(|| self.start());
-        let mut outcome = Outcome::ok();
-        if let Err(error) = self.ask(request, &mut outcome).await {
-            outcome.fail(&error);
+        let mut observation = Observation::ok();
+        if let Err(error) = self.ask(request, &mut observation).await {
+            observation.fail(&error);
         }
-        outcome
+        observation
     }
 }

@@ -1,8 +1,8 @@
 //! Targets whose behaviour is known exactly: to test and to calibrate the generator.
 
 use super::Target;
-use crate::load::outcome::Outcome;
-use crate::load::request::Request;
+use crate::load::observation::Observation;
+use crate::load::request::LoadRequest;
 use crate::load::rng::Rng;
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -16,8 +16,8 @@ pub struct Null;
 
 #[async_trait]
 impl Target for Null {
-    async fn send(&self, _: &Request) -> Outcome {
-        Outcome::ok()
+    async fn send(&self, _: &LoadRequest) -> Observation {
+        Observation::ok()
     }
 }
 
@@ -44,10 +44,10 @@ impl Sleep {
 
 #[async_trait]
 impl Target for Sleep {
-    async fn send(&self, _: &Request) -> Outcome {
+    async fn send(&self, _: &LoadRequest) -> Observation {
         let factor = self.drawn.as_ref().map_or(1.0, |rng| rng.lock().exponential());
         tokio::time::sleep(self.mean.mul_f64(factor)).await;
-        Outcome::ok()
+        Observation::ok()
     }
 }
 
@@ -83,7 +83,7 @@ impl Stall {
 
 #[async_trait]
 impl Target for Stall {
-    async fn send(&self, _: &Request) -> Outcome {
+    async fn send(&self, _: &LoadRequest) -> Observation {
         let start = *self.start.get_or_init(Instant::now);
         let _turn = match &self.turn {
             Some(turn) => Some(turn.lock().await),
@@ -92,6 +92,6 @@ impl Target for Stall {
         let into = start.elapsed().as_nanos() % self.period.as_nanos().max(1);
         let into = Duration::from_nanos(into as u64);
         tokio::time::sleep(self.standing.saturating_sub(into) + self.service).await;
-        Outcome::ok()
+        Observation::ok()
     }
 }

@@ -32,12 +32,12 @@ pub(super) struct Topic {
 
 impl Topic {
     /// Its synonymous names in a language.
-    pub fn names(&self, language: Language) -> &[String] {
+    pub fn names(&self, language: WorkloadLanguage) -> &[String] {
         match language {
-            Language::En => &self.en,
-            Language::De => &self.de,
-            Language::Fr => &self.fr,
-            Language::Pt => &self.pt,
+            WorkloadLanguage::En => &self.en,
+            WorkloadLanguage::De => &self.de,
+            WorkloadLanguage::Fr => &self.fr,
+            WorkloadLanguage::Pt => &self.pt,
         }
     }
 }
@@ -70,7 +70,7 @@ struct Topics {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Names {
+pub(super) struct CatalogueNames {
     pub company: Vec<String>,
     pub site: Vec<String>,
     pub tenant: Vec<String>,
@@ -80,24 +80,24 @@ pub(super) struct Names {
 #[derive(Debug)]
 pub(super) struct Catalogue {
     pub topics: Vec<Topic>,
-    pub names: Names,
+    pub names: CatalogueNames,
     frames: AllFrames,
 }
 
 impl Catalogue {
-    pub fn frames(&self, language: Language) -> &Frames {
+    pub fn frames(&self, language: WorkloadLanguage) -> &Frames {
         match language {
-            Language::En => &self.frames.en,
-            Language::De => &self.frames.de,
-            Language::Fr => &self.frames.fr,
-            Language::Pt => &self.frames.pt,
+            WorkloadLanguage::En => &self.frames.en,
+            WorkloadLanguage::De => &self.frames.de,
+            WorkloadLanguage::Fr => &self.frames.fr,
+            WorkloadLanguage::Pt => &self.frames.pt,
         }
     }
 }
 
 /// A language that the workload speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Language {
+pub enum WorkloadLanguage {
     /// English.
     En,
     /// German.
@@ -108,7 +108,7 @@ pub enum Language {
     Pt,
 }
 
-impl Language {
+impl WorkloadLanguage {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::En, Self::De, Self::Fr, Self::Pt];
 

@@ -1,6 +1,6 @@
 //! What an ESG workload may be told.
 
-use super::catalogue::Language;
+use super::catalogue::WorkloadLanguage;
 use crate::queue::Priority;
 use crate::{Error, Result};
 
@@ -16,7 +16,7 @@ pub struct EsgConfig {
     /// Who asks; the popularity of tenants is equal.
     pub tenants: Vec<String>,
     /// The languages of the questions, each as likely.
-    pub languages: Vec<Language>,
+    pub languages: Vec<WorkloadLanguage>,
     /// The model that the requests name, if any.
     pub model: Option<String>,
     /// How many requests word a question in another than the plain way.
@@ -46,7 +46,7 @@ impl Default for EsgConfig {
             questions: 1_000,
             zipf: 1.1,
             tenants: vec!["reporting".into(), "procurement".into(), "facilities".into()],
-            languages: vec![Language::En],
+            languages: vec![WorkloadLanguage::En],
             model: None,
             paraphrase_share: 0.5,
             near_miss_share: 0.4,

@@ -9,11 +9,11 @@ mod config;
 mod document;
 mod question;
 
-pub use catalogue::Language;
+pub use catalogue::WorkloadLanguage;
 pub use config::{EsgConfig, tenant_names};
 
 use crate::Result;
-use crate::load::request::{Kind, Message, Request, estimate_tokens};
+use crate::load::request::{HistoryMessage, LoadRequest, QuestionKind, estimate_tokens};
 use crate::load::rng::{Rng, Zipf};
 use catalogue::{Catalogue, TopicKind};
 use question::Question;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub struct Esg {
     config: Arc<EsgConfig>,
     catalogue: &'static Catalogue,
-    universe: Arc<[Entry]>,
+    universe: Arc<[RankedQuestion]>,
     popularity: Arc<Zipf>,
     rng: Rng,
     next: u64,
@@ -43,7 +43,7 @@ pub struct Esg {
 
 /// A question with its place in popularity.
 #[derive(Debug)]
-struct Entry {
+struct RankedQuestion {
     question: Question,
     near_miss: bool,
 }
@@ -56,7 +56,7 @@ struct Session {
     tenant: String,
     question: Question,
     near_miss: bool,
-    history: Vec<Message>,
+    history: Vec<HistoryMessage>,
 }
 
 impl Esg {
@@ -88,14 +88,14 @@ impl Esg {
     }
 
     /// A question from the start of a conversation.
-    fn fresh(&mut self) -> Request {
+    fn fresh(&mut self) -> LoadRequest {
         let rank = self.popularity.draw(&mut self.rng).min(self.universe.len() - 1);
         let universe = Arc::clone(&self.universe);
-        let Entry { question, near_miss } = &universe[rank];
+        let RankedQuestion { question, near_miss } = &universe[rank];
         let wordings = question.wordings(self.catalogue);
         let is_paraphrase = wordings > 1 && self.rng.chance(self.config.paraphrase_share);
         let wording = if is_paraphrase { 1 + self.rng.below(wordings - 1) } else { 0 };
-        let kind = if is_paraphrase { Kind::Paraphrase } else { Kind::Plain };
+        let kind = if is_paraphrase { QuestionKind::Paraphrase } else { QuestionKind::Plain };
         let prompt = question.wording(self.catalogue, wording);
         let tenant = self.tenant();
         let mut request = self.request(question, prompt, tenant, kind);
@@ -113,25 +113,25 @@ impl Esg {
     }
 
     /// The question put to a document, which becomes part of what is asked and of the key.
-    fn attach(&mut self, request: &mut Request, question: &Question) {
+    fn attach(&mut self, request: &mut LoadRequest, question: &Question) {
         let tokens = self.length(self.config.input_lognormal);
         let document = document::text(&mut self.rng, self.catalogue, tokens);
         let intro = &self.catalogue.frames(question.language).document;
         request.prompt = format!("{}\n\n{intro}\n{document}", request.prompt);
         request.answer_key = format!("{}|{}", request.answer_key, &blake3::hash(document.as_bytes()).to_hex()[..12]);
-        request.kind = Kind::Document;
+        request.kind = QuestionKind::Document;
         request.input_tokens = estimate_tokens(&request.prompt);
     }
 
     /// Lets a conversation go on with the probability that gives the configured mean number of follow-ups.
-    fn keep_open(&mut self, request: &Request, question: Question) {
+    fn keep_open(&mut self, request: &LoadRequest, question: Question) {
         let turns = self.config.session_turns;
         if !self.rng.chance(turns / (1.0 + turns)) {
             return;
         }
         let mut history = request.history.clone();
-        history.push(Message { role: "user", content: request.prompt.clone() });
-        history.push(Message { role: "assistant", content: question.answer(self.catalogue) });
+        history.push(HistoryMessage { role: "user", content: request.prompt.clone() });
+        history.push(HistoryMessage { role: "assistant", content: question.answer(self.catalogue) });
         self.sessions.push_back(Session {
             id: request.session.unwrap_or_default(),
             turn: request.turn,
@@ -142,7 +142,7 @@ impl Esg {
         });
     }
 
-    fn follow_up(&mut self, session: Session) -> Request {
+    fn follow_up(&mut self, session: Session) -> LoadRequest {
         let mut question = session.question;
         let frames = self.catalogue.frames(question.language);
         let by_year = self.rng.chance(0.6);
@@ -154,7 +154,7 @@ impl Esg {
         }
         let form = self.rng.pick(forms).cloned().unwrap_or_default();
         let prompt = question.fill(self.catalogue, &form);
-        let mut request = self.request(&question, prompt, session.tenant, Kind::FollowUp);
+        let mut request = self.request(&question, prompt, session.tenant, QuestionKind::FollowUp);
         request.input_tokens += session.history.iter().map(|message| estimate_tokens(&message.content)).sum::<u64>();
         request.history = session.history;
         request.session = Some(session.id);
@@ -164,9 +164,9 @@ impl Esg {
         request
     }
 
-    fn request(&mut self, question: &Question, prompt: String, tenant: String, kind: Kind) -> Request {
+    fn request(&mut self, question: &Question, prompt: String, tenant: String, kind: QuestionKind) -> LoadRequest {
         let at = self.rng.uniform();
-        Request {
+        LoadRequest {
             index: self.next,
             model: self.config.model.clone(),
             history: Vec::new(),
@@ -187,10 +187,10 @@ impl Esg {
 }
 
 impl Iterator for Esg {
-    type Item = Request;
+    type Item = LoadRequest;
 
     /// The next request; there is always one. An open conversation goes on in half of the steps, the oldest first.
-    fn next(&mut self) -> Option<Request> {
+    fn next(&mut self) -> Option<LoadRequest> {
         let goes_on = !self.sessions.is_empty() && self.rng.chance(0.5);
         let resumed = if goes_on { self.sessions.pop_front() } else { None };
         let request = match resumed {
@@ -203,10 +203,10 @@ impl Iterator for Esg {
 }
 
 /// All different questions, the most popular first.
-fn universe(config: &EsgConfig, catalogue: &Catalogue) -> Vec<Entry> {
+fn universe(config: &EsgConfig, catalogue: &Catalogue) -> Vec<RankedQuestion> {
     let mut rng = Rng::stream(config.seed, "esg questions");
     let mut seen = HashSet::with_capacity(config.questions);
-    let mut entries: Vec<Entry> = Vec::with_capacity(config.questions);
+    let mut entries: Vec<RankedQuestion> = Vec::with_capacity(config.questions);
     // The catalogue holds more than the largest allowed number; drawing again is the exception, and bounded.
     for _ in 0..config.questions * 50 {
         if entries.len() == config.questions {
@@ -218,7 +218,7 @@ fn universe(config: &EsgConfig, catalogue: &Catalogue) -> Vec<Entry> {
             _ => Question::draw(&mut rng, catalogue, &config.languages),
         };
         if seen.insert(question.key(catalogue)) {
-            entries.push(Entry { question, near_miss });
+            entries.push(RankedQuestion { question, near_miss });
         }
     }
     entries

@@ -1,6 +1,6 @@
 //! What is asked, apart from how: a topic with its slots filled, its key, its wordings, its answer.
 
-use super::catalogue::{Catalogue, Language, Topic, TopicKind};
+use super::catalogue::{Catalogue, Topic, TopicKind, WorkloadLanguage};
 use crate::load::rng::Rng;
 
 /// The years that questions are about.
@@ -15,7 +15,7 @@ pub(super) struct Question {
     pub year: Option<u16>,
     /// An index into the topic's units; where none is said, the first is meant.
     pub unit: Option<usize>,
-    pub language: Language,
+    pub language: WorkloadLanguage,
 }
 
 fn year(rng: &mut Rng) -> u16 {
@@ -29,9 +29,9 @@ fn other(rng: &mut Rng, n: usize, current: usize) -> usize {
 
 impl Question {
     /// One at random.
-    pub fn draw(rng: &mut Rng, catalogue: &Catalogue, languages: &[Language]) -> Self {
+    pub fn draw(rng: &mut Rng, catalogue: &Catalogue, languages: &[WorkloadLanguage]) -> Self {
         let topic = rng.below(catalogue.topics.len());
-        let language = rng.pick(languages).copied().unwrap_or(Language::En);
+        let language = rng.pick(languages).copied().unwrap_or(WorkloadLanguage::En);
         let Topic { kind, units, .. } = &catalogue.topics[topic];
         let has_company = *kind != TopicKind::Rule;
         Self {

@@ -1,14 +1,14 @@
 use super::*;
 use std::collections::HashMap;
 
-fn take(n: usize, config: EsgConfig) -> Vec<Request> {
+fn take(n: usize, config: EsgConfig) -> Vec<LoadRequest> {
     Esg::new(config).unwrap().take(n).collect()
 }
 
 fn rich(seed: u64) -> EsgConfig {
     EsgConfig {
         seed,
-        languages: Language::ALL.to_vec(),
+        languages: WorkloadLanguage::ALL.to_vec(),
         session_share: 0.2,
         document_share: 0.1,
         ..EsgConfig::default()
@@ -45,7 +45,8 @@ fn one_text_never_stands_for_two_answers() {
 #[test]
 fn questions_are_worded_in_several_ways() {
     let mut texts: HashMap<String, std::collections::HashSet<String>> = HashMap::new();
-    for request in take(20_000, EsgConfig { languages: Language::ALL.to_vec(), questions: 50, ..EsgConfig::default() })
+    for request in
+        take(20_000, EsgConfig { languages: WorkloadLanguage::ALL.to_vec(), questions: 50, ..EsgConfig::default() })
     {
         texts.entry(request.answer_key).or_default().insert(request.prompt);
     }
@@ -58,8 +59,8 @@ fn shares_are_kept() {
     let n = 20_000;
     let requests = take(n, EsgConfig { document_share: 0.3, ..EsgConfig::default() });
     let share =
-        |wanted: fn(&Request) -> bool| requests.iter().filter(|request| wanted(request)).count() as f64 / n as f64;
-    assert!((share(|request| request.kind == Kind::Document) - 0.3).abs() < 0.02);
+        |wanted: fn(&LoadRequest) -> bool| requests.iter().filter(|request| wanted(request)).count() as f64 / n as f64;
+    assert!((share(|request| request.kind == QuestionKind::Document) - 0.3).abs() < 0.02);
     assert!((share(|request| request.priority.name() == "low") - 0.2).abs() < 0.02);
     let mut output: Vec<u64> = requests.iter().map(|request| request.output_tokens).collect();
     output.sort_unstable();
@@ -78,7 +79,7 @@ fn follow_ups_carry_the_turns_before_them() {
             assert_eq!(request.turn, *next);
             *next += 1;
         }
-        follow_ups += u32::from(request.kind == Kind::FollowUp);
+        follow_ups += u32::from(request.kind == QuestionKind::FollowUp);
     }
     assert!(follow_ups > 2_000, "{follow_ups}");
 }

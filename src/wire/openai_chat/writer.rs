@@ -2,7 +2,7 @@
 
 use super::{answer, finish, tools};
 use crate::chat::{Event, Part, Place};
-use crate::usage::Told;
+use crate::usage::UsageReport;
 use crate::wire::{EventWriter, Frame, Protocol, ToldError, WriterOptions, now, usage};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub(super) struct Writer {
     choices: BTreeMap<u32, Written>,
     /// Fields of the reply that no chunk has told yet.
     extra: Map<String, Value>,
-    usage: Option<Told>,
+    usage: Option<UsageReport>,
     has_failed: bool,
 }
 

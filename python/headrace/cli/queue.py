@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from headrace.cli.location import existing
 from headrace.queue import RequestQueue
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def register(subparsers: Subparsers) -> None:
         ("requeue", requeue, "let dead letters try again"),
     ]:
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("url", help="the queue, sqlite:///FILE")
+        verb.add_argument("url", metavar="QUEUE", help="the queue: sqlite:///FILE, or the file")
         verb.add_argument("--name", default="default", help="of several queues in one file")
         verb.set_defaults(run=run)
         if name == "requeue":
@@ -59,4 +60,4 @@ def requeue(arguments: argparse.Namespace) -> int:
 
 
 def _open(arguments: argparse.Namespace) -> RequestQueue:
-    return RequestQueue(arguments.url, name=arguments.name)
+    return RequestQueue(existing(arguments.url, "queue", "RequestQueue"), name=arguments.name)

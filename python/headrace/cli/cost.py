@@ -9,12 +9,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.cli.location import existing
 from headrace.costs import CostTracker
 from headrace.costs_report import zone_of
-from headrace.errors import ConfigError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+__all__ = ["register"]
 
 
 def register(subparsers: Subparsers) -> None:
@@ -84,18 +86,7 @@ def count(text: str) -> int:
 
 def ledger(url: str) -> CostTracker:
     """Open a ledger that is there: who looks into one does not want a new one."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        file, url = Path(url), f"sqlite:///{url}"
-    elif scheme == "sqlite":
-        file = Path(rest.removeprefix("/"))
-    elif scheme == "memory":
-        raise ConfigError("a ledger in memory ends with its process: give sqlite:///FILE")
-    else:
-        return CostTracker(url=url)
-    if not file.is_file():
-        raise ConfigError(f"there is no ledger at {file}: give the file that CostTracker(url='sqlite:///...') writes")
-    return CostTracker(url=url)
+    return CostTracker(url=existing(url, "ledger", "CostTracker"))
 
 
 def summary(arguments: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ impl CacheKind {
 
 /// What came of one request. Everything but `error` is optional: a target says what it knows.
 #[derive(Debug, Clone, Default)]
-pub struct Outcome {
+pub struct Observation {
     /// A short name of what failed, as in `http_429`, `timeout` or `BudgetExceeded`; `None` is success.
     pub error: Option<String>,
     /// The HTTP status.
@@ -65,7 +65,7 @@ pub struct Outcome {
     pub extra: Vec<(String, f64)>,
 }
 
-impl Outcome {
+impl Observation {
     /// Success, and nothing more to say.
     #[must_use]
     pub fn ok() -> Self {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from headrace import embedders
 from headrace.cache import SemanticCache
+from headrace.cli.location import existing
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -29,7 +30,7 @@ def register(subparsers: Subparsers) -> None:
         ("purge", purge, "forget what expired, or everything"),
     ]:
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("url", help="the cache, sqlite:///FILE")
+        verb.add_argument("url", metavar="CACHE", help="the cache: sqlite:///FILE, or the file")
         verb.set_defaults(run=run)
         if name == "explain":
             verb.add_argument("prompt")
@@ -41,13 +42,13 @@ def register(subparsers: Subparsers) -> None:
 
 def stats(arguments: argparse.Namespace) -> int:
     """Run `headrace cache stats`."""
-    print(json.dumps(SemanticCache(url=arguments.url).stats(), indent=2, default=str))
+    print(json.dumps(SemanticCache(url=_there(arguments)).stats(), indent=2, default=str))
     return 0
 
 
 def explain(arguments: argparse.Namespace) -> int:
     """Run `headrace cache explain`, with the static embedder."""
-    cache = SemanticCache(embedders.static(), url=arguments.url)
+    cache = SemanticCache(embedders.static(), url=_there(arguments))
     for near in cache.explain(arguments.prompt, scope=arguments.scope, tenant=arguments.tenant):
         blocked = "; ".join(near.blocked) or "serves"
         print(f"{near.similarity:.3f}  {near.prompt}\n       {blocked}")
@@ -56,7 +57,7 @@ def explain(arguments: argparse.Namespace) -> int:
 
 def purge(arguments: argparse.Namespace) -> int:
     """Run `headrace cache purge`."""
-    cache = SemanticCache(url=arguments.url)
+    cache = SemanticCache(url=_there(arguments))
     before = len(cache)
     if arguments.all:
         cache.clear()
@@ -64,3 +65,7 @@ def purge(arguments: argparse.Namespace) -> int:
         cache.purge_expired()
     print(f"{before - len(cache)} entries forgotten, {len(cache)} left")
     return 0
+
+
+def _there(arguments: argparse.Namespace) -> str:
+    return existing(arguments.url, "cache", "SemanticCache")

@@ -1,38 +1,25 @@
-"""The command `headrace`."""
+"""`headrace loadtest ...`: run the load suite and give its verdict."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import headrace
-from headrace.errors import HeadraceError
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status."""
-    parser = argparse.ArgumentParser(prog="headrace", description=headrace.__doc__)
-    parser.add_argument("--version", action="version", version=f"headrace {headrace.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_loadtest(commands)
-    doctor = commands.add_parser("doctor", help="say what is installed and what is missing")
-    doctor.set_defaults(run=_doctor)
-    for module in ("headrace.costs_cli", "headrace.queue_cli", "headrace.cache_cli"):
-        if importlib.util.find_spec(module):
-            importlib.import_module(module).register(commands)
-    given = parser.parse_args(arguments)
-    try:
-        return int(given.run(given) or 0)
-    except (HeadraceError, ValueError, OSError) as error:
-        print(f"headrace: {error}", file=sys.stderr)
-        return 2
+__all__ = ["register"]
 
 
-def _add_loadtest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    loadtest = commands.add_parser(
+def register(subparsers: Subparsers) -> None:
+    """Add `loadtest`.
+
+    Args:
+        subparsers: What `ArgumentParser.add_subparsers` gave.
+    """
+    loadtest = subparsers.add_parser(
         "loadtest",
         help="run the load suite; exit status 0 ready, 99 not ready, 2 could not run",
         description="Run a suite of load scenarios and give a verdict with its evidence.",
@@ -58,10 +45,11 @@ def _add_loadtest(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     add("--live", action="store_true", help="ask the real provider whose key the environment holds")
     add("--budget", metavar="USD", help="the most that --live may spend")
     add("--spoil", metavar="WHAT", help="spoil the target on purpose, to see that it is found")
-    loadtest.set_defaults(run=_loadtest)
+    loadtest.set_defaults(run=run)
 
 
-def _loadtest(given: argparse.Namespace) -> int:
+def run(given: argparse.Namespace) -> int:
+    """Run `headrace loadtest`: 0 ready, 99 not ready, 2 could not run."""
     try:
         import pytest
     except ImportError:
@@ -128,13 +116,3 @@ def _against(given: argparse.Namespace) -> int:
     arguments = [text for name, value in options.items() if value is not None for text in (name, str(value))]
     arguments += [text for name in given.scenario for text in ("--scenario", name)]
     return compare(given.suite, arguments, given.against, given.pairs, given.tolerance / 100, given.report)
-
-
-def _doctor(_given: argparse.Namespace) -> int:
-    print(f"headrace {headrace.__version__}, Python {sys.version.split()[0]}")
-    extras = {"wordllama": "static embedder", "pytest": "load suite", "pyarrow": "Arrow export"}
-    for package, what in extras.items():
-        found = importlib.util.find_spec(package) is not None
-        print(f"  {'ok     ' if found else 'missing'} {what} ({package})")
-    print(f"  answers: {headrace.Client()!r}")
-    return 0

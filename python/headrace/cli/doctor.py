@@ -1,0 +1,37 @@
+"""`headrace doctor`: what is installed, what is missing, and who would answer."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from typing import TYPE_CHECKING
+
+import headrace
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+__all__ = ["register"]
+
+EXTRAS = {"wordllama": "static embedder", "pytest": "load suite", "pyarrow": "Arrow export"}
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `doctor`.
+
+    Args:
+        subparsers: What `ArgumentParser.add_subparsers` gave.
+    """
+    doctor = subparsers.add_parser("doctor", help="say what is installed and what is missing")
+    doctor.set_defaults(run=run)
+
+
+def run(_given: argparse.Namespace) -> int:
+    """Run `headrace doctor`."""
+    print(f"headrace {headrace.__version__}, Python {sys.version.split()[0]}")
+    for package, what in EXTRAS.items():
+        found = importlib.util.find_spec(package) is not None
+        print(f"  {'ok     ' if found else 'missing'} {what} ({package})")
+    print(f"  answers: {headrace.Client()!r}")
+    return 0

@@ -1,0 +1,127 @@
+"""The scripts behind `make lint` and `make ci`: what they are there to find, they find."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command, cwd=None, **environment):
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, **environment}, timeout=100
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def unused(folder):
+    return run(sys.executable, str(ROOT / "scripts" / "check_unused.py"), str(folder))
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A copy of what the check reads."""
+    for folder in ("src", "python/src", "tests", "benches"):
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, ignore=lambda at, names: [n for n in names if is_other(at, n)]
+        )
+    for file in ("Cargo.toml", "python/Cargo.toml"):
+        shutil.copy(ROOT / file, tmp_path / file)
+    return tmp_path
+
+
+def is_other(folder, name):
+    path = Path(folder) / name
+    return path.is_file() and path.suffix != ".rs"
+
+
+def test_every_dependency_is_used_and_says_its_version(workspace):
+    status, told = unused(workspace)
+    assert status == 0, told
+
+
+@pytest.mark.parametrize(
+    ("manifest", "section", "added", "told"),
+    [
+        ("Cargo.toml", "[dependencies]", 'faer = "0.24"', "headrace: faer is named nowhere"),
+        ("Cargo.toml", "[dependencies]", 'criterion = "0.8"', "headrace: criterion is named by tests only"),
+        ("Cargo.toml", "[dev-dependencies]", 'rstest = "0.26"', "headrace: rstest is a dependency of tests that none"),
+        ("Cargo.toml", "[workspace.dependencies]", 'faer = "0.24"', "faer stands in the workspace's dependencies"),
+        ("python/Cargo.toml", "[dependencies]", 'libc = "*"', "headrace-python: libc is wanted in any version"),
+        ("python/Cargo.toml", "[dependencies]", 'regex = "1"', "headrace-python: regex is named nowhere"),
+    ],
+)
+def test_a_dependency_without_use_is_found(workspace, manifest, section, added, told):
+    file = workspace / manifest
+    file.write_text(file.read_text().replace(f"{section}\n", f"{section}\n{added}\n", 1))
+    status, printed = unused(workspace)
+    assert status == 1
+    assert told in printed
+
+
+def test_a_crate_in_a_comment_is_not_used(workspace):
+    manifest = workspace / "Cargo.toml"
+    manifest.write_text(manifest.read_text().replace("[dependencies]\n", '[dependencies]\nfaer = "0.24"\n', 1))
+    source = workspace / "src" / "lib.rs"
+    source.write_text(source.read_text() + "\n// faer::Mat would do this too.\n")
+    assert unused(workspace)[0] == 1
+    source.write_text(source.read_text() + "\nuse faer::Mat;\n")
+    assert unused(workspace)[0] == 0
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository with the script and a `.ci/run` of its own."""
+    root = tmp_path / "checkout"
+    (root / "scripts").mkdir(parents=True)
+    (root / ".ci").mkdir()
+    shutil.copy(ROOT / "scripts" / "ci.sh", root / "scripts")
+    script = root / ".ci" / "run"
+    script.write_text('#!/bin/sh\npwd > "$SEEN"\ntest -z "$FAILS"\n')
+    script.chmod(0o755)
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "one")
+    return root
+
+
+def git(root, *arguments):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def ci(checkout, tmp_path, fails=""):
+    rooms = tmp_path / "rooms"
+    rooms.mkdir(exist_ok=True)
+    result = run(str(checkout / "scripts" / "ci.sh"), TMPDIR=str(rooms), SEEN=str(tmp_path / "seen"), FAILS=fails)
+    assert list(rooms.iterdir()) == [], "nothing is left behind"
+    return result
+
+
+def test_a_commit_that_passed_is_noted(checkout, tmp_path):
+    status, told = ci(checkout, tmp_path)
+    assert status == 0, told
+    assert (checkout / ".git" / "ci-passed").read_text().strip() == git(checkout, "rev-parse", "HEAD").strip()
+    assert Path((tmp_path / "seen").read_text().strip()).is_relative_to(tmp_path / "rooms"), "it ran in a clone"
+
+
+def test_a_commit_that_failed_is_not_noted(checkout, tmp_path):
+    status, told = ci(checkout, tmp_path, fails="yes")
+    assert status == 1
+    assert "ended with status 1" in told
+    assert not (checkout / ".git" / "ci-passed").exists()
+
+
+@pytest.mark.parametrize("file", ["new", "scripts/ci.sh"])
+def test_what_is_not_committed_is_not_tested(checkout, tmp_path, file):
+    with (checkout / file).open("a") as changed:
+        changed.write("\n# changed\n")
+    status, told = ci(checkout, tmp_path)
+    assert status == 1
+    assert "not committed" in told
+    assert file in told
+    assert not (tmp_path / "seen").exists()
