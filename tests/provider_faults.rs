@@ -42,7 +42,8 @@ async fn read_request(socket: &mut tokio::net::TcpStream) -> String {
         let count = socket.read(&mut chunk).await.unwrap();
         bytes.extend_from_slice(&chunk[..count]);
         let text = String::from_utf8_lossy(&bytes);
-        let length = text.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
+        let length =
+            text.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
         let is_whole = text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.len() >= length.unwrap_or(0));
         if count == 0 || is_whole {
             return text.into_owned();
@@ -297,9 +298,8 @@ async fn serve_without_end(head: &'static str, piece: &'static [u8]) -> (String,
 async fn no_body_is_read_without_bound() {
     const MANY: &[u8] = &[b'x'; 1 << 16];
     const HEAD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
-    let bounded = |url: &str| {
-        HttpProvider::new(HttpProviderConfig { max_reply_bytes: 1 << 20, ..config(url) }).unwrap()
-    };
+    let bounded =
+        |url: &str| HttpProvider::new(HttpProviderConfig { max_reply_bytes: 1 << 20, ..config(url) }).unwrap();
     let (url, _) = serve_without_end(HEAD, MANY).await;
     let error = provider_error(ask(&bounded(&url)).await);
     assert!(error.message.contains("1048576 bytes") && !error.is_retryable, "{error}");
@@ -416,7 +416,12 @@ async fn the_key_is_in_no_error_wherever_a_server_echoes_it() {
         let inner = inner.trim_matches('"');
         let id = format!("x-request-id: {}\r\nretry-after: {}\r\n", echo.replace('"', "'"), echo.replace('"', "'"));
         let replies = [
-            reply(401, &id, format!("{{\"error\":{{\"message\":\"bad key {inner}\",\"code\":\"{inner}\",\"type\":\"{inner}\"}}}}").as_bytes()),
+            reply(
+                401,
+                &id,
+                format!("{{\"error\":{{\"message\":\"bad key {inner}\",\"code\":\"{inner}\",\"type\":\"{inner}\"}}}}")
+                    .as_bytes(),
+            ),
             reply(400, &id, echo.as_bytes()),
             reply(500, &id, format!("{}{echo}", " ".repeat(290)).as_bytes()),
             reply(500, &id, format!("{{\"detail\":\"{inner}\"}}").as_bytes()),
@@ -425,7 +430,11 @@ async fn the_key_is_in_no_error_wherever_a_server_echoes_it() {
             reply(200, &id, format!("data: {echo}\n\n").as_bytes()),
             reply(200, &id, format!("{TEXT}data: {echo}\n\n").as_bytes()),
             reply(200, &id, format!("{TEXT}event: error\ndata: {echo}\n\n").as_bytes()),
-            reply(200, &id, format!("{TEXT}event: {echo}\ndata: {{\"error\":{{\"code\":\"{inner}\"}}}}\n\n").as_bytes()),
+            reply(
+                200,
+                &id,
+                format!("{TEXT}event: {echo}\ndata: {{\"error\":{{\"code\":\"{inner}\"}}}}\n\n").as_bytes(),
+            ),
             reply(307, &format!("location: /{echo}\r\n{id}"), b""),
         ];
         for bytes in replies {
@@ -454,12 +463,16 @@ async fn the_key_is_in_no_error_wherever_a_server_echoes_it() {
 async fn the_key_is_sent_and_shown_nowhere() {
     let (url, asked) = serve(vec![reply(200, "", WHOLE.as_bytes())]).await;
     let mut config = config(&url);
-    config.headers = vec![("X-Team-Token".into(), Secret::new("team-token-4711")), ("OpenAI-Project".into(), Secret::new("proj_1"))];
+    config.headers =
+        vec![("X-Team-Token".into(), Secret::new("team-token-4711")), ("OpenAI-Project".into(), Secret::new("proj_1"))];
     let provider = HttpProvider::new(config).unwrap();
     ask(&provider).await.unwrap();
     let request = asked.lock()[0].clone();
     assert!(request.contains(&format!("authorization: Bearer {KEY}")), "{request}");
-    assert!(request.contains("x-team-token: team-token-4711") && request.contains("openai-project: proj_1"), "{request}");
+    assert!(
+        request.contains("x-team-token: team-token-4711") && request.contains("openai-project: proj_1"),
+        "{request}"
+    );
     let shown = format!("{provider:?} {:?}", provider.config());
     assert_hidden(&shown, KEY);
     assert_hidden(&shown, "team-token-4711");
@@ -550,7 +563,8 @@ async fn a_network_that_is_down_says_so() {
 #[tokio::test]
 async fn embeddings_belong_to_their_texts() {
     let body = |indexes: [i64; 3]| {
-        let rows: Vec<_> = indexes.iter().map(|index| format!("{{\"index\":{index},\"embedding\":[{index}.0]}}")).collect();
+        let rows: Vec<_> =
+            indexes.iter().map(|index| format!("{{\"index\":{index},\"embedding\":[{index}.0]}}")).collect();
         format!("{{\"data\":[{}],\"usage\":{{\"prompt_tokens\":6,\"total_tokens\":6}}}}", rows.join(","))
     };
     let texts = ["a", "b", "c"].map(str::to_owned);

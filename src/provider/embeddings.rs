@@ -55,9 +55,13 @@ pub(super) fn read_reply(body: &[u8], count: usize, protocol: &dyn Protocol) -> 
         let Some(slot) = slot else {
             let indexes: Vec<_> = body.data.iter().map(|datum| datum.index).take(20).collect();
             let indexes = serde_json::to_string(&indexes).unwrap_or_default();
-            return Err(wrong(format!("the indexes of {count} embeddings are {indexes}, not each of 0 to {} once", count - 1)));
+            return Err(wrong(format!(
+                "the indexes of {count} embeddings are {indexes}, not each of 0 to {} once",
+                count - 1
+            )));
         };
-        let vector = vector(datum.embedding.get()).ok_or_else(|| wrong(format!("embedding {place} is no list of finite numbers")))?;
+        let vector = vector(datum.embedding.get())
+            .ok_or_else(|| wrong(format!("embedding {place} is no list of finite numbers")))?;
         let expected = *dimension.get_or_insert(vector.len());
         if vector.is_empty() || vector.len() != expected {
             return Err(wrong(format!("embedding {place} has {} dimensions, the first has {expected}", vector.len())));
@@ -103,7 +107,8 @@ mod tests {
         let encoded = STANDARD.encode([1.5_f32, -2.0].map(f32::to_le_bytes).concat());
         let body = json!({"data": [row(json!(1), json!([0.25, 1e-3])), row(json!(0), json!(encoded))]});
         assert_eq!(read(&body, 2).unwrap(), [[1.5, -2.0], [0.25, 0.001]]);
-        let body = json!({"data": [{"embedding": [1]}, {"embedding": [2]}], "usage": {"prompt_tokens": 3, "total_tokens": 3}});
+        let body =
+            json!({"data": [{"embedding": [1]}, {"embedding": [2]}], "usage": {"prompt_tokens": 3, "total_tokens": 3}});
         assert_eq!(read(&body, 2).unwrap(), [[1.0], [2.0]]);
     }
 

@@ -127,7 +127,8 @@ impl Gate {
             let form: Vec<char> = form.to_ascii_lowercase().chars().collect();
             self.grams.extend(form.windows(PARTIAL).map(<[char]>::to_vec));
         }
-        let hex: Vec<char> = secret.bytes().flat_map(|byte| format!("{byte:02x}").chars().collect::<Vec<_>>()).collect();
+        let hex: Vec<char> =
+            secret.bytes().flat_map(|byte| format!("{byte:02x}").chars().collect::<Vec<_>>()).collect();
         self.hex_grams.extend(hex.windows(PARTIAL_HEX).map(<[char]>::to_vec));
     }
 }
@@ -197,7 +198,8 @@ fn escape(text: &str) -> Option<(char, usize)> {
         b'%' => {
             // So do percent signs, as %25.
             let mut rest = &text[1..];
-            while let Some(inner) = rest.strip_prefix("25").filter(|inner| hex(inner.get(..2).unwrap_or("")).is_some()) {
+            while let Some(inner) = rest.strip_prefix("25").filter(|inner| hex(inner.get(..2).unwrap_or("")).is_some())
+            {
                 rest = inner;
             }
             Some((hex(rest.get(..2)?)?, text.len() - rest.len() + 2))

@@ -37,7 +37,13 @@ impl Failures {
     }
 
     /// A reply that is no success. `told` is what the protocol reads in its body.
-    pub(super) fn of_status(&self, status: StatusCode, headers: &HeaderMap, told: Option<ToldError>, body: &str) -> ProviderError {
+    pub(super) fn of_status(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        told: Option<ToldError>,
+        body: &str,
+    ) -> ProviderError {
         if status.is_redirection() {
             return self.redirected(status, headers);
         }
@@ -77,7 +83,10 @@ impl Failures {
 
     /// A reply that is larger than `bound` bytes. It was paid for, and would be as large again.
     pub(super) fn too_large(&self, what: &str, bound: usize) -> ProviderError {
-        let message = format!("{} sent {what} of more than {bound} bytes, which was not read to its end: ask for less", self.base_url);
+        let message = format!(
+            "{} sent {what} of more than {bound} bytes, which was not read to its end: ask for less",
+            self.base_url
+        );
         ProviderError { is_retryable: false, ..self.unavailable(&message) }
     }
 
@@ -111,13 +120,19 @@ impl Failures {
     }
 
     fn redirected(&self, status: StatusCode, headers: &HeaderMap) -> ProviderError {
-        let to = headers.get(LOCATION).map_or_else(String::new, |to| self.shown_url(&String::from_utf8_lossy(to.as_bytes())));
+        let to = headers
+            .get(LOCATION)
+            .map_or_else(String::new, |to| self.shown_url(&String::from_utf8_lossy(to.as_bytes())));
         let message = format!(
             "HTTP {}: {} points to {to:?}, and nothing was sent there: if you trust that address, give it as base_url",
             status.as_u16(),
             self.base_url
         );
-        ProviderError { status_code: Some(status.as_u16()), request_id: self.request_id(headers), ..self.refused(&message) }
+        ProviderError {
+            status_code: Some(status.as_u16()),
+            request_id: self.request_id(headers),
+            ..self.refused(&message)
+        }
     }
 
     /// An address without what may be secret in it.

@@ -84,7 +84,13 @@ mod tests {
                 ],
                 seconds(60.5),
             ),
-            (&[("anthropic-ratelimit-tokens-remaining", "0"), ("anthropic-ratelimit-tokens-reset", "2026-01-01T00:00:09Z")], seconds(9.0)),
+            (
+                &[
+                    ("anthropic-ratelimit-tokens-remaining", "0"),
+                    ("anthropic-ratelimit-tokens-reset", "2026-01-01T00:00:09Z"),
+                ],
+                seconds(9.0),
+            ),
             (&[("x-ratelimit-reset", "1767225605000")], seconds(5.0)),
             (&[("x-ratelimit-reset", "1767225604")], seconds(4.0)),
             (&[("ratelimit-reset", "30")], seconds(30.0)),

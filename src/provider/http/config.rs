@@ -90,12 +90,15 @@ impl HttpProviderConfig {
     /// # Errors
     /// `Config`: it is no address, or it holds a key. The message shows no part of it that may be secret.
     pub(super) fn url(&self) -> Result<Url> {
-        let Some(url) = Url::parse(&self.base_url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        let Some(url) =
+            Url::parse(&self.base_url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         else {
             let from = self.base_url.rfind('@').map_or(0, |at| at + 1);
             let shown = self.base_url[from..].split(['?', '#']).next().unwrap_or_default();
             let shown = self.gate().excerpt(shown, 200);
-            return Err(Error::Config(format!("base_url {shown:?} is no URL: give one such as https://api.openai.com/v1")));
+            return Err(Error::Config(format!(
+                "base_url {shown:?} is no URL: give one such as https://api.openai.com/v1"
+            )));
         };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Error::Config("base_url holds a user or a password: give the key as api_key=".into()));
@@ -104,7 +107,9 @@ impl HttpProviderConfig {
             let lower = name.to_ascii_lowercase();
             if SECRET_WORDS.iter().any(|word| lower.contains(word)) {
                 let name = self.gate().excerpt(&name, 50);
-                return Err(Error::Config(format!("base_url holds {name:?}, which may be a key: give it as api_key= or in headers=")));
+                return Err(Error::Config(format!(
+                    "base_url holds {name:?}, which may be a key: give it as api_key= or in headers="
+                )));
             }
         }
         if url.fragment().is_some() {

@@ -3,7 +3,7 @@
 use super::HttpProviderConfig;
 use crate::provider::Authentication;
 use crate::{Error, Result};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use std::sync::OnceLock;
 
 /// Headers that are the connection's own.

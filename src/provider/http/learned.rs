@@ -86,9 +86,21 @@ mod tests {
         let cases = [
             ("Unrecognized request argument supplied: stream_options", json!({"stream_options": {}}), true),
             ("Unrecognized request argument supplied: stream_options", json!({}), false),
-            ("{\"detail\":[{\"loc\":[\"body\",\"stream_options\"],\"msg\":\"Extra inputs are not permitted\"}]}", json!({"stream_options": {}}), true),
-            ("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", json!({"max_tokens": 5}), true),
-            ("max_tokens is too large: 5000. This model supports at most 4096 completion tokens", json!({"max_tokens": 5000}), false),
+            (
+                "{\"detail\":[{\"loc\":[\"body\",\"stream_options\"],\"msg\":\"Extra inputs are not permitted\"}]}",
+                json!({"stream_options": {}}),
+                true,
+            ),
+            (
+                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+                json!({"max_tokens": 5}),
+                true,
+            ),
+            (
+                "max_tokens is too large: 5000. This model supports at most 4096 completion tokens",
+                json!({"max_tokens": 5000}),
+                false,
+            ),
             ("Unknown parameter: max_completion_tokens", json!({"max_completion_tokens": 5}), true),
             ("max_completion_tokens is too large: 5000", json!({"max_completion_tokens": 5000}), false),
             ("temperature is too high", json!({"max_tokens": 5, "stream_options": {}}), false),

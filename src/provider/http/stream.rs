@@ -127,7 +127,8 @@ impl ReplyStream {
     fn push(&mut self, event: Event) {
         let event = match event {
             Event::Stop { stop: Stop::Error, .. } => {
-                let told = ToldError { message: "the provider ended the reply with an error".into(), ..ToldError::default() };
+                let told =
+                    ToldError { message: "the provider ended the reply with an error".into(), ..ToldError::default() };
                 Event::Error(Box::new(self.setting.failures.told(&told, &self.setting.headers)))
             }
             event => event,

@@ -213,9 +213,9 @@ impl Draft {
                 Event::Text { at, text } => {
                     events.extend(pieces(&text).into_iter().map(|text| Event::Text { at, text }));
                 }
-                Event::Reasoning { at, text, signature: None } => events.extend(
-                    pieces(&text).into_iter().map(|text| Event::Reasoning { at, text, signature: None }),
-                ),
+                Event::Reasoning { at, text, signature: None } => {
+                    events.extend(pieces(&text).into_iter().map(|text| Event::Reasoning { at, text, signature: None }))
+                }
                 whole => events.push(whole),
             }
         }

@@ -121,7 +121,9 @@ impl Provider for Simulated {
         }
         let error = match draft.fault {
             Some(Fault::Truncate) => Some(self.failures.cut()),
-            Some(fault @ Fault::StreamError) => Some(self.failures.told(&told(fault), &reqwest::header::HeaderMap::new())),
+            Some(fault @ Fault::StreamError) => {
+                Some(self.failures.told(&told(fault), &reqwest::header::HeaderMap::new()))
+            }
             _ => None,
         };
         let error = error.map(|error| Event::Error(Box::new(error)));
