@@ -11,8 +11,8 @@ mod media;
 pub mod openai_chat;
 mod usage;
 
-use crate::{ProviderError, ProviderErrorKind, Result};
 use crate::chat::{Event, Reply, Request};
+use crate::{ProviderError, ProviderErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -165,7 +165,9 @@ impl ToldError {
             ProviderErrorKind::RateLimited => "rate_limit_error",
             ProviderErrorKind::ContextLength | ProviderErrorKind::Rejected => "invalid_request_error",
             // The caller's own key and purse are not at fault.
-            ProviderErrorKind::Authentication | ProviderErrorKind::Billing | ProviderErrorKind::Unavailable => "api_error",
+            ProviderErrorKind::Authentication | ProviderErrorKind::Billing | ProviderErrorKind::Unavailable => {
+                "api_error"
+            }
         };
         Self { message: error.to_string(), kind: Some(kind.into()), status: error.status_code, ..Self::default() }
     }
