@@ -67,7 +67,9 @@ impl ChatCall {
     /// As it came out of a durable queue.
     pub(super) fn from_payload(payload: &Payload, tenant: Arc<str>, priority: Priority) -> Result<Self> {
         let read: Self = serde_json::from_slice(payload.as_bytes()).map_err(|_| {
-            Error::invalid("the queue holds a request that no client put there: give the client a queue of its own (name=)")
+            Error::invalid(
+                "the queue holds a request that no client put there: give the client a queue of its own (name=)",
+            )
         })?;
         Ok(Self { priority, tenant, ..read })
     }

@@ -54,7 +54,8 @@ impl Client {
         };
         let (reply, taken) = self.attempt(&plan, None, &AskEmbed { texts }).await?;
         let candidate = &plan.candidates[taken.candidate];
-        let told = reply.usage.unwrap_or_else(|| UsageReport::estimated(Usage::new(candidate.expected.input_tokens, 0)));
+        let told =
+            reply.usage.unwrap_or_else(|| UsageReport::estimated(Usage::new(candidate.expected.input_tokens, 0)));
         let settlement = Settlement {
             latency_s: Some(taken.started.elapsed().as_secs_f64()),
             attempts: taken.attempts,

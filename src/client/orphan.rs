@@ -24,8 +24,9 @@ impl Drop for Watch {
 }
 
 impl Client {
-    /// Starts to finish what dead processes left, if this process does not do so yet. A queue in memory has no orphans.
-    pub(super) fn watch_orphans(&self) {
+    /// Starts to finish what dead processes left, if this process does not do so yet; inside a runtime. A queue in memory
+    /// has no orphans.
+    pub fn watch_orphans(&self) {
         if !self.inner.queue.is_durable() {
             return;
         }

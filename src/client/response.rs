@@ -83,7 +83,12 @@ impl Response {
 
     /// The ledger's view of an answer that cost nothing.
     pub(super) fn cached_call(&self) -> Call<'_> {
-        Call { cache: self.cache, attempts: 0, is_usage_estimated: self.estimated, ..Call::new(&self.model, &self.usage) }
+        Call {
+            cache: self.cache,
+            attempts: 0,
+            is_usage_estimated: self.estimated,
+            ..Call::new(&self.model, &self.usage)
+        }
     }
 
     /// As it is kept for the next caller; None where it cannot be written.

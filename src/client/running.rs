@@ -76,14 +76,15 @@ impl Running {
             waited: taken.waited,
             reply: Arc::new(reply),
         };
-        let response = match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)).finish().await {
-            Ok(record) => response.booked(&record),
-            // It was paid for: it is an answer, whatever became of the record.
-            Err(error) => {
-                tracing::warn!(model = candidate.model, %error, "an answer was not recorded");
-                response
-            }
-        };
+        let response =
+            match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)).finish().await {
+                Ok(record) => response.booked(&record),
+                // It was paid for: it is an answer, whatever became of the record.
+                Err(error) => {
+                    tracing::warn!(model = candidate.model, %error, "an answer was not recorded");
+                    response
+                }
+            };
         if let Some(question) = &self.question {
             self.client.keep(&self.call, question, &response).await;
         }

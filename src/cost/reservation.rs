@@ -4,7 +4,7 @@ use super::CostTracker;
 use super::deferred::Deferred;
 use super::money::Money;
 use super::record::{CacheUse, Call, CostRecord};
-use crate::usage::Usage;
+use crate::usage::{Usage, UsageReport};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +39,15 @@ pub struct Settlement {
 impl Default for Settlement {
     fn default() -> Self {
         Self { cache: CacheUse::Miss, latency_s: None, attempts: 1, is_usage_estimated: false, told_cost: None }
+    }
+}
+
+impl Settlement {
+    /// Of a call whose usage a provider told, or nobody did.
+    #[must_use]
+    pub fn reported(report: &UsageReport) -> Self {
+        let told_cost = report.cost_usd.as_deref().and_then(Money::nearest);
+        Self { is_usage_estimated: report.is_estimated, told_cost, ..Self::default() }
     }
 }
 

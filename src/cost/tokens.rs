@@ -81,11 +81,11 @@ pub fn of_list(model: &str, list: &[Value]) -> TokenCount {
 
 /// Counts the texts of a conversation of so many messages.
 #[must_use]
-pub fn of_texts(model: &str, texts: &[String], messages: usize) -> Estimate {
+pub fn of_texts(model: &str, texts: &[String], messages: usize) -> TokenCount {
     let frame = if splitter(model).1 { FRAME } else { OTHER_FRAME };
     let frames = messages as u64 + 1;
-    let start = Estimate { tokens: frames.saturating_mul(FRAME), most: frames.saturating_mul(frame) };
-    texts.iter().map(|text| of_text(model, text)).fold(start, |sum, found| Estimate {
+    let start = TokenCount { tokens: frames.saturating_mul(FRAME), most: frames.saturating_mul(frame) };
+    texts.iter().map(|text| of_text(model, text)).fold(start, |sum, found| TokenCount {
         tokens: sum.tokens.saturating_add(found.tokens),
         most: sum.most.saturating_add(found.most),
     })

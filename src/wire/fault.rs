@@ -14,10 +14,20 @@ pub(super) fn told(body: &Value) -> Option<ToldError> {
         Value::Object(fields) => ["error", "errors"]
             .iter()
             .find_map(|name| inside(fields.get(*name)?, fields))
-            .or_else(|| (text(fields, "object") == Some("error")).then(|| of_fields(fields, fields)))
+            .or_else(|| {
+                ["object", "type"]
+                    .iter()
+                    .any(|name| text(fields, name) == Some("error"))
+                    .then(|| of_fields(fields, fields))
+            })
             .or_else(|| (!has_answer(fields)).then(|| bare(fields))?),
         _ => None,
     }
+}
+
+/// The error of one choice of a reply.
+pub(super) fn of_choice(choice: &Map<String, Value>) -> Option<ToldError> {
+    inside(choice.get("error")?, &Map::new())
 }
 
 /// The error of an event that is an error by its name.

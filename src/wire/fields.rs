@@ -106,9 +106,9 @@ impl Fields {
         })
     }
 
-    /// Whether the field is there, null or not.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.fields.contains_key(name)
+    /// Puts a field back that has no name after all.
+    pub(super) fn leave(&mut self, name: &str, value: Value) {
+        self.fields.insert(name.to_owned(), value);
     }
 
     /// What has no name.

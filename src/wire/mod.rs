@@ -163,8 +163,8 @@ impl ToldError {
     pub fn from_provider(error: &ProviderError) -> Self {
         let kind = match error.kind {
             ProviderErrorKind::RateLimited => "rate_limit_error",
-            ProviderErrorKind::ContextLength | ProviderErrorKind::Rejected => "invalid_request_error",
-            // The caller's own key and purse are not at fault.
+            ProviderErrorKind::Rejected | ProviderErrorKind::ContextLength => "invalid_request_error",
+            // The caller's own key and account are not at fault.
             ProviderErrorKind::Authentication | ProviderErrorKind::Billing | ProviderErrorKind::Unavailable => {
                 "api_error"
             }

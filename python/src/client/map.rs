@@ -5,7 +5,7 @@ use crate::awaitable::awaitable;
 use crate::error::{BindError, Result};
 use crate::runtime::{runtime, wait};
 use futures_util::{StreamExt, stream};
-use headrace::client::{Client, ChatCall};
+use headrace::client::{ChatCall, Client};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use std::sync::Arc;

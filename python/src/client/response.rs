@@ -33,8 +33,20 @@ impl From<core::Response> for Response {
 
 /// The fields of a dict, in their order.
 const FIELDS: [&str; 14] = [
-    "text", "reasoning", "refusal", "tool_calls", "finish_reason", "usage", "cost", "saved_cost", "estimated", "cache",
-    "similarity", "provider", "model", "attempts",
+    "text",
+    "reasoning",
+    "refusal",
+    "tool_calls",
+    "finish_reason",
+    "usage",
+    "cost",
+    "saved_cost",
+    "estimated",
+    "cache",
+    "similarity",
+    "provider",
+    "model",
+    "attempts",
 ];
 
 #[pymethods]
@@ -64,7 +76,11 @@ impl Response {
     /// The tools that the model asks for, in its order.
     #[getter]
     fn tool_calls(&self) -> Vec<ToolCall> {
-        self.first().into_iter().flat_map(chat::Choice::tool_calls).map(|call| ToolCall { core: call.clone() }).collect()
+        self.first()
+            .into_iter()
+            .flat_map(chat::Choice::tool_calls)
+            .map(|call| ToolCall { core: call.clone() })
+            .collect()
     }
 
     /// The words of every choice, where several were asked for by `n=`.
@@ -278,7 +294,6 @@ impl<'a> State<&'a Reply> {
             waited: core.waited.as_secs_f64(),
         }
     }
-
 }
 
 impl State<Reply> {

@@ -37,7 +37,10 @@ impl ChatStream {
 }
 
 /// The next chunk; what opens a stream and what tells its usage is no chunk.
-async fn next(inner: Arc<tokio::sync::Mutex<Reading>>, done: Arc<Mutex<Option<core::Response>>>) -> Result<Option<Chunk>> {
+async fn next(
+    inner: Arc<tokio::sync::Mutex<Reading>>,
+    done: Arc<Mutex<Option<core::Response>>>,
+) -> Result<Option<Chunk>> {
     let mut reading = inner.lock().await;
     while let Some(event) = reading.stream.next().await? {
         let frames = reading.writer.write(&event);
@@ -174,7 +177,8 @@ impl Chunk {
             | Event::Refusal { at, .. }
             | Event::Citation { at, .. }
             | Event::Part { at, .. } => at.choice,
-            Event::Extra { choice, .. } | Event::Stop { choice, .. } => *choice,
+            Event::Extra { choice, .. } => choice.unwrap_or(0),
+            Event::Stop { choice, .. } => *choice,
             Event::Start { .. } | Event::Usage(_) | Event::Error(_) => 0,
         }
     }

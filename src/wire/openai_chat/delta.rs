@@ -123,17 +123,12 @@ impl Delta {
             let body = inner.and_then(|inner| inner.get(if is_custom { "input" } else { "arguments" }));
             let arguments = body.cloned().map(tools::arguments).unwrap_or_default();
             let extra = call_extra(fields, inner, key);
-            if found.begins {
-                out.push(Ok(Event::ToolCallStart { at, id, name }));
-            }
             if !extra.is_empty() {
-                let part = Part::ToolCall(ToolCall {
-                    id: String::new(),
-                    name: String::new(),
-                    arguments: String::new(),
-                    extra,
-                });
+                let (id, name) = if found.begins { (id, name) } else { Default::default() };
+                let part = Part::ToolCall(ToolCall { id, name, arguments: String::new(), extra });
                 out.push(Ok(Event::Part { at, part }));
+            } else if found.begins {
+                out.push(Ok(Event::ToolCallStart { at, id, name }));
             }
             if !arguments.is_empty() {
                 out.push(Ok(Event::ToolCallDelta { at, arguments }));

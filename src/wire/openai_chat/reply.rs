@@ -156,7 +156,7 @@ impl Reader {
         if fields.get("usage").is_some_and(Value::is_object) {
             out.extend(usage::told(value).map(|told| Ok(Event::Usage(told))));
         }
-        if let Some(error) = fault::told(value) {
+        if let Some(error) = fault::of_choice(fields) {
             return Err(error);
         }
         match fields.get("finish_reason") {
