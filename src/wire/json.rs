@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// Reads a body. What many servers get wrong does not throw the answer away: a byte order mark, bytes that are no UTF-8,
-/// escapes of half a surrogate pair (each becomes U+FFFD). All else is as strict as JSON is.
+/// escapes of half a surrogate pair (each becomes U+FFFD), control characters inside a text. All else is as strict as JSON is.
 ///
 /// # Errors
 /// Where the body is no JSON; the text says what is wrong and where.
@@ -17,12 +17,36 @@ pub fn parse(body: &[u8]) -> Result<Value, String> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).or_else(|error| {
         let text = String::from_utf8_lossy(body);
-        match mended(&text) {
-            Some(text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
-            None if matches!(text, Cow::Owned(_)) => serde_json::from_str(&text).map_err(|error| error.to_string()),
-            None => Err(error.to_string()),
+        let whole = mended(&text).map_or(text, Cow::Owned);
+        let escaped = escaped(&whole).map_or(whole, Cow::Owned);
+        if escaped.as_bytes() == body {
+            return Err(error.to_string());
         }
+        serde_json::from_str(&escaped).map_err(|error| error.to_string())
     })
+}
+
+/// The text with each control character inside a string escaped, such as a bare carriage return; None where there is none.
+fn escaped(text: &str) -> Option<String> {
+    let mut out: Option<String> = None;
+    let (mut copied, mut in_string, mut after_backslash) = (0, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if after_backslash => after_backslash = false,
+            b'\\' => after_backslash = in_string,
+            b'"' => in_string = !in_string,
+            ..0x20 if in_string => {
+                let out = out.get_or_insert_with(|| String::with_capacity(text.len() + 8));
+                out.push_str(&text[copied..at]);
+                out.push_str(&format!("\\u{byte:04x}"));
+                copied = at + 1;
+            }
+            _ => {}
+        }
+    }
+    let mut out = out?;
+    out.push_str(&text[copied..]);
+    Some(out)
 }
 
 /// The text with each escape of half a surrogate pair replaced; None where there is none.
@@ -80,6 +104,8 @@ mod tests {
             (br#"["\\ud800 \ud800"]"#, json!(["\\ud800 \u{fffd}"])),
             (br#"["\ud800\n\"\ud800"]"#, json!(["\u{fffd}\n\"\u{fffd}"])),
             (b"[\"\\ud800 caf\xe9\"]", json!(["\u{fffd} caf\u{fffd}"])),
+            (b"\r\n[\r\"a\rb\tc\\\"\nd\\\\\"\r]\r", json!(["a\rb\tc\"\nd\\"])),
+            (b"[\"\\ud800\r\"]", json!(["\u{fffd}\r"])),
         ] {
             assert_eq!(parse(given).unwrap(), expected, "{given:?}");
         }

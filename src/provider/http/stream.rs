@@ -63,7 +63,7 @@ impl ReplyStream {
         }
     }
 
-    fn take_chunk(&mut self, chunk: &[u8]) {
+    fn read_chunk(&mut self, chunk: &[u8]) {
         let is_start = self.start.is_empty();
         if self.start.len() < START {
             let more = chunk.strip_prefix(b"\xef\xbb\xbf").filter(|_| is_start).unwrap_or(chunk);
@@ -212,7 +212,7 @@ impl Stream for ReplyStream {
                 return Poll::Ready(None);
             }
             match ready!(self.chunks.poll_next_unpin(context)) {
-                Some(Ok(chunk)) => self.take_chunk(&chunk),
+                Some(Ok(chunk)) => self.read_chunk(&chunk),
                 Some(Err(error)) => self.fail(BodyError::Transport(error)),
                 None => {
                     if self.decoder.end().is_ok() {
