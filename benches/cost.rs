@@ -4,7 +4,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use headrace::cost::budget::{Budget, Period};
 use headrace::cost::price::PriceTable;
-use headrace::cost::usage::Usage;
+use headrace::usage::Usage;
 use headrace::cost::{Attribution, Call, CostTracker, DEFAULT_LEASE, Dimension, Filter, Outcome, tokens};
 use jiff::tz::TimeZone;
 use std::hint::black_box;

@@ -1,7 +1,7 @@
 //! headrace: the layer between an application and the language-model providers it pays.
 //!
 //! A request walks down one line: [`cache`] → budget ([`cost`]) → [`queue`] → [`provider`] → [`cost`] → [`cache`];
-//! [`client`] composes it, [`load`] judges it.
+//! [`client`] composes it, [`load`] judges it. What a call used ([`usage`]) is spoken by all of them.
 
 pub mod blocking;
 pub mod cache;
@@ -17,6 +17,7 @@ pub mod process;
 pub mod provider;
 pub mod queue;
 pub mod store;
+pub mod usage;
 
 pub use error::{Error, ProviderError, ProviderErrorKind, Result};
 pub use payload::Payload;

@@ -7,7 +7,7 @@ use headrace::clock::ManualClock;
 use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::money::Money;
 use headrace::cost::price::PriceTable;
-use headrace::cost::usage::Usage;
+use headrace::usage::Usage;
 use headrace::cost::{Attribution, Call, CostTracker, DEFAULT_LEASE, Filter, Outcome, Reservation};
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,7 @@
 
 use crate::Payload;
 use crate::cost::money::Money;
-use crate::cost::usage::Usage;
+use crate::usage::Usage;
 use crate::cost::{CacheUse, CostRecord};
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::ChatCall;
 use crate::cost::price::PriceTable;
 use crate::cost::tokens::{self, Estimate};
-use crate::cost::usage::Usage;
+use crate::usage::Usage;
 use serde_json::Value;
 
 /// What an answer without `max_tokens` is taken to have where only the order of size matters, as for a limit on tokens a

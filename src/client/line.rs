@@ -7,7 +7,7 @@ use super::{Client, estimate};
 use crate::cache::{CacheHit, EntryKey, HitKind, InsertRequest, LookupRequest, Role};
 use crate::cost::money::Money;
 use crate::cost::tokens;
-use crate::cost::usage::Usage;
+use crate::usage::Usage;
 use crate::cost::{Attribution, CacheUse, Call, DEFAULT_LEASE, Outcome as Booking, Reservation};
 use crate::provider::{ChatResponse, Resilient};
 use crate::queue::PutOptions;

@@ -6,7 +6,7 @@ use super::line::{fresh, within};
 use super::turn::{Outcome, Turn};
 use super::{Client, estimate};
 use crate::Result;
-use crate::cost::usage::Usage;
+use crate::usage::Usage;
 use crate::cost::{Attribution, CacheUse, Outcome as Booking, Reservation};
 use crate::provider::{ChatResponse, ChunkStream, Resilient};
 use futures_util::StreamExt;

@@ -1,7 +1,7 @@
 //! Which model does the work for the least money.
 
 use super::record::{Call, CostRecord};
-use super::usage::Usage;
+use crate::usage::Usage;
 use super::{Attribution, CostTracker};
 use crate::{Error, Result};
 use std::sync::Arc;

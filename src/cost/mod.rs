@@ -16,7 +16,6 @@ mod reservation;
 mod summary;
 pub mod tokens;
 mod tracker;
-pub mod usage;
 
 pub use attribution::Attribution;
 pub use cheapest::Needs;

@@ -5,7 +5,7 @@ use super::carbon::{EmissionFactors, Override};
 use super::money::Money;
 use super::price::{self, ModelPrice, PriceTable};
 use super::record::Entry;
-use super::usage::Usage;
+use crate::usage::Usage;
 use crate::Result;
 use hashbrown::HashMap;
 use parking_lot::RwLock;

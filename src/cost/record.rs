@@ -4,7 +4,7 @@ use super::attribution::Attribution;
 use super::carbon::{Footprint, Impact};
 use super::money::Money;
 use super::price::{CostLine, Rates};
-use super::usage::Usage;
+use crate::usage::Usage;
 use std::sync::Arc;
 
 /// Where an answer came from.

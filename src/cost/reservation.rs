@@ -3,7 +3,7 @@
 use super::CostTracker;
 use super::pending::Pending;
 use super::record::{CacheUse, Call, CostRecord};
-use super::usage::Usage;
+use crate::usage::Usage;
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

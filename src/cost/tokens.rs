@@ -5,7 +5,7 @@
 //! other maker's splitter that `benches/quality/tokens.py` measures (`docs/cost.md` has the table).
 
 use super::price::PriceTable;
-use super::usage::Usage;
+use crate::usage::Usage;
 use serde_json::Value;
 use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
 

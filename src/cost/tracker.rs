@@ -11,7 +11,7 @@ use super::price::PriceTable;
 use super::pricing::Pricing;
 use super::record::{Call, CostRecord};
 use super::reservation::Reservation;
-use super::usage::Usage;
+use crate::usage::Usage;
 use crate::clock::{Clock, SystemClock};
 use crate::store::Location;
 use crate::{Error, Result};

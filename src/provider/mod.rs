@@ -15,7 +15,7 @@ pub use resilient::Resilient;
 pub use retry::RetryPolicy;
 pub use secret::Secret;
 
-use crate::cost::usage::Usage;
+use crate::usage::Usage;
 use crate::{Error, Result};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;

@@ -2,7 +2,7 @@
 
 use super::failure::{malformed, of_status, of_transport, unavailable};
 use super::{ChatRequest, ChatResponse, ChunkStream, EmbedResponse, Provider, Secret, sse};
-use crate::cost::usage::Usage;
+use crate::usage::Usage;
 use crate::{Error, Result};
 use async_trait::async_trait;
 use futures_util::StreamExt;

@@ -73,7 +73,7 @@ impl PriceTable {
         fields.set_item("until", until(&found, period))?;
         fields.set_item("hours", period.when.hours())?;
         fields.set_item("days", period.when.days())?;
-        let usage = headrace::cost::usage::Usage::default();
+        let usage = headrace::usage::Usage::default();
         for kind in Kind::ALL {
             let price =
                 period.rates.unit_price(kind, &usage).map(|price| decimal::to_py(py, core::listed(kind, price)));

@@ -4,7 +4,7 @@ use crate::cost::CostRecord;
 use crate::cost::carbon::Impact;
 use crate::cost::money::Money;
 use crate::cost::price::{CostLine, Kind};
-use crate::cost::usage::ServiceTier;
+use crate::usage::ServiceTier;
 use std::sync::Arc;
 
 /// A record with what its columns are worked out from.

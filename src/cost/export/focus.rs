@@ -139,7 +139,7 @@ impl Charge {
     }
 
     fn tier(&self) -> &'static str {
-        self.record.usage.service_tier.map_or("standard", crate::cost::usage::ServiceTier::as_str)
+        self.record.usage.service_tier.map_or("standard", crate::usage::ServiceTier::as_str)
     }
 
     /// Another price is another id.

@@ -8,7 +8,7 @@ use super::filter::Filter;
 use crate::cost::attribution::Attribution;
 use crate::cost::money::Money;
 use crate::cost::record::{CacheUse, Entry};
-use crate::cost::usage::Usage;
+use crate::usage::Usage;
 use std::sync::Arc;
 
 const BLOCK: usize = 1 << 16;

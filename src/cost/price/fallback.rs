@@ -29,7 +29,7 @@ impl PriceTable {
     /// `UnknownModel` where the model to go by is not in the table, `InvalidArgument` where there is no price.
     ///
     /// ```
-    /// use headrace::cost::{price::{Fallback, PriceTable}, usage::Usage};
+    /// use headrace::{cost::price::{Fallback, PriceTable}, usage::Usage};
     /// let mut table = PriceTable::builtin();
     /// table.set_fallback(Fallback::Like("openai/gpt-4".into())).unwrap();
     /// let priced = table.price("acme/new", &Usage::new(500, 200), jiff::Timestamp::now()).unwrap();

@@ -16,7 +16,7 @@ pub use period::{Condition, Period};
 pub use rates::{CostLine, Rate, Rates, listed, per_unit};
 
 use super::money::Money;
-use super::usage::Usage;
+use crate::usage::Usage;
 use crate::{Error, Result};
 use hashbrown::HashMap;
 use jiff::Timestamp;
@@ -87,7 +87,7 @@ pub struct Resolved {
 /// Prices by `provider/model`. A clone is a table of its own.
 ///
 /// ```
-/// use headrace::cost::{price::PriceTable, usage::Usage};
+/// use headrace::{cost::price::PriceTable, usage::Usage};
 /// let (table, now) = (PriceTable::builtin(), jiff::Timestamp::now());
 /// assert_eq!(table.price("openai/gpt-4", &Usage::new(500, 200), now).unwrap().total.to_string(), "0.027");
 /// assert!(table.price("openai/gpt-4-and-more", &Usage::new(1, 1), now).unwrap().estimated);

@@ -2,7 +2,7 @@
 
 use super::Kind;
 use crate::cost::money::Money;
-use crate::cost::usage::{ServiceTier, Usage};
+use crate::usage::{ServiceTier, Usage};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ struct Band {
 /// Written as `kind[>above][@tier]=dollars`, for a million tokens, or for one image, search or request.
 ///
 /// ```
-/// use headrace::cost::{price::Rates, usage::Usage};
+/// use headrace::{cost::price::Rates, usage::Usage};
 /// let rates = Rates::parse("input=2 input>200000=4 output=10").unwrap();
 /// assert_eq!(rates.total(&Usage::new(1_000, 10)).to_string(), "0.0021");
 /// assert_eq!(rates.total(&Usage::new(200_001, 0)).to_string(), "0.800004");

@@ -133,7 +133,7 @@ fn whole(key: &str, value: &Value) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::usage::Usage;
+    use crate::usage::Usage;
 
     #[test]
     fn a_file_sets_prices_with_dates_and_refuses_what_it_does_not_know() {

@@ -13,7 +13,7 @@ pub use server::{ServerHandle, serve};
 
 use super::failure::{malformed, unavailable};
 use super::{ChatRequest, ChatResponse, ChunkStream, EmbedResponse, Provider};
-use crate::cost::usage::Usage;
+use crate::usage::Usage;
 use crate::{Error, ProviderError, ProviderErrorKind, Result};
 use async_trait::async_trait;
 use futures_util::StreamExt;

@@ -1,6 +1,6 @@
 //! A streamed reply as one: later figures replace earlier ones.
 
-use super::response;
+use super::place;
 use serde_json::{Map, Value, json};
 
 /// The chunks of a stream's text: server-sent events, or a line each. `None` where a line is neither.
@@ -18,40 +18,13 @@ pub(super) fn merge(chunks: &[Value]) -> Value {
     let mut tier = Value::Null;
     for chunk in chunks {
         let places = [Some(chunk), chunk.get("response"), chunk.get("message")];
-        if let Some(found) = places.into_iter().flatten().find_map(response::told_tier) {
+        if let Some(found) = places.into_iter().flatten().find_map(place::told_tier) {
             tier = found.into();
         }
-        let fields = response::block(chunk).and_then(Value::as_object);
+        let fields = place::block(chunk).and_then(Value::as_object);
         for (key, value) in fields.into_iter().flatten().filter(|(_, value)| !value.is_null()) {
             usage.insert(key.clone(), value.clone());
         }
     }
     json!({"usage": usage, "service_tier": tier})
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::cost::usage::Usage;
-    use serde_json::json;
-
-    #[test]
-    fn anthropic_tells_its_input_first_and_its_output_last() {
-        let chunks = json!([
-            {"type": "message_start", "message": {"usage": {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 1}}},
-            {"type": "content_block_delta", "delta": {"text": "hello"}},
-            {"type": "message_delta", "usage": {"output_tokens": 40}},
-            {"type": "message_stop"},
-        ]);
-        let usage = Usage::from_response(&chunks).unwrap();
-        assert_eq!((usage.input_tokens, usage.cached_input_tokens, usage.output_tokens), (100, 90, 40));
-    }
-
-    #[test]
-    fn openai_tells_all_at_the_end() {
-        let chunks = json!([
-            {"choices": [{"delta": {"content": "hi"}}], "usage": null},
-            {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7}},
-        ]);
-        assert_eq!(Usage::from_response(&chunks).unwrap(), Usage::new(5, 7));
-    }
 }

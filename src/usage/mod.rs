@@ -4,11 +4,15 @@
 
 mod count;
 mod families;
+mod place;
+mod report;
 mod response;
 mod stream;
 mod tier;
 mod tools;
+mod whole;
 
+pub use report::UsageReport;
 pub use tier::ServiceTier;
 
 use crate::{Error, Result};
@@ -17,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// Tokens and fees of one call. `input_tokens` has its parts in it, and so has `output_tokens`.
 ///
 /// ```
-/// use headrace::cost::usage::Usage;
+/// use headrace::usage::Usage;
 /// let usage = Usage { cached_input_tokens: 800, ..Usage::new(1000, 50) };
 /// assert_eq!(usage.total_tokens(), 1050);
 /// assert!(usage.check().is_ok());

@@ -1,8 +1,10 @@
 //! Usage from a provider's reply: which family wrote it is told by its fields.
 
-use super::{ServiceTier, Usage, count, families, stream, tools};
+use super::place::{block, tier};
+use super::{Usage, count, families, stream, tools};
 use crate::{Error, Result};
 use serde_json::Value;
+use std::borrow::Cow;
 
 impl Usage {
     /// Reads the usage of a reply: OpenAI chat, responses and embeddings, Anthropic, Gemini, DeepSeek, Mistral, xAI,
@@ -12,20 +14,17 @@ impl Usage {
     /// `InvalidArgument` where there is no usage in it, or a count is no whole number.
     ///
     /// ```
-    /// use headrace::cost::usage::Usage;
+    /// use headrace::usage::Usage;
     /// let reply = serde_json::json!({"usage": {"input_tokens": 3, "cache_read_input_tokens": 5, "output_tokens": 2}});
     /// // Anthropic's input leaves the cache out; here it is in.
     /// assert_eq!(Usage::from_response(&reply).unwrap().input_tokens, 8);
     /// ```
     pub fn from_response(response: &Value) -> Result<Self> {
-        let merged;
-        let (response, searches) = match response {
-            Value::Array(chunks) => {
-                merged = stream::merge(chunks);
-                (&merged, chunks.iter().map(tools::searches).max().unwrap_or(0))
-            }
-            whole => (whole, tools::searches(whole)),
+        let searches = match response {
+            Value::Array(chunks) => chunks.iter().map(tools::searches).max().unwrap_or(0),
+            whole => tools::searches(whole),
         };
+        let response = &*whole_reply(response);
         let block = block(response).unwrap_or(response);
         count::check(block)?;
         let mut usage = families::read(block).ok_or_else(|| no_usage(response))?;
@@ -40,51 +39,30 @@ impl Usage {
     /// As [`Usage::from_response`], and where the text is neither.
     ///
     /// ```
-    /// use headrace::cost::usage::Usage;
+    /// use headrace::usage::Usage;
     /// let stream = "data: {\"usage\": {\"prompt_tokens\": 3, \"completion_tokens\": 2}}\n\ndata: [DONE]\n";
     /// assert_eq!(Usage::from_text(stream).unwrap(), Usage::new(3, 2));
     /// ```
     pub fn from_text(text: &str) -> Result<Self> {
-        match serde_json::from_str(text) {
-            Ok(reply) => Self::from_response(&reply),
-            Err(error) => {
-                let chunks = stream::chunks(text).ok_or_else(|| {
-                    Error::invalid(format!(
-                        "the reply is no JSON ({error}) and no stream of it: give a reply of a provider"
-                    ))
-                })?;
-                Self::from_response(&Value::Array(chunks))
-            }
-        }
+        Self::from_response(&parse(text)?)
     }
 }
 
-/// Where the usage is: at the top, or inside what an event of a stream carries.
-pub(super) fn block(response: &Value) -> Option<&Value> {
-    let direct = ["usage", "usageMetadata", "usage_metadata"].iter().find_map(|key| response.get(key));
-    let inside = ["message", "response", "metadata", "data", "body", "result", "x_groq"];
-    let nested = || inside.iter().find_map(|key| block(response.get(key)?));
-    direct.filter(|usage| usage.as_object().is_some_and(|fields| !fields.is_empty())).or_else(nested)
+/// The reply of that text; of a stream, the array of its chunks.
+pub(super) fn parse(text: &str) -> Result<Value> {
+    serde_json::from_str(text).or_else(|error| {
+        stream::chunks(text).map(Value::Array).ok_or_else(|| {
+            Error::invalid(format!("the reply is no JSON ({error}) and no stream of it: give a reply of a provider"))
+        })
+    })
 }
 
-/// The terms that the provider says it served on; a name that is not known is the standard.
-fn tier(block: &Value, response: &Value) -> Option<ServiceTier> {
-    let places = [Some(block), Some(response), response.get("response"), response.get("message")];
-    let name = places.into_iter().flatten().find_map(told_tier)?;
-    ServiceTier::parse(&name).ok().flatten()
-}
-
-/// `OpenAI` and Anthropic name a tier, Bedrock an object with its type, Gemini the type of the traffic.
-pub(super) fn told_tier(place: &Value) -> Option<String> {
-    // Anthropic's fast mode stands beside the tier, and has prices of its own.
-    if place.get("speed").and_then(Value::as_str) == Some("fast") {
-        return Some("fast".into());
+/// The reply; the chunks of a stream as one.
+pub(super) fn whole_reply(response: &Value) -> Cow<'_, Value> {
+    match response {
+        Value::Array(chunks) => Cow::Owned(stream::merge(chunks)),
+        whole => Cow::Borrowed(whole),
     }
-    let given = ["service_tier", "serviceTier", "trafficType", "traffic_type"].iter().find_map(|key| place.get(key))?;
-    let name = given.as_str().or_else(|| given.get("type")?.as_str())?;
-    // An SDK's enum may come with its class in front.
-    let name = name.rsplit('.').next().unwrap_or(name);
-    Some(name.strip_prefix("ON_DEMAND_").unwrap_or(name).to_lowercase())
 }
 
 fn no_usage(response: &Value) -> Error {
@@ -97,7 +75,7 @@ fn no_usage(response: &Value) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::usage::{ServiceTier, Usage};
     use serde_json::json;
 
     #[test]
@@ -116,5 +94,26 @@ mod tests {
         for bad in replies.chain([json!({}), json!({"choices": []}), json!(3), json!([])]) {
             assert!(Usage::from_response(&bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn anthropic_tells_its_input_first_and_its_output_last() {
+        let chunks = json!([
+            {"type": "message_start", "message": {"usage": {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 1}}},
+            {"type": "content_block_delta", "delta": {"text": "hello"}},
+            {"type": "message_delta", "usage": {"output_tokens": 40}},
+            {"type": "message_stop"},
+        ]);
+        let usage = Usage::from_response(&chunks).unwrap();
+        assert_eq!((usage.input_tokens, usage.cached_input_tokens, usage.output_tokens), (100, 90, 40));
+    }
+
+    #[test]
+    fn openai_tells_all_at_the_end() {
+        let chunks = json!([
+            {"choices": [{"delta": {"content": "hi"}}], "usage": null},
+            {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7}},
+        ]);
+        assert_eq!(Usage::from_response(&chunks).unwrap(), Usage::new(5, 7));
     }
 }
