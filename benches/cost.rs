@@ -4,8 +4,8 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use headrace::cost::budget::{Budget, Period};
 use headrace::cost::price::PriceTable;
+use headrace::cost::{Attribution, Call, CostTracker, DEFAULT_LEASE, Dimension, Filter, Settlement, tokens};
 use headrace::usage::Usage;
-use headrace::cost::{Attribution, Call, CostTracker, DEFAULT_LEASE, Dimension, Filter, Outcome, tokens};
 use jiff::tz::TimeZone;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ fn calls(criterion: &mut Criterion) {
     criterion.bench_function("cost/reserve and settle, three budgets, memory", |bench| {
         bench.iter(|| {
             let held = budgeted.reserve(MODEL, &usage, &me, DEFAULT_LEASE).wait().expect("room");
-            black_box(held.settle(&usage, Outcome::default()).wait())
+            black_box(held.settle(&usage, Settlement::default()).wait())
         });
     });
     let folder = tempfile::tempdir().expect("a folder");

@@ -7,8 +7,8 @@ use headrace::clock::ManualClock;
 use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::money::Money;
 use headrace::cost::price::PriceTable;
+use headrace::cost::{Attribution, Call, CostTracker, DEFAULT_LEASE, Filter, Reservation, Settlement};
 use headrace::usage::Usage;
-use headrace::cost::{Attribution, Call, CostTracker, DEFAULT_LEASE, Filter, Outcome, Reservation};
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -60,7 +60,7 @@ fn threads_spend_all_of_a_budget_and_no_more() {
             for _ in 0..16 {
                 scope.spawn(|| {
                     while let Ok(held) = tracker.reserve(MODEL, &usage(1000), &who("race"), DEFAULT_LEASE).wait() {
-                        held.settle(&usage(1000), Outcome::default()).wait().unwrap();
+                        held.settle(&usage(1000), Settlement::default()).wait().unwrap();
                     }
                 });
             }
@@ -98,9 +98,9 @@ fn a_settlement_that_fails_leaves_the_reservation_as_it_was() {
         tracker.set_budget(budget(one, "t", Period::Day), vec![], None).wait().unwrap();
         let held = tracker.reserve(MODEL, &usage(1000), &who("t"), DEFAULT_LEASE).wait().unwrap();
         let broken = Usage { cached_input_tokens: 5, ..usage(1) };
-        assert!(held.settle(&broken, Outcome::default()).wait().is_err());
+        assert!(held.settle(&broken, Settlement::default()).wait().is_err());
         assert!(!held.is_over());
-        held.settle(&usage(500), Outcome::default()).wait().unwrap();
+        held.settle(&usage(500), Settlement::default()).wait().unwrap();
         let taken = tracker.budgets().unwrap()[0].taken;
         assert_eq!((taken.spent, taken.reserved), (price(&tracker, 500), Money::ZERO));
     }
@@ -165,8 +165,8 @@ fn a_call_counts_when_it_was_reserved() {
         let held = tracker.reserve(MODEL, &usage(1000), &who("t"), Duration::from_hours(2)).wait().unwrap();
         clock.advance(Duration::from_hours(1));
         let second = tracker.reserve(MODEL, &usage(1000), &who("t"), DEFAULT_LEASE).wait().unwrap();
-        held.settle(&usage(1000), Outcome::default()).wait().unwrap();
-        second.settle(&usage(1000), Outcome::default()).wait().unwrap();
+        held.settle(&usage(1000), Settlement::default()).wait().unwrap();
+        second.settle(&usage(1000), Settlement::default()).wait().unwrap();
         assert_eq!(tracker.budgets().unwrap()[0].taken.spent, one);
         assert_eq!(tracker.total(&Filter::default()).unwrap(), times(one, 2));
     }
@@ -191,7 +191,7 @@ fn a_rolling_budget_has_room_again_after_its_length() {
         tracker.set_budget(budget(one, "t", period), vec![], None).wait().unwrap();
         let spend = || -> Result<(), Error> {
             let held = tracker.reserve(MODEL, &usage(1000), &who("t"), DEFAULT_LEASE).wait()?;
-            held.settle(&usage(1000), Outcome::default()).wait().map(drop)
+            held.settle(&usage(1000), Settlement::default()).wait().map(drop)
         };
         spend().unwrap();
         clock.advance(Duration::from_secs(86_399));
@@ -254,7 +254,7 @@ proptest! {
                     }
                     Step::Settle(which, share) if which < held.len() => {
                         let (one, tokens) = held.remove(which);
-                        let record = one.settle(&usage(share.min(tokens)), Outcome::default()).wait().unwrap();
+                        let record = one.settle(&usage(share.min(tokens)), Settlement::default()).wait().unwrap();
                         spent += record.cost();
                     }
                     Step::Release(which) if which < held.len() => {

@@ -6,8 +6,8 @@ use headrace::clock::Clock;
 use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::money::Money;
 use headrace::cost::price::PriceTable;
+use headrace::cost::{Attribution, Call, CostTracker, Reservation, Settlement};
 use headrace::usage::Usage;
-use headrace::cost::{Attribution, Call, CostTracker, Outcome, Reservation};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -242,7 +242,7 @@ fn play(tracker: &CostTracker, clock: &SetClock, steps: &[Step]) -> Result<(), T
             }
             Step::Settle { which, tokens } if which < model.held.len() => {
                 let (call, held) = model.held.remove(which);
-                let record = held.settle(&usage(tokens), Outcome::default()).wait().unwrap();
+                let record = held.settle(&usage(tokens), Settlement::default()).wait().unwrap();
                 model.spent.push(Entry { amount: record.cost(), expires: i64::MAX, ..call });
             }
             Step::Release { which } if which < model.held.len() => {

@@ -2,8 +2,8 @@
 
 use crate::Payload;
 use crate::cost::money::Money;
-use crate::usage::Usage;
 use crate::cost::{CacheUse, CostRecord};
+use crate::usage::Usage;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl Reply {
     pub(super) fn booked(mut self, record: &CostRecord) -> Self {
         self.cost = record.cost();
         self.saved = record.saved();
-        self.estimated = record.entry.estimated;
+        self.estimated = record.is_estimated();
         self
     }
 

@@ -2,7 +2,7 @@
 
 use super::ChatCall;
 use crate::cost::price::PriceTable;
-use crate::cost::tokens::{self, Estimate};
+use crate::cost::tokens::{self, TokenCount};
 use crate::usage::Usage;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub(super) fn likely(call: &ChatCall, model: &str, answer: &str) -> Usage {
 }
 
 /// The messages, and the schemas that go with them.
-fn input(call: &ChatCall, model: &str) -> Estimate {
+fn input(call: &ChatCall, model: &str) -> TokenCount {
     let mut sum = tokens::of_list(model, &call.messages);
     for name in ["tools", "response_format"] {
         if let Some(schema) = call.parameters.get(name).filter(|schema| !schema.is_null()) {

@@ -7,11 +7,12 @@ use super::{Client, estimate};
 use crate::cache::{CacheHit, EntryKey, HitKind, InsertRequest, LookupRequest, Role};
 use crate::cost::money::Money;
 use crate::cost::tokens;
-use crate::usage::Usage;
-use crate::cost::{Attribution, CacheUse, Call, DEFAULT_LEASE, Outcome as Booking, Reservation};
+use crate::cost::{Attribution, CacheUse, Call, DEFAULT_LEASE, Reservation, Settlement as Booking};
 use crate::provider::{ChatResponse, Resilient};
 use crate::queue::PutOptions;
+use crate::usage::{Usage, UsageReport};
 use crate::{Error, ProviderErrorKind, Result};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -187,6 +188,8 @@ impl Client {
                         cache: CacheUse::Miss,
                         latency_s: Some(started.elapsed().as_secs_f64()),
                         attempts: asked + attempts,
+                        is_usage_estimated: response.usage.is_none(),
+                        told_cost: told_cost(&response.raw),
                     };
                     let record = reservation.settle_as(Some(model.as_str()), &usage, outcome).finish().await?;
                     let reply = fresh(provider, model, response, usage, asked + attempts, waited);
@@ -230,7 +233,8 @@ impl Client {
             let (response, attempts) = provider.embed(bare, texts).await?;
             let usage = response.usage.unwrap_or(worst);
             let latency_s = Some(started.elapsed().as_secs_f64());
-            let outcome = Booking { latency_s, attempts, ..Booking::default() };
+            let is_usage_estimated = response.usage.is_none();
+            let outcome = Booking { latency_s, attempts, is_usage_estimated, ..Booking::default() };
             let record = reservation.settle(&usage, outcome).finish().await?;
             Ok(Embeddings { vectors: response.vectors, usage, cost: record.cost() })
         })
@@ -261,6 +265,11 @@ pub(super) fn fresh(
         waited,
         raw: response.raw,
     }
+}
+
+/// What the provider says that the call cost.
+pub(super) fn told_cost(raw: &Value) -> Option<Money> {
+    Money::nearest(UsageReport::from_response(raw).ok()?.cost_usd.as_deref()?)
 }
 
 /// Whether another model may do better: not where the request itself is at fault.

@@ -2,13 +2,13 @@
 
 use super::answer::Reply;
 use super::call::ChatCall;
-use super::line::{fresh, within};
+use super::line::{fresh, told_cost, within};
 use super::turn::{Outcome, Turn};
 use super::{Client, estimate};
 use crate::Result;
-use crate::usage::Usage;
-use crate::cost::{Attribution, CacheUse, Outcome as Booking, Reservation};
+use crate::cost::{Attribution, CacheUse, Reservation, Settlement as Booking};
 use crate::provider::{ChatResponse, ChunkStream, Resilient};
+use crate::usage::Usage;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -194,6 +194,8 @@ impl Live {
             cache: CacheUse::Miss,
             latency_s: Some(self.started.elapsed().as_secs_f64()),
             attempts: self.attempts,
+            is_usage_estimated: self.usage.is_none(),
+            told_cost: told_cost(&self.last),
         }
     }
 }

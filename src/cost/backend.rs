@@ -3,6 +3,7 @@
 use super::attribution::Attribution;
 use super::budget::book::{Asked, Book};
 use super::budget::{Budget, BudgetStatus, Step, store as budget_store};
+use super::deferred::Deferred;
 use super::ledger::aggregate::{Aggregate, Cell};
 use super::ledger::bucket::Buckets;
 use super::ledger::filter::Filter;
@@ -10,8 +11,7 @@ use super::ledger::intern::Interner;
 use super::ledger::memory::{Columns, Row, Snapshot, Stored};
 use super::ledger::sqlite::{self, HOUR, Names};
 use super::money::Money;
-use super::pending::Pending;
-use super::record::{CostRecord, Entry};
+use super::record::{CostRecord, RateCard};
 use crate::store::sqlite::Database;
 use crate::{Error, Result};
 use parking_lot::Mutex;
@@ -38,7 +38,7 @@ struct State {
     book: Book,
     columns: Columns,
     attributions: Interner<Attribution>,
-    entries: Vec<Arc<Entry>>,
+    cards: Vec<Arc<RateCard>>,
 }
 
 /// Money that is set aside. Who asked for it takes it over; if he is gone by the time the file has it (a cancelled
@@ -84,7 +84,7 @@ pub(crate) struct Pages {
 }
 
 enum Place {
-    Memory { blocks: std::vec::IntoIter<Snapshot>, entries: Vec<Arc<Entry>>, attributions: Vec<Arc<Attribution>> },
+    Memory { blocks: std::vec::IntoIter<Snapshot>, cards: Vec<Arc<RateCard>>, attributions: Vec<Arc<Attribution>> },
     Sqlite { database: Arc<Database>, after: u64, until: u64 },
 }
 
@@ -93,9 +93,9 @@ impl Iterator for Pages {
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.place {
-            Place::Memory { blocks, entries, attributions } => blocks.find_map(|block| {
-                let rows = block.rows(&self.filter, entries, attributions);
-                let page: Vec<_> = rows.map(|row| read(row, entries, attributions)).collect();
+            Place::Memory { blocks, cards, attributions } => blocks.find_map(|block| {
+                let rows = block.rows(&self.filter, cards, attributions);
+                let page: Vec<_> = rows.map(|row| read(row, cards, attributions)).collect();
                 (!page.is_empty()).then_some(Ok(page))
             }),
             Place::Sqlite { database, after, until } => {
@@ -127,12 +127,12 @@ impl Backend {
     }
 
     /// Writes a record, in place of the reservation where there is one.
-    pub(crate) fn record(&self, record: &CostRecord, hold: Option<u64>, now: i64) -> Pending<Recorded> {
+    pub(crate) fn record(&self, record: &CostRecord, hold: Option<u64>, now: i64) -> Deferred<Recorded> {
         match self {
-            Self::Memory(memory) => Pending::ready(Ok(memory.record(record, hold, now))),
+            Self::Memory(memory) => Deferred::ready(Ok(memory.record(record, hold, now))),
             Self::Sqlite(database) => {
                 let mut record = record.clone();
-                Pending::waiting(database.write(move |connection| {
+                Deferred::waiting(database.write(move |connection| {
                     if let Some(hold) = hold {
                         budget_store::release(connection, hold)?;
                     }
@@ -144,57 +144,57 @@ impl Backend {
         }
     }
 
-    pub(crate) fn reserve(&self, record: &Arc<CostRecord>, expires: i64) -> Pending<Hold> {
+    pub(crate) fn reserve(&self, record: &Arc<CostRecord>, expires: i64) -> Deferred<Hold> {
         match self {
             Self::Memory(memory) => {
                 let held = memory.state.lock().book.reserve(asked(record, record.amount), expires);
-                Pending::ready(held.map(Hold::taken))
+                Deferred::ready(held.map(Hold::taken))
             }
             Self::Sqlite(database) => {
                 let record = Arc::clone(record);
                 let reserve =
                     move |connection: &_| budget_store::reserve(connection, asked(&record, record.amount), expires);
                 let place = Arc::clone(database);
-                Pending::waiting(database.write_then(reserve, move |number| Hold::new(number, place)))
+                Deferred::waiting(database.write_then(reserve, move |number| Hold::new(number, place)))
             }
         }
     }
 
-    pub(crate) fn release(&self, hold: u64) -> Pending<bool> {
+    pub(crate) fn release(&self, hold: u64) -> Deferred<bool> {
         match self {
-            Self::Memory(memory) => Pending::ready(Ok(memory.state.lock().book.release(hold))),
+            Self::Memory(memory) => Deferred::ready(Ok(memory.state.lock().book.release(hold))),
             Self::Sqlite(database) => {
-                Pending::waiting(database.write(move |connection| budget_store::release(connection, hold)))
+                Deferred::waiting(database.write(move |connection| budget_store::release(connection, hold)))
             }
         }
     }
 
-    pub(crate) fn extend(&self, hold: u64, expires: i64, now: i64) -> Pending<bool> {
+    pub(crate) fn extend(&self, hold: u64, expires: i64, now: i64) -> Deferred<bool> {
         match self {
-            Self::Memory(memory) => Pending::ready(Ok(memory.state.lock().book.extend(hold, expires, now))),
-            Self::Sqlite(database) => {
-                Pending::waiting(database.write(move |connection| budget_store::extend(connection, hold, expires, now)))
-            }
+            Self::Memory(memory) => Deferred::ready(Ok(memory.state.lock().book.extend(hold, expires, now))),
+            Self::Sqlite(database) => Deferred::waiting(
+                database.write(move |connection| budget_store::extend(connection, hold, expires, now)),
+            ),
         }
     }
 
-    pub(crate) fn remove_budget(&self, budget: Budget) -> Pending<bool> {
+    pub(crate) fn remove_budget(&self, budget: Budget) -> Deferred<bool> {
         match self {
-            Self::Memory(memory) => Pending::ready(Ok(memory.state.lock().book.remove(&budget))),
+            Self::Memory(memory) => Deferred::ready(Ok(memory.state.lock().book.remove(&budget))),
             Self::Sqlite(database) => {
-                Pending::waiting(database.write(move |connection| budget_store::remove(connection, &budget)))
+                Deferred::waiting(database.write(move |connection| budget_store::remove(connection, &budget)))
             }
         }
     }
 
-    pub(crate) fn set_budget(&self, budget: Budget, now: i64) -> Pending<()> {
+    pub(crate) fn set_budget(&self, budget: Budget, now: i64) -> Deferred<()> {
         match self {
             Self::Memory(memory) => {
                 memory.state.lock().set_budget(budget, now);
-                Pending::ready(Ok(()))
+                Deferred::ready(Ok(()))
             }
             Self::Sqlite(database) => {
-                Pending::waiting(database.write(move |connection| budget_store::set(connection, &budget, now)))
+                Deferred::waiting(database.write(move |connection| budget_store::set(connection, &budget, now)))
             }
         }
     }
@@ -210,9 +210,9 @@ impl Backend {
     pub(crate) fn sums(&self, filter: &Filter, mut buckets: Buckets) -> Result<Sums> {
         match self {
             Self::Memory(memory) => {
-                let (snapshot, entries, attributions) = memory.snapshot();
-                let cells = snapshot.cells(filter, &entries, &attributions, &mut buckets);
-                Ok(Sums { cells, names: numbered(&entries, &attributions) })
+                let (snapshot, cards, attributions) = memory.snapshot();
+                let cells = snapshot.cells(filter, &cards, &attributions, &mut buckets);
+                Ok(Sums { cells, names: numbered(&cards, &attributions) })
             }
             Self::Sqlite(database) => database.read(|connection| {
                 let names = sqlite::names(connection)?;
@@ -227,7 +227,7 @@ impl Backend {
                 sqlite::each_record(connection, filter, false, |record| {
                     let start = buckets.start(record.time);
                     let attribution = number_of(&names, &record.attribution)?;
-                    cells.at(Cell { start, entry: record.entry.number, attribution }).add_record(&record);
+                    cells.at(Cell { start, card: record.card.number, attribution }).add_record(&record);
                     Ok(true)
                 })?;
                 Ok(Sums { cells: cells.into_vec(), names })
@@ -244,11 +244,11 @@ impl Backend {
     ) -> Result<()> {
         match self {
             Self::Memory(memory) => {
-                let (snapshot, entries, attributions) = memory.snapshot();
-                let mut rows = snapshot.rows(filter, &entries, &attributions);
+                let (snapshot, cards, attributions) = memory.snapshot();
+                let mut rows = snapshot.rows(filter, &cards, &attributions);
                 let mut next = || if newest_first { rows.next_back() } else { rows.next() };
                 while let Some(row) = next() {
-                    if !see(read(row, &entries, &attributions))? {
+                    if !see(read(row, &cards, &attributions))? {
                         break;
                     }
                 }
@@ -264,8 +264,8 @@ impl Backend {
     pub(crate) fn pages(&self, filter: Filter) -> Result<Pages> {
         let place = match self {
             Self::Memory(memory) => {
-                let (snapshot, entries, attributions) = memory.snapshot();
-                Place::Memory { blocks: snapshot.into_blocks(), entries, attributions }
+                let (snapshot, cards, attributions) = memory.snapshot();
+                Place::Memory { blocks: snapshot.into_blocks(), cards, attributions }
             }
             Self::Sqlite(database) => {
                 let until = database.read(sqlite::last_id)?;
@@ -298,7 +298,7 @@ impl Backend {
 }
 
 fn asked(record: &CostRecord, amount: Money) -> Asked<'_> {
-    Asked { entry: &record.entry, who: &record.attribution, amount, time: record.time }
+    Asked { card: &record.card, who: &record.attribution, amount, time: record.time }
 }
 
 fn number_of(names: &Names, who: &Arc<Attribution>) -> Result<u32> {
@@ -308,9 +308,9 @@ fn number_of(names: &Names, who: &Arc<Attribution>) -> Result<u32> {
         .ok_or_else(|| Error::Store("the ledger changed while it was read: try again".into()))
 }
 
-fn numbered(entries: &[Arc<Entry>], attributions: &[Arc<Attribution>]) -> Names {
+fn numbered(cards: &[Arc<RateCard>], attributions: &[Arc<Attribution>]) -> Names {
     Names {
-        entries: (0..).zip(entries.iter().cloned()).collect(),
+        cards: (0..).zip(cards.iter().cloned()).collect(),
         attributions: (0..).zip(attributions.iter().cloned()).collect(),
     }
 }
@@ -327,17 +327,17 @@ impl Memory {
         (id, steps)
     }
 
-    fn snapshot(&self) -> (Snapshot, Vec<Arc<Entry>>, Vec<Arc<Attribution>>) {
+    fn snapshot(&self) -> (Snapshot, Vec<Arc<RateCard>>, Vec<Arc<Attribution>>) {
         let state = self.state.lock();
-        (state.columns.snapshot(), state.entries.clone(), state.attributions.values().to_vec())
+        (state.columns.snapshot(), state.cards.clone(), state.attributions.values().to_vec())
     }
 }
 
-fn read(row: Stored, entries: &[Arc<Entry>], attributions: &[Arc<Attribution>]) -> CostRecord {
+fn read(row: Stored, cards: &[Arc<RateCard>], attributions: &[Arc<Attribution>]) -> CostRecord {
     CostRecord {
         id: row.id,
         time: row.time,
-        entry: Arc::clone(&entries[row.entry as usize]),
+        card: Arc::clone(&cards[row.card as usize]),
         attribution: Arc::clone(&attributions[row.attribution as usize]),
         written_lines: None,
         usage: row.usage,
@@ -345,42 +345,44 @@ fn read(row: Stored, entries: &[Arc<Entry>], attributions: &[Arc<Attribution>]) 
         cache: row.cache,
         latency_s: row.latency_s,
         attempts: row.attempts,
+        told_cost: row.told_cost,
     }
 }
 
 impl State {
     fn push(&mut self, record: &CostRecord) -> u64 {
-        let entry = self.entry(&record.entry);
+        let card = self.number(&record.card);
         let attribution = self.attributions.number(&record.attribution);
         self.columns.push(Row {
             time: record.time,
-            entry,
+            card,
             attribution,
             usage: &record.usage,
             amount: record.amount,
             cache: record.cache,
             latency_s: record.latency_s,
             attempts: record.attempts,
+            told_cost: record.told_cost,
         })
     }
 
     /// Entries are numbered where they are made; those that no record used yet are placeholders of themselves.
-    fn entry(&mut self, entry: &Arc<Entry>) -> u32 {
-        let place = entry.number as usize;
-        if self.entries.len() <= place {
-            self.entries.resize_with(place + 1, || Arc::clone(entry));
+    fn number(&mut self, card: &Arc<RateCard>) -> u32 {
+        let place = card.number as usize;
+        if self.cards.len() <= place {
+            self.cards.resize_with(place + 1, || Arc::clone(card));
         }
-        if !Arc::ptr_eq(&self.entries[place], entry) {
-            self.entries[place] = Arc::clone(entry);
+        if !Arc::ptr_eq(&self.cards[place], card) {
+            self.cards[place] = Arc::clone(card);
         }
-        entry.number
+        card.number
     }
 
     fn set_budget(&mut self, budget: Budget, now: i64) {
         let mut spent: BTreeMap<i64, Money> = BTreeMap::new();
         let filter = Filter { since: Some(budget.kept(now)), until: None, scope: budget.scope.clone() };
         let snapshot = self.columns.snapshot();
-        for row in snapshot.rows(&filter, &self.entries, self.attributions.values()) {
+        for row in snapshot.rows(&filter, &self.cards, self.attributions.values()) {
             if !row.cache.is_hit() {
                 let sum = spent.entry(budget.bucket(row.time)).or_default();
                 *sum += row.amount;

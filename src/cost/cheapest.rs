@@ -1,8 +1,8 @@
 //! Which model does the work for the least money.
 
 use super::record::{Call, CostRecord};
-use crate::usage::Usage;
 use super::{Attribution, CostTracker};
+use crate::usage::Usage;
 use crate::{Error, Result};
 use std::sync::Arc;
 

@@ -92,6 +92,37 @@ impl fmt::Display for Money {
     }
 }
 
+impl Money {
+    /// Reads dollars, also with an exponent and with more digits than are kept: the nearest amount. Nothing where the text
+    /// is no number, is below zero or too large.
+    ///
+    /// ```
+    /// use headrace::cost::money::Money;
+    /// assert_eq!(Money::nearest("0.00014000000000000001").unwrap().to_string(), "0.00014");
+    /// assert_eq!(Money::nearest("37756000e-10").unwrap().to_string(), "0.0037756");
+    /// assert_eq!((Money::nearest("-1"), Money::nearest("free")), (None, None));
+    /// ```
+    #[must_use]
+    pub fn nearest(text: &str) -> Option<Self> {
+        let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let all = format!("{whole}{part}");
+        if all.is_empty() || !all.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        // How many digits stand before the last one that is kept.
+        let kept = i64::try_from(whole.len() + DIGITS).ok()? + exponent.parse::<i64>().ok()?;
+        let Ok(kept) = usize::try_from(kept) else { return Some(Self::ZERO) };
+        if kept >= all.len() {
+            return parse(text);
+        }
+        let (kept, rest) = all.split_at(kept);
+        let value = if kept.is_empty() { 0 } else { kept.parse::<i128>().ok()? };
+        let is_more = rest.starts_with(['5', '6', '7', '8', '9']);
+        Some(Self(value.checked_add(i128::from(is_more))?))
+    }
+}
+
 /// Reads dollars, also with an exponent; refuses what it could not keep exactly.
 impl FromStr for Money {
     type Err = Error;
@@ -160,6 +191,22 @@ mod tests {
         fn an_exponent_moves_the_point(digits in 1..1_000_000_i128, exponent in 0..12_u32) {
             let money: Money = format!("{digits}e-{exponent}").parse().unwrap();
             prop_assert_eq!(money.0, digits * 10_i128.pow(18 - exponent));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_nearest_amount_is_half_an_attodollar_away_at_most(whole in 0..1000_u32, part in "[0-9]{1,30}", exponent in -9..9_i32) {
+            let text = format!("{whole}.{part}e{exponent}");
+            let found = Money::nearest(&text).unwrap().0;
+            // The same number in whole 10^-40 dollars.
+            let digits: i128 = format!("{whole}{part}").parse().unwrap();
+            let scale = 18 - part.len() as i32 + exponent;
+            if scale >= 0 {
+                prop_assert_eq!(found, digits * 10_i128.pow(scale as u32));
+            } else if let Some(unit) = 10_i128.checked_pow(scale.unsigned_abs()) {
+                prop_assert!((digits - found * unit).abs() * 2 <= unit, "{text}: {found}");
+            }
         }
     }
 

@@ -4,9 +4,9 @@ use super::budget::Scope;
 use super::carbon::{EmissionFactors, Override};
 use super::money::Money;
 use super::price::{self, ModelPrice, PriceTable};
-use super::record::Entry;
-use crate::usage::Usage;
+use super::record::{Estimated, RateCard};
 use crate::Result;
+use crate::usage::Usage;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,12 +27,19 @@ struct Held {
     known: HashMap<String, Arc<Met>>,
 }
 
-/// A model that was met, with an entry for each period of its prices that was needed.
+/// A model that was met, with a card for each period of its prices and kind of usage that was needed.
 #[derive(Debug)]
 struct Met {
     price: Arc<ModelPrice>,
     estimated: bool,
-    entries: Box<[OnceLock<Arc<Entry>>]>,
+    cards: Box<[OnceLock<Arc<RateCard>>]>,
+}
+
+impl Met {
+    /// The place of the card for a time.
+    fn place(&self, time: i64, is_usage_estimated: bool) -> usize {
+        2 * self.price.period_at(time) + usize::from(is_usage_estimated)
+    }
 }
 
 impl Pricing {
@@ -42,17 +49,23 @@ impl Pricing {
     }
 
     /// The model and what the usage is worth at a time, in microseconds since 1970.
-    pub(crate) fn price(&self, model: &str, usage: &Usage, time: i64) -> Result<(Arc<Entry>, Money)> {
+    pub(crate) fn price(
+        &self,
+        model: &str,
+        usage: &Usage,
+        is_usage_estimated: bool,
+        time: i64,
+    ) -> Result<(Arc<RateCard>, Money)> {
         let known = {
             let held = self.held.read();
-            held.known.get(model).and_then(|met| met.entries.get(met.price.period_at(time))?.get().cloned())
+            held.known.get(model).and_then(|met| met.cards.get(met.place(time, is_usage_estimated))?.get().cloned())
         };
-        let entry = known.map_or_else(|| self.meet(model, time), Ok)?;
-        let amount = entry.rates.total(usage);
-        Ok((entry, amount))
+        let card = known.map_or_else(|| self.meet(model, is_usage_estimated, time), Ok)?;
+        let amount = card.rates.total(usage);
+        Ok((card, amount))
     }
 
-    fn meet(&self, name: &str, time: i64) -> Result<Arc<Entry>> {
+    fn meet(&self, name: &str, is_usage_estimated: bool, time: i64) -> Result<Arc<RateCard>> {
         let mut held = self.held.write();
         let met = if let Some(met) = held.known.get(name) {
             Arc::clone(met)
@@ -61,26 +74,29 @@ impl Pricing {
             if resolved.estimated {
                 tracing::warn!(model = name, "no price list has the model: its cost is an estimate");
             }
-            let entries = resolved.price.periods.iter().map(|_| OnceLock::new()).collect();
-            let met = Arc::new(Met { price: resolved.price, estimated: resolved.estimated, entries });
+            let cards = (0..2 * resolved.price.periods.len()).map(|_| OnceLock::new()).collect();
+            let met = Arc::new(Met { price: resolved.price, estimated: resolved.estimated, cards });
             held.known.insert(name.to_owned(), Arc::clone(&met));
             met
         };
-        let (price, place) = (&met.price, met.price.period_at(time));
+        let (price, period) = (&met.price, met.price.period_at(time));
         let make = || {
             let factors = held.factors.of(&price.provider, &price.model);
-            Arc::new(Entry {
+            Arc::new(RateCard {
                 number: self.next.fetch_add(1, Ordering::Relaxed),
                 zone: factors.as_ref().map_or_else(String::new, |factors| factors.zone_name.clone()),
                 footprint: factors.map(|factors| factors.footprint()),
                 provider: price.provider.clone(),
                 model: price.model.clone(),
-                estimated: met.estimated,
+                estimated: Estimated { price: met.estimated, usage: is_usage_estimated },
                 version: price.version.to_string(),
-                rates: price.periods.get(place).map(|period| period.rates.clone()).unwrap_or_default(),
+                rates: price.periods.get(period).map(|period| period.rates.clone()).unwrap_or_default(),
             })
         };
-        Ok(met.entries.get(place).map_or_else(make, |slot| Arc::clone(slot.get_or_init(make))))
+        Ok(met
+            .cards
+            .get(met.place(time, is_usage_estimated))
+            .map_or_else(make, |slot| Arc::clone(slot.get_or_init(make))))
     }
 
     /// The scope in the names that records have: a budget for `google` must hold the calls of `gemini`.

@@ -4,7 +4,7 @@ use super::attribution::Attribution;
 use super::carbon::{Footprint, Impact};
 use super::money::Money;
 use super::price::{CostLine, Rates};
-use crate::usage::Usage;
+use crate::usage::{Usage, UsageReport};
 use std::sync::Arc;
 
 /// Where an answer came from.
@@ -63,26 +63,72 @@ pub struct Call<'a> {
     pub latency_s: Option<f64>,
     /// How often the provider was asked.
     pub attempts: u32,
+    /// Whether the usage is an estimate, as the provider gave none.
+    pub is_usage_estimated: bool,
+    /// What the provider says that it cost.
+    pub told_cost: Option<Money>,
 }
 
 impl<'a> Call<'a> {
     /// A call that a provider answered just now.
     pub fn new(model: &'a str, usage: &'a Usage) -> Self {
-        Self { model, usage, time: None, cache: CacheUse::Miss, latency_s: None, attempts: 1 }
+        Self {
+            model,
+            usage,
+            time: None,
+            cache: CacheUse::Miss,
+            latency_s: None,
+            attempts: 1,
+            is_usage_estimated: false,
+            told_cost: None,
+        }
+    }
+
+    /// A call that a provider answered just now, with what its reply says of the usage.
+    pub fn reported(model: &'a str, report: &'a UsageReport) -> Self {
+        Self {
+            is_usage_estimated: report.is_estimated,
+            told_cost: report.cost_usd.as_deref().and_then(Money::nearest),
+            ..Self::new(model, &report.usage)
+        }
+    }
+}
+
+/// What of a record is an estimate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Estimated {
+    /// The price: no list has the model.
+    pub price: bool,
+    /// The usage: the provider gave none.
+    pub usage: bool,
+}
+
+impl Estimated {
+    /// Whether anything is.
+    pub fn any(self) -> bool {
+        self.price || self.usage
+    }
+
+    pub(crate) fn number(self) -> u8 {
+        u8::from(self.price) | u8::from(self.usage) << 1
+    }
+
+    pub(crate) fn from_number(number: u8) -> Self {
+        Self { price: number & 1 > 0, usage: number & 2 > 0 }
     }
 }
 
 /// The model behind some records, with all that was known of it when they were written.
 #[derive(Debug)]
-pub struct Entry {
+pub struct RateCard {
     /// Its number in the ledger.
     pub number: u32,
     /// The provider that was paid.
     pub provider: String,
     /// The model, without its provider.
     pub model: String,
-    /// Whether the price is a guess.
-    pub estimated: bool,
+    /// What of its records is an estimate.
+    pub estimated: Estimated,
     /// Which price list it came from.
     pub version: String,
     /// The zone whose electricity is counted.
@@ -101,13 +147,15 @@ pub struct CostRecord {
     /// When, in microseconds since 1970.
     pub time: i64,
     /// The model.
-    pub entry: Arc<Entry>,
+    pub card: Arc<RateCard>,
     /// Who it was for.
     pub attribution: Arc<Attribution>,
     /// What it used.
     pub usage: Usage,
     /// What the usage is worth: the cost of a paid call, the saving of a cached answer.
     pub amount: Money,
+    /// What the provider says that the call cost.
+    pub told_cost: Option<Money>,
     /// The amount by kind of usage, where it was read from a file.
     pub(crate) written_lines: Option<Arc<[CostLine]>>,
     /// Where the answer came from.
@@ -121,7 +169,12 @@ pub struct CostRecord {
 impl CostRecord {
     /// The amount by kind of usage. In memory it is worked out again, from the prices that held.
     pub fn lines(&self) -> Arc<[CostLine]> {
-        self.written_lines.clone().unwrap_or_else(|| self.entry.rates.lines(&self.usage).into())
+        self.written_lines.clone().unwrap_or_else(|| self.card.rates.lines(&self.usage).into())
+    }
+
+    /// Whether the price or the usage is an estimate.
+    pub fn is_estimated(&self) -> bool {
+        self.card.estimated.any()
     }
 
     /// What was paid.
@@ -145,6 +198,6 @@ impl CostRecord {
     }
 
     fn full_impact(&self) -> Option<Impact> {
-        Some(self.entry.footprint.as_ref()?.impact(self.usage.output_tokens, self.latency_s))
+        Some(self.card.footprint.as_ref()?.impact(self.usage.output_tokens, self.latency_s))
     }
 }

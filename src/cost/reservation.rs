@@ -1,7 +1,8 @@
 //! Money set aside for a call that runs.
 
 use super::CostTracker;
-use super::pending::Pending;
+use super::deferred::Deferred;
+use super::money::Money;
 use super::record::{CacheUse, Call, CostRecord};
 use crate::usage::Usage;
 use crate::{Error, Result};
@@ -22,18 +23,22 @@ pub struct Reservation {
 
 /// How a call went, beside its usage.
 #[derive(Debug, Clone, Copy)]
-pub struct Outcome {
+pub struct Settlement {
     /// Where the answer came from.
     pub cache: CacheUse,
     /// Seconds that the provider took, where measured.
     pub latency_s: Option<f64>,
     /// How often the provider was asked.
     pub attempts: u32,
+    /// Whether the usage is an estimate, as the provider gave none.
+    pub is_usage_estimated: bool,
+    /// What the provider says that it cost.
+    pub told_cost: Option<Money>,
 }
 
-impl Default for Outcome {
+impl Default for Settlement {
     fn default() -> Self {
-        Self { cache: CacheUse::Miss, latency_s: None, attempts: 1 }
+        Self { cache: CacheUse::Miss, latency_s: None, attempts: 1, is_usage_estimated: false, told_cost: None }
     }
 }
 
@@ -53,19 +58,19 @@ impl Reservation {
     }
 
     /// Books what the call did use, at the time at which it was reserved, and gives the rest back.
-    pub fn settle(&self, usage: &Usage, outcome: Outcome) -> Pending<CostRecord> {
+    pub fn settle(&self, usage: &Usage, outcome: Settlement) -> Deferred<CostRecord> {
         self.settle_as(None, usage, outcome)
     }
 
     /// The same, where another model than the reserved one answered.
-    pub fn settle_as(&self, model: Option<&str>, usage: &Usage, outcome: Outcome) -> Pending<CostRecord> {
+    pub fn settle_as(&self, model: Option<&str>, usage: &Usage, outcome: Settlement) -> Deferred<CostRecord> {
         if self.over.swap(true, Ordering::AcqRel) {
-            return Pending::ready(Err(Error::invalid(
+            return Deferred::ready(Err(Error::invalid(
                 "this reservation is over already: reserve anew for another call",
             )));
         }
-        let entry = &self.worst.entry;
-        let name = format!("{}/{}", entry.provider, entry.model);
+        let card = &self.worst.card;
+        let name = format!("{}/{}", card.provider, card.model);
         let call = Call {
             model: model.unwrap_or(&name),
             usage,
@@ -73,6 +78,8 @@ impl Reservation {
             cache: outcome.cache,
             latency_s: outcome.latency_s,
             attempts: outcome.attempts,
+            is_usage_estimated: outcome.is_usage_estimated,
+            told_cost: outcome.told_cost,
         };
         let over = Arc::clone(&self.over);
         self.tracker.book(call, &self.worst.attribution, Some(self.hold)).then(move |settled| {
@@ -82,9 +89,9 @@ impl Reservation {
     }
 
     /// Gives the money back: the call failed or was not made.
-    pub fn release(&self) -> Pending<bool> {
+    pub fn release(&self) -> Deferred<bool> {
         if self.over.swap(true, Ordering::AcqRel) {
-            return Pending::ready(Ok(false));
+            return Deferred::ready(Ok(false));
         }
         self.tracker.inner.backend.release(self.hold)
     }

@@ -6,7 +6,7 @@ use super::budget::Period;
 use super::ledger::aggregate::Aggregate;
 use super::ledger::bucket::Buckets;
 use super::ledger::filter::Filter;
-use super::record::Entry;
+use super::record::RateCard;
 use crate::{Error, Result};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub enum Dimension {
     Tags,
     /// The value of the tag `key=value`; calls without it are a group of their own.
     Tag(String),
-    /// Whether the price is a guess.
+    /// Whether the price or the usage is an estimate.
     Estimated,
     /// The price list.
     PriceVersion,
@@ -58,23 +58,23 @@ impl Dimension {
         })
     }
 
-    fn of(&self, entry: &Entry, who: &Attribution) -> String {
+    fn of(&self, card: &RateCard, who: &Attribution) -> String {
         match self {
-            Self::Provider => entry.provider.clone(),
-            Self::Model => entry.model.clone(),
+            Self::Provider => card.provider.clone(),
+            Self::Model => card.model.clone(),
             Self::Tenant => who.tenant().to_owned(),
             Self::Tags => who.tags().join(","),
             Self::Tag(key) => who.tag_value(key).unwrap_or_default().to_owned(),
-            Self::Estimated => entry.estimated.to_string(),
-            Self::PriceVersion => entry.version.clone(),
-            Self::Zone => entry.zone.clone(),
+            Self::Estimated => card.estimated.any().to_string(),
+            Self::PriceVersion => card.version.clone(),
+            Self::Zone => card.zone.clone(),
         }
     }
 }
 
 /// One row of a summary.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Group {
+pub struct SummaryRow {
     /// The start of the span of time, in microseconds since 1970, where spans were asked for.
     pub start: Option<i64>,
     /// A value for each dimension asked for.
@@ -90,21 +90,26 @@ impl CostTracker {
     ///
     /// # Errors
     /// `Store` where the file cannot be read.
-    pub fn summary(&self, by: &[Dimension], filter: &Filter, span: Option<(Period, TimeZone)>) -> Result<Vec<Group>> {
+    pub fn summary(
+        &self,
+        by: &[Dimension],
+        filter: &Filter,
+        span: Option<(Period, TimeZone)>,
+    ) -> Result<Vec<SummaryRow>> {
         let spans = span.is_some();
         let sums = self.inner.backend.sums(&self.meant(filter), Buckets::new(span))?;
         let mut groups: BTreeMap<(i64, Vec<String>), Aggregate> = BTreeMap::new();
         for (cell, sum) in &sums.cells {
-            let (Some(entry), Some(who)) =
-                (sums.names.entries.get(&cell.entry), sums.names.attributions.get(&cell.attribution))
+            let (Some(card), Some(who)) =
+                (sums.names.cards.get(&cell.card), sums.names.attributions.get(&cell.attribution))
             else {
                 return Err(Error::Store("the ledger changed while it was read: try again".into()));
             };
-            let keys = by.iter().map(|dimension| dimension.of(entry, who)).collect();
+            let keys = by.iter().map(|dimension| dimension.of(card, who)).collect();
             let start = if spans { cell.start } else { 0 };
             *groups.entry((start, keys)).or_default() += sum;
         }
-        let group = |((start, keys), sum)| Group { start: spans.then_some(start), keys, sum };
+        let group = |((start, keys), sum)| SummaryRow { start: spans.then_some(start), keys, sum };
         Ok(groups.into_iter().map(group).collect())
     }
 }

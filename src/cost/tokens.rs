@@ -23,7 +23,7 @@ const O200K: [&str; 11] =
 
 /// A number of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Estimate {
+pub struct TokenCount {
     /// The likely number.
     pub tokens: u64,
     /// What to set aside, so that the call fits.
@@ -37,10 +37,10 @@ pub struct Estimate {
 /// assert_eq!(tokens::of_text("openai/gpt-4o", "Scope 3 emissions").tokens, 4);
 /// ```
 #[must_use]
-pub fn of_text(model: &str, text: &str) -> Estimate {
+pub fn of_text(model: &str, text: &str) -> TokenCount {
     let (splitter, is_own) = splitter(model);
     let tokens = splitter.count_ordinary(text) as u64;
-    Estimate { tokens, most: if is_own { tokens } else { bound(text, tokens) } }
+    TokenCount { tokens, most: if is_own { tokens } else { bound(text, tokens) } }
 }
 
 /// The most tokens that another splitter makes of a text: 8/5 as many, or 5/4 a character of a script that is not Latin,
@@ -56,15 +56,15 @@ fn bound(text: &str, tokens: u64) -> u64 {
 
 /// Counts messages: a text, or a list of role and content. What is no text in them (images, files) is not counted.
 #[must_use]
-pub fn of_messages(model: &str, messages: &Value) -> Estimate {
+pub fn of_messages(model: &str, messages: &Value) -> TokenCount {
     of_list(model, messages.as_array().map_or(std::slice::from_ref(messages), Vec::as_slice))
 }
 
 /// The same of a list.
 #[must_use]
-pub fn of_list(model: &str, list: &[Value]) -> Estimate {
+pub fn of_list(model: &str, list: &[Value]) -> TokenCount {
     let frame = if splitter(model).1 { FRAME } else { OTHER_FRAME };
-    let mut sum = Estimate { tokens: FRAME, most: frame };
+    let mut sum = TokenCount { tokens: FRAME, most: frame };
     for message in list {
         let mut texts = Vec::new();
         collect(message, &mut texts);

@@ -4,16 +4,16 @@ use super::attribution::Attribution;
 use super::backend::{Backend, Recorded};
 use super::budget::{AlertListener, Budget, BudgetStatus, Fraction, Watch};
 use super::carbon::{EmissionFactors, Override};
+use super::deferred::Deferred;
 use super::ledger::filter::Filter;
 use super::money::Money;
-use super::pending::Pending;
 use super::price::PriceTable;
 use super::pricing::Pricing;
 use super::record::{Call, CostRecord};
 use super::reservation::Reservation;
-use crate::usage::Usage;
 use crate::clock::{Clock, SystemClock};
 use crate::store::Location;
+use crate::usage::Usage;
 use crate::{Error, Result};
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) struct Inner {
     pricing: Pricing,
     watches: RwLock<Arc<[Watch]>>,
     clock: Arc<dyn Clock>,
-    counts: Counts,
+    counts: Counters,
     retention: Retention,
 }
 
@@ -49,7 +49,7 @@ struct Retention {
 const PURGE_EVERY: i64 = 3_600_000_000;
 
 #[derive(Debug, Default)]
-struct Counts {
+struct Counters {
     records: AtomicU64,
     estimated: AtomicU64,
     refused: AtomicU64,
@@ -61,7 +61,7 @@ struct Counts {
 pub struct Stats {
     /// Records written.
     pub records: u64,
-    /// Records of models without a price, priced by the fallback.
+    /// Records of which the price or the usage is an estimate.
     pub estimated: u64,
     /// Reservations refused.
     pub refused: u64,
@@ -93,7 +93,7 @@ impl CostTracker {
             Location::Memory => Backend::memory(),
             Location::Sqlite(path) => Backend::sqlite(&path)?,
         };
-        let (pricing, watches, counts) = (Pricing::new(prices), RwLock::new(Arc::from([])), Counts::default());
+        let (pricing, watches, counts) = (Pricing::new(prices), RwLock::new(Arc::from([])), Counters::default());
         let retention = Retention::default();
         Ok(Self { inner: Arc::new(Inner { backend, pricing, watches, clock, counts, retention }) })
     }
@@ -110,11 +110,11 @@ impl CostTracker {
     pub fn quote(&self, call: Call<'_>, who: &Arc<Attribution>) -> Result<CostRecord> {
         let micros = call.time.unwrap_or_else(|| self.now());
         call.usage.check()?;
-        let (entry, amount) = self.inner.pricing.price(call.model, call.usage, micros)?;
+        let (card, amount) = self.inner.pricing.price(call.model, call.usage, call.is_usage_estimated, micros)?;
         Ok(CostRecord {
             id: 0,
             time: micros,
-            entry,
+            card,
             attribution: Arc::clone(who),
             usage: *call.usage,
             amount,
@@ -122,23 +122,24 @@ impl CostTracker {
             cache: call.cache,
             latency_s: call.latency_s,
             attempts: call.attempts,
+            told_cost: call.told_cost,
         })
     }
 
     /// Writes a call into the ledger. In a file, the answer comes when it is on disk.
-    pub fn record(&self, call: Call<'_>, who: &Arc<Attribution>) -> Pending<CostRecord> {
+    pub fn record(&self, call: Call<'_>, who: &Arc<Attribution>) -> Deferred<CostRecord> {
         self.book(call, who, None)
     }
 
-    pub(crate) fn book(&self, call: Call<'_>, who: &Arc<Attribution>, hold: Option<u64>) -> Pending<CostRecord> {
+    pub(crate) fn book(&self, call: Call<'_>, who: &Arc<Attribution>, hold: Option<u64>) -> Deferred<CostRecord> {
         let record = match self.quote(call, who) {
             Ok(record) => record,
-            Err(error) => return Pending::ready(Err(error)),
+            Err(error) => return Deferred::ready(Err(error)),
         };
         let counts = &self.inner.counts;
         counts.records.fetch_add(1, Ordering::Relaxed);
-        counts.estimated.fetch_add(u64::from(record.entry.estimated), Ordering::Relaxed);
-        counts.unknown_footprint.fetch_add(u64::from(record.entry.footprint.is_none()), Ordering::Relaxed);
+        counts.estimated.fetch_add(u64::from(record.is_estimated()), Ordering::Relaxed);
+        counts.unknown_footprint.fetch_add(u64::from(record.card.footprint.is_none()), Ordering::Relaxed);
         let now = self.now();
         let written = self.inner.backend.record(&record, hold, now);
         self.purge_in_time(now);
@@ -155,10 +156,16 @@ impl CostTracker {
     /// Sets the worst case of a call aside in every budget that covers it, or fails and changes nothing.
     ///
     /// The answer fails with `BudgetExceeded` where there is no room.
-    pub fn reserve(&self, model: &str, usage: &Usage, who: &Arc<Attribution>, lease: Duration) -> Pending<Reservation> {
+    pub fn reserve(
+        &self,
+        model: &str,
+        usage: &Usage,
+        who: &Arc<Attribution>,
+        lease: Duration,
+    ) -> Deferred<Reservation> {
         let worst = match self.quote(Call::new(model, usage), who) {
             Ok(worst) => Arc::new(worst),
-            Err(error) => return Pending::ready(Err(error)),
+            Err(error) => return Deferred::ready(Err(error)),
         };
         let expires = worst.time.saturating_add(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX));
         let held = self.inner.backend.reserve(&worst, expires);
@@ -173,10 +180,15 @@ impl CostTracker {
     }
 
     /// Sets a budget, or changes the limit of the one with the same scope, period and zone. What the ledger holds counts.
-    pub fn set_budget(&self, budget: Budget, fractions: Vec<Fraction>, listener: Option<AlertListener>) -> Pending<()> {
+    pub fn set_budget(
+        &self,
+        budget: Budget,
+        fractions: Vec<Fraction>,
+        listener: Option<AlertListener>,
+    ) -> Deferred<()> {
         let budget = Budget { scope: self.inner.pricing.scope(&budget.scope), ..budget };
         if let Err(error) = budget.check() {
-            return Pending::ready(Err(error));
+            return Deferred::ready(Err(error));
         }
         let identity = budget.identity();
         let mut watches = self.inner.watches.write();
@@ -188,7 +200,7 @@ impl CostTracker {
     }
 
     /// Removes the budget with this scope, period and zone; whether there was one.
-    pub fn remove_budget(&self, budget: Budget) -> Pending<bool> {
+    pub fn remove_budget(&self, budget: Budget) -> Deferred<bool> {
         let budget = Budget { scope: self.inner.pricing.scope(&budget.scope), ..budget };
         let identity = budget.identity();
         let mut watches = self.inner.watches.write();

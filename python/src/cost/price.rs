@@ -4,7 +4,7 @@ use super::arguments::{Count, optional_time};
 use super::decimal;
 use crate::error::Result;
 use headrace::Error;
-use headrace::cost::price::{self as core, Condition, Kind, Period};
+use headrace::cost::price::{self as core, Condition, PricePeriod, UsageKind};
 use jiff::Timestamp;
 use parking_lot::RwLock;
 use pyo3::exceptions::PyTypeError;
@@ -54,7 +54,7 @@ impl PriceTable {
                 _ => words.push(format!("{key}={}", decimal::from_py(&value, &key)?)),
             }
         }
-        let period = Period { when, rates: core::Rates::parse(&words.join(" "))? };
+        let period = PricePeriod { when, rates: core::Rates::parse(&words.join(" "))? };
         Ok(self.core.write().set(model, period, context)?)
     }
 
@@ -74,7 +74,7 @@ impl PriceTable {
         fields.set_item("hours", period.when.hours())?;
         fields.set_item("days", period.when.days())?;
         let usage = headrace::usage::Usage::default();
-        for kind in Kind::ALL {
+        for kind in UsageKind::ALL {
             let price =
                 period.rates.unit_price(kind, &usage).map(|price| decimal::to_py(py, core::listed(kind, price)));
             fields.set_item(kind.as_str(), price.transpose()?)?;
@@ -169,7 +169,7 @@ fn info<'py>(py: Python<'py>, found: &core::ModelPrice) -> PyResult<Bound<'py, P
 }
 
 /// The end of a period: its own, or where the next one begins.
-fn until(found: &Arc<core::ModelPrice>, period: &Period) -> Option<Timestamp> {
+fn until(found: &Arc<core::ModelPrice>, period: &PricePeriod) -> Option<Timestamp> {
     let later =
         found.periods.iter().filter_map(|other| other.when.since).filter(|since| Some(*since) > period.when.since);
     period.when.until.or_else(|| later.min())

@@ -5,7 +5,8 @@ use super::usage::Usage;
 use super::{carbon, decimal};
 use crate::error::Result;
 use headrace::cost::carbon::{Impact, Range};
-use headrace::cost::{self as core, Outcome};
+use headrace::cost::money::Money;
+use headrace::cost::{self as core, Settlement};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -35,12 +36,12 @@ impl CostRecord {
 
     #[getter]
     fn provider(&self) -> &str {
-        &self.core.entry.provider
+        &self.core.card.provider
     }
 
     #[getter]
     fn model(&self) -> &str {
-        &self.core.entry.model
+        &self.core.card.model
     }
 
     #[getter]
@@ -63,6 +64,12 @@ impl CostRecord {
         decimal::to_py(py, self.core.cost())
     }
 
+    /// What the provider says that the call cost, in dollars; None where it says nothing.
+    #[getter]
+    fn told_cost<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.core.told_cost.map(|cost| decimal::to_py(py, cost)).transpose()
+    }
+
     #[getter]
     fn saved<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         decimal::to_py(py, self.core.saved())
@@ -83,17 +90,17 @@ impl CostRecord {
 
     #[getter]
     fn estimated(&self) -> bool {
-        self.core.entry.estimated
+        self.core.is_estimated()
     }
 
     #[getter]
     fn price_version(&self) -> &str {
-        &self.core.entry.version
+        &self.core.card.version
     }
 
     #[getter]
     fn zone(&self) -> &str {
-        &self.core.entry.zone
+        &self.core.card.zone
     }
 
     #[getter]
@@ -137,24 +144,26 @@ impl CostRecord {
     }
 
     fn __repr__(&self) -> String {
-        let (core, entry) = (&self.core, &self.core.entry);
-        let guess = if entry.estimated { ", estimated=True" } else { "" };
+        let (core, card) = (&self.core, &self.core.card);
+        let guess = if core.is_estimated() { ", estimated=True" } else { "" };
         let tenant = core.attribution.tenant();
         format!(
             "CostRecord({}/{}, cost=Decimal('{}'), tenant='{tenant}'{guess})",
-            entry.provider,
-            entry.model,
+            card.provider,
+            card.model,
             core.cost()
         )
     }
 }
 
 /// How a call went, from keywords.
-pub(crate) fn outcome(
+pub(crate) fn settlement(
     cache: Option<&str>,
     latency: Option<&Bound<'_, PyAny>>,
     attempts: Option<&Count>,
-) -> Result<Outcome> {
+    is_usage_estimated: bool,
+    told_cost: Option<&Bound<'_, PyAny>>,
+) -> Result<Settlement> {
     let unknown =
         |text: &str| headrace::Error::invalid(format!("cache {text:?} is unknown: give exact, semantic or None"));
     let cache = match cache {
@@ -162,5 +171,9 @@ pub(crate) fn outcome(
         Some(text) => core::CacheUse::parse(text).ok_or_else(|| unknown(text))?,
     };
     let attempts = optional_count(attempts, "attempts")?.unwrap_or(1);
-    Ok(Outcome { cache, latency_s: arguments::latency(latency)?, attempts })
+    let told_cost = told_cost.map(|cost| decimal::from_py(cost, "told_cost")).transpose()?;
+    if let Some(cost) = told_cost.filter(|cost| *cost < Money::ZERO) {
+        return Err(headrace::Error::invalid(format!("told_cost is {cost}: give an amount of at least 0")).into());
+    }
+    Ok(Settlement { cache, latency_s: arguments::latency(latency)?, attempts, is_usage_estimated, told_cost })
 }

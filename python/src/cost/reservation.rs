@@ -1,7 +1,7 @@
 //! Money set aside for a call that runs.
 
 use super::arguments::Count;
-use super::record::{CostRecord, outcome};
+use super::record::{CostRecord, settlement};
 use super::usage::Usage;
 use super::{arguments, decimal, tracker};
 use crate::error::Result;
@@ -22,7 +22,9 @@ impl Reservation {
         decimal::to_py(py, self.core.worst_case().amount)
     }
 
-    #[pyo3(signature = (usage, *, model=None, cache=None, latency=None, attempts=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    #[pyo3(signature = (usage, *, model=None, cache=None, latency=None, attempts=None,
+                        usage_estimated=false, told_cost=None))]
     fn settle(
         &self,
         py: Python<'_>,
@@ -31,13 +33,17 @@ impl Reservation {
         cache: Option<&str>,
         latency: Option<&Bound<'_, PyAny>>,
         attempts: Option<Count>,
+        usage_estimated: bool,
+        told_cost: Option<&Bound<'_, PyAny>>,
     ) -> Result<CostRecord> {
-        let outcome = outcome(cache, latency, attempts.as_ref())?;
+        let outcome = settlement(cache, latency, attempts.as_ref(), usage_estimated, told_cost)?;
         let core = tracker::answer(py, self.core.settle_as(model, &usage.core, outcome))?;
         Ok(CostRecord { core })
     }
 
-    #[pyo3(signature = (usage, *, model=None, cache=None, latency=None, attempts=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    #[pyo3(signature = (usage, *, model=None, cache=None, latency=None, attempts=None,
+                        usage_estimated=false, told_cost=None))]
     fn asettle<'py>(
         &self,
         py: Python<'py>,
@@ -46,8 +52,10 @@ impl Reservation {
         cache: Option<&str>,
         latency: Option<&Bound<'_, PyAny>>,
         attempts: Option<Count>,
+        usage_estimated: bool,
+        told_cost: Option<&Bound<'_, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
-        let outcome = outcome(cache, latency, attempts.as_ref())?;
+        let outcome = settlement(cache, latency, attempts.as_ref(), usage_estimated, told_cost)?;
         let pending = self.core.settle_as(model, &usage.core, outcome);
         Ok(crate::awaitable::awaitable(py, async move { Ok(CostRecord { core: pending.finish().await? }) })?)
     }
@@ -77,9 +85,6 @@ impl Reservation {
 
     fn __repr__(&self) -> String {
         let (worst, over) = (self.core.worst_case(), if self.core.is_over() { ", over" } else { "" });
-        format!(
-            "Reservation({}/{}, reserved=Decimal('{}'){over})",
-            worst.entry.provider, worst.entry.model, worst.amount
-        )
+        format!("Reservation({}/{}, reserved=Decimal('{}'){over})", worst.card.provider, worst.card.model, worst.amount)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::arguments::{self, Count, Narrow, attribution, filter, optional_count, optional_time, time_to_py};
 use super::price::{Fallback, PriceTable};
-use super::record::{CostRecord, outcome};
+use super::record::{CostRecord, settlement};
 use super::reservation::Reservation;
 use super::usage::{self, Usage};
 use super::{budget, carbon, decimal};
@@ -13,7 +13,7 @@ use headrace::Error;
 use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::carbon::{Override, Range};
 use headrace::cost::money::Money;
-use headrace::cost::{self as core, Aggregate, Attribution, Call, Dimension, Filter, Pending};
+use headrace::cost::{self as core, Aggregate, Attribution, Call, Deferred, Dimension, Filter};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -29,7 +29,7 @@ pub(crate) struct CostTracker {
 }
 
 /// The answer of a call: at once where it is there, else with the GIL released and Ctrl-C seen.
-pub(crate) fn answer<T: Send + 'static>(py: Python<'_>, pending: Pending<T>) -> Result<T> {
+pub(crate) fn answer<T: Send + 'static>(py: Python<'_>, pending: Deferred<T>) -> Result<T> {
     let answer = if pending.is_ready() {
         pending.wait().map_err(Into::into)
     } else {
@@ -75,7 +75,8 @@ impl CostTracker {
         Ok(Self { core, tenants: Mutex::default() })
     }
 
-    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=None))]
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=None,
+                        usage_estimated=false, told_cost=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn record(
         &self,
@@ -88,14 +89,17 @@ impl CostTracker {
         cache: Option<&str>,
         latency: Option<&Bound<'_, PyAny>>,
         attempts: Option<Count>,
+        usage_estimated: bool,
+        told_cost: Option<&Bound<'_, PyAny>>,
     ) -> Result<CostRecord> {
         let (who, time) = (self.who(tenant, tags)?, optional_time(at, "at")?);
-        let outcome = outcome(cache, latency, attempts.as_ref())?;
+        let outcome = settlement(cache, latency, attempts.as_ref(), usage_estimated, told_cost)?;
         let core = answer(py, self.core.record(call(model, usage, time, outcome), &who))?;
         Ok(CostRecord { core })
     }
 
-    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=None))]
+    #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=None,
+                        usage_estimated=false, told_cost=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn arecord<'py>(
         &self,
@@ -108,9 +112,11 @@ impl CostTracker {
         cache: Option<&str>,
         latency: Option<&Bound<'_, PyAny>>,
         attempts: Option<Count>,
+        usage_estimated: bool,
+        told_cost: Option<&Bound<'_, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
         let (who, time) = (self.who(tenant, tags)?, optional_time(at, "at")?);
-        let outcome = outcome(cache, latency, attempts.as_ref())?;
+        let outcome = settlement(cache, latency, attempts.as_ref(), usage_estimated, told_cost)?;
         let pending = self.core.record(call(model, usage, time, outcome), &who);
         Ok(crate::awaitable::awaitable(py, async move { Ok(CostRecord { core: pending.finish().await? }) })?)
     }
@@ -245,7 +251,7 @@ impl CostTracker {
             None => None,
         };
         let groups = py.detach(|| self.core.summary(&dimensions, &filter, span))?;
-        let row = |group: &core::Group| {
+        let row = |group: &core::SummaryRow| {
             let fields = PyDict::new(py);
             if let Some(start) = group.start {
                 fields.set_item("start", time_to_py(py, start)?)?;
@@ -346,9 +352,9 @@ impl From<Bounds> for Range {
     }
 }
 
-fn call<'a>(model: &'a str, usage: &'a Usage, time: Option<i64>, outcome: core::Outcome) -> Call<'a> {
-    let core::Outcome { cache, latency_s, attempts } = outcome;
-    Call { model, usage: &usage.core, time, cache, latency_s, attempts }
+fn call<'a>(model: &'a str, usage: &'a Usage, time: Option<i64>, outcome: core::Settlement) -> Call<'a> {
+    let core::Settlement { cache, latency_s, attempts, is_usage_estimated, told_cost } = outcome;
+    Call { model, usage: &usage.core, time, cache, latency_s, attempts, is_usage_estimated, told_cost }
 }
 
 fn calendar(name: &str) -> Result<Period> {

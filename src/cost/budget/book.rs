@@ -3,7 +3,7 @@
 use super::{Budget, BudgetStatus, OnExceed, Step, Taken};
 use crate::cost::attribution::Attribution;
 use crate::cost::money::Money;
-use crate::cost::record::Entry;
+use crate::cost::record::RateCard;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ struct Line {
 
 #[derive(Debug)]
 struct Hold {
-    entry: Arc<Entry>,
+    card: Arc<RateCard>,
     who: Arc<Attribution>,
     amount: Money,
     time: i64,
@@ -38,7 +38,7 @@ struct Hold {
 /// The call that a budget is asked about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub(crate) entry: &'a Arc<Entry>,
+    pub(crate) card: &'a Arc<RateCard>,
     pub(crate) who: &'a Arc<Attribution>,
     pub(crate) amount: Money,
     pub(crate) time: i64,
@@ -47,7 +47,7 @@ pub(crate) struct Asked<'a> {
 impl Asked<'_> {
     /// Whether a budget covers the call.
     pub(crate) fn is_for(&self, budget: &Budget) -> bool {
-        budget.scope.covers(&self.entry.provider, &self.entry.model, self.who)
+        budget.scope.covers(&self.card.provider, &self.card.model, self.who)
     }
 }
 
@@ -82,7 +82,7 @@ impl Book {
         let mut line = Line { budget, taken };
         self.next += 1;
         for hold in self.holds.values_mut() {
-            if line.budget.scope.covers(&hold.entry.provider, &hold.entry.model, &hold.who) {
+            if line.budget.scope.covers(&hold.card.provider, &hold.card.model, &hold.who) {
                 let start = line.budget.bucket(hold.time);
                 line.taken.entry(start).or_default().reserved += hold.amount;
                 hold.parts.push((self.next, start));
@@ -116,8 +116,8 @@ impl Book {
             }
         }
         self.next += 1;
-        let (entry, who) = (Arc::clone(asked.entry), Arc::clone(asked.who));
-        self.holds.insert(self.next, Hold { entry, who, amount: asked.amount, time: asked.time, expires, parts });
+        let (card, who) = (Arc::clone(asked.card), Arc::clone(asked.who));
+        self.holds.insert(self.next, Hold { card, who, amount: asked.amount, time: asked.time, expires, parts });
         Ok(self.next)
     }
 

@@ -140,8 +140,8 @@ pub(crate) fn reserve(connection: &Connection, asked: Asked<'_>, expires: i64) -
         .execute(params![
             asked.time,
             expires,
-            asked.entry.provider,
-            asked.entry.model,
+            asked.card.provider,
+            asked.card.model,
             asked.who.tenant(),
             to_json(asked.who.tags())?,
             nano,

@@ -54,7 +54,8 @@ fn batch(records: Vec<CostRecord>) -> std::result::Result<RecordBatch, ArrowErro
             Column::Flag(read) => Arc::new(rows.iter().map(|row| Some(read(row))).collect::<BooleanArray>()),
             Column::Figure(read) => Arc::new(rows.iter().map(read).collect::<Float64Array>()),
             Column::Money(read) => {
-                Arc::new(money(Decimal128Array::from_iter_values(rows.iter().map(|row| read(row).attodollars())))?)
+                let amounts = rows.iter().map(|row| read(row).map(crate::cost::money::Money::attodollars));
+                Arc::new(money(amounts.collect())?)
             }
             Column::Part(kind) => {
                 let amounts = rows.iter().map(|row| row.cost_of(*kind).map(crate::cost::money::Money::attodollars));

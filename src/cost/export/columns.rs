@@ -3,7 +3,7 @@
 use crate::cost::CostRecord;
 use crate::cost::carbon::Impact;
 use crate::cost::money::Money;
-use crate::cost::price::{CostLine, Kind};
+use crate::cost::price::{CostLine, UsageKind};
 use crate::usage::ServiceTier;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Row {
     }
 
     /// What one kind of usage cost; nothing where the call had none, or the cache answered.
-    pub(super) fn cost_of(&self, kind: Kind) -> Option<Money> {
+    pub(super) fn cost_of(&self, kind: UsageKind) -> Option<Money> {
         let line = self.lines.iter().find(|line| line.kind == kind)?;
         (!self.record.cache.is_hit()).then_some(line.amount)
     }
@@ -35,10 +35,10 @@ pub(super) enum Column {
     Count(fn(&Row) -> u64),
     Text(fn(&Row) -> Option<String>),
     Flag(fn(&Row) -> bool),
-    Money(fn(&Row) -> Money),
+    Money(fn(&Row) -> Option<Money>),
     Figure(fn(&Row) -> Option<f64>),
     /// The cost of one kind of usage.
-    Part(Kind),
+    Part(UsageKind),
 }
 
 macro_rules! count {
@@ -53,8 +53,8 @@ pub(super) fn columns() -> Vec<(&'static str, Column)> {
     vec![
         ("id", Count(|row| row.record.id)),
         ("time", Time(|row| row.record.time)),
-        ("provider", Text(|row| Some(row.record.entry.provider.clone()))),
-        ("model", Text(|row| Some(row.record.entry.model.clone()))),
+        ("provider", Text(|row| Some(row.record.card.provider.clone()))),
+        ("model", Text(|row| Some(row.record.card.model.clone()))),
         ("tenant", Text(|row| Some(row.record.attribution.tenant().to_owned()))),
         ("tags", Text(|row| Some(row.record.attribution.tags().join(";")))),
         ("service_tier", Text(|row| row.record.usage.service_tier.map(ServiceTier::as_str).map(str::to_owned))),
@@ -71,27 +71,28 @@ pub(super) fn columns() -> Vec<(&'static str, Column)> {
         count!(images),
         count!(searches),
         count!(requests),
-        ("cost", Money(|row| row.record.cost())),
-        ("cost_input", Part(Kind::Input)),
-        ("cost_cached_input", Part(Kind::CachedInput)),
-        ("cost_cache_write", Part(Kind::CacheWrite)),
-        ("cost_cache_write_1h", Part(Kind::CacheWrite1h)),
-        ("cost_input_audio", Part(Kind::InputAudio)),
-        ("cost_input_image", Part(Kind::InputImage)),
-        ("cost_output", Part(Kind::Output)),
-        ("cost_reasoning", Part(Kind::Reasoning)),
-        ("cost_output_audio", Part(Kind::OutputAudio)),
-        ("cost_output_image", Part(Kind::OutputImage)),
-        ("cost_image", Part(Kind::Image)),
-        ("cost_search", Part(Kind::Search)),
-        ("cost_request", Part(Kind::Request)),
-        ("saved", Money(|row| row.record.saved())),
-        ("estimated", Flag(|row| row.record.entry.estimated)),
-        ("price_version", Text(|row| Some(row.record.entry.version.clone()))),
+        ("cost", Money(|row| Some(row.record.cost()))),
+        ("told_cost", Money(|row| row.record.told_cost)),
+        ("cost_input", Part(UsageKind::Input)),
+        ("cost_cached_input", Part(UsageKind::CachedInput)),
+        ("cost_cache_write", Part(UsageKind::CacheWrite)),
+        ("cost_cache_write_1h", Part(UsageKind::CacheWrite1h)),
+        ("cost_input_audio", Part(UsageKind::InputAudio)),
+        ("cost_input_image", Part(UsageKind::InputImage)),
+        ("cost_output", Part(UsageKind::Output)),
+        ("cost_reasoning", Part(UsageKind::Reasoning)),
+        ("cost_output_audio", Part(UsageKind::OutputAudio)),
+        ("cost_output_image", Part(UsageKind::OutputImage)),
+        ("cost_image", Part(UsageKind::Image)),
+        ("cost_search", Part(UsageKind::Search)),
+        ("cost_request", Part(UsageKind::Request)),
+        ("saved", Money(|row| Some(row.record.saved()))),
+        ("estimated", Flag(|row| row.record.is_estimated())),
+        ("price_version", Text(|row| Some(row.record.card.version.clone()))),
         ("cache", Text(|row| row.record.cache.as_str().map(str::to_owned))),
         ("latency_s", Figure(|row| row.record.latency_s)),
         ("attempts", Count(|row| u64::from(row.record.attempts))),
-        ("zone", Text(|row| Some(row.record.entry.zone.clone()))),
+        ("zone", Text(|row| Some(row.record.card.zone.clone()))),
         ("energy_wh_min", Figure(|row| Some(row.impact?.energy_wh.min))),
         ("energy_wh_max", Figure(|row| Some(row.impact?.energy_wh.max))),
         ("co2e_g_min", Figure(|row| Some(row.impact?.co2e_g.min))),

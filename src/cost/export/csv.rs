@@ -40,7 +40,7 @@ fn cell(row: &Row, column: &Column) -> String {
         Column::Count(read) => read(row).to_string(),
         Column::Text(read) => read(row).unwrap_or_default(),
         Column::Flag(read) => read(row).to_string(),
-        Column::Money(read) => read(row).to_string(),
+        Column::Money(read) => read(row).map_or_else(String::new, |amount| amount.to_string()),
         Column::Figure(read) => read(row).map_or_else(String::new, |figure| figure.to_string()),
         Column::Part(kind) => row.cost_of(*kind).map_or_else(String::new, |amount| amount.to_string()),
     }

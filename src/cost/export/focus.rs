@@ -9,8 +9,8 @@ use crate::Result;
 use crate::cost::budget::Period;
 use crate::cost::carbon::{Impact, Range};
 use crate::cost::money::Money;
-use crate::cost::price::{CostLine, Kind};
-use crate::cost::{CostRecord, CostTracker, Filter};
+use crate::cost::price::{CostLine, UsageKind};
+use crate::cost::{CostRecord, CostTracker, Estimated, Filter};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
@@ -26,6 +26,8 @@ struct Charge {
     part: CostLine,
     /// On a call's first row.
     impact: Option<Impact>,
+    /// The same.
+    told_cost: Option<Money>,
 }
 
 type Cell = fn(&Charge) -> String;
@@ -63,7 +65,7 @@ const COLUMNS: &[(&str, Cell)] = &[
     ("ProviderName", Charge::provider),
     ("PublisherName", Charge::provider),
     ("ResourceId", Charge::sku),
-    ("ResourceName", |charge| charge.record.entry.model.clone()),
+    ("ResourceName", |charge| charge.record.card.model.clone()),
     ("ResourceType", |_| "Model".into()),
     ("ServiceCategory", |_| "AI and Machine Learning".into()),
     ("ServiceName", Charge::provider),
@@ -76,15 +78,17 @@ const COLUMNS: &[(&str, Cell)] = &[
     ("SubAccountName", |charge| charge.record.attribution.tenant().into()),
     ("Tags", |charge| Value::Object(tags(&charge.record)).to_string()),
     ("x_CallId", |charge| charge.record.id.to_string()),
-    ("x_PriceVersion", |charge| charge.record.entry.version.clone()),
-    ("x_PriceEstimated", |charge| charge.record.entry.estimated.to_string()),
+    ("x_PriceVersion", |charge| charge.record.card.version.clone()),
+    ("x_PriceEstimated", |charge| charge.record.card.estimated.price.to_string()),
+    ("x_UsageEstimated", |charge| charge.record.card.estimated.usage.to_string()),
+    ("x_ToldCost", Charge::told_cost),
     ("x_EnergyWhMin", |charge| charge.figure(|impact| impact.energy_wh, |range| range.min)),
     ("x_EnergyWhMax", |charge| charge.figure(|impact| impact.energy_wh, |range| range.max)),
     ("x_Co2eGramsMin", |charge| charge.figure(|impact| impact.co2e_g, |range| range.min)),
     ("x_Co2eGramsMax", |charge| charge.figure(|impact| impact.co2e_g, |range| range.max)),
     ("x_WaterLitresMin", |charge| charge.figure(|impact| impact.water_l, |range| range.min)),
     ("x_WaterLitresMax", |charge| charge.figure(|impact| impact.water_l, |range| range.max)),
-    ("x_ElectricityZone", |charge| charge.record.entry.zone.clone()),
+    ("x_ElectricityZone", |charge| charge.record.card.zone.clone()),
     ("x_GhgProtocol", |_| GHG.into()),
 ];
 
@@ -101,9 +105,14 @@ impl CostTracker {
                 if record.cache.is_hit() {
                     return Ok(true);
                 }
-                let (mut impact, record) = (record.impact(), Arc::new(record));
+                let (mut impact, mut told_cost, record) = (record.impact(), record.told_cost, Arc::new(record));
                 for part in parts(&record) {
-                    let charge = Charge { record: Arc::clone(&record), part, impact: impact.take() };
+                    let charge = Charge {
+                        record: Arc::clone(&record),
+                        part,
+                        impact: impact.take(),
+                        told_cost: told_cost.take(),
+                    };
                     count += 1;
                     line(file, COLUMNS.iter().map(|(_, cell)| cell(&charge)))?;
                 }
@@ -121,21 +130,30 @@ fn parts(record: &CostRecord) -> Vec<CostLine> {
         return lines.to_vec();
     }
     let quantity = record.usage.requests;
-    vec![CostLine { kind: Kind::Request, quantity, unit_price: Money::ZERO, amount: Money::ZERO }]
+    vec![CostLine { kind: UsageKind::Request, quantity, unit_price: Money::ZERO, amount: Money::ZERO }]
 }
 
 impl Charge {
     fn provider(&self) -> String {
-        self.record.entry.provider.clone()
+        self.record.card.provider.clone()
     }
 
     fn sku(&self) -> String {
-        format!("{}/{}", self.record.entry.provider, self.record.entry.model)
+        format!("{}/{}", self.record.card.provider, self.record.card.model)
     }
 
     fn description(&self) -> String {
-        let guess = if self.record.entry.estimated { " (price estimated)" } else { "" };
+        let guess = match self.record.card.estimated {
+            Estimated { price: true, usage: true } => " (price and usage estimated)",
+            Estimated { price: true, .. } => " (price estimated)",
+            Estimated { usage: true, .. } => " (usage estimated)",
+            Estimated { .. } => "",
+        };
         format!("{} of {}{guess}", self.part.kind.as_str(), self.sku())
+    }
+
+    fn told_cost(&self) -> String {
+        self.told_cost.map_or_else(String::new, |amount| amount.to_string())
     }
 
     fn tier(&self) -> &'static str {
@@ -153,9 +171,9 @@ impl Charge {
 
     fn unit(&self) -> String {
         match self.part.kind {
-            Kind::Image => "Images",
-            Kind::Search => "Searches",
-            Kind::Request => "Requests",
+            UsageKind::Image => "Images",
+            UsageKind::Search => "Searches",
+            UsageKind::Request => "Requests",
             _ => "Tokens",
         }
         .into()

@@ -2,7 +2,7 @@
 
 use crate::cost::carbon::Range;
 use crate::cost::money::Money;
-use crate::cost::record::{CostRecord, Entry};
+use crate::cost::record::{CostRecord, RateCard};
 use hashbrown::HashMap;
 
 /// The sum of some records.
@@ -12,7 +12,7 @@ pub struct Aggregate {
     pub calls: u64,
     /// Calls that the cache answered.
     pub cache_hits: u64,
-    /// Calls of models without a price.
+    /// Calls of which the price or the usage is an estimate.
     pub estimated: u64,
     /// Input tokens of calls that reached a provider.
     pub input_tokens: u64,
@@ -55,7 +55,7 @@ impl std::ops::AddAssign<&Self> for Aggregate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Cell {
     pub(crate) start: i64,
-    pub(crate) entry: u32,
+    pub(crate) card: u32,
     pub(crate) attribution: u32,
 }
 
@@ -89,21 +89,21 @@ impl Aggregate {
     pub(crate) fn add_record(&mut self, record: &CostRecord) {
         let usage = &record.usage;
         let tokens = (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens);
-        self.add(&record.entry, record.cache.is_hit(), tokens, record.amount, record.latency_s);
+        self.add(&record.card, record.cache.is_hit(), tokens, record.amount, record.latency_s);
     }
 
     /// Adds one call; `tokens` are input, cached input and output.
     pub(crate) fn add(
         &mut self,
-        entry: &Entry,
+        card: &RateCard,
         hit: bool,
         tokens: (u64, u64, u64),
         amount: Money,
         latency_s: Option<f64>,
     ) {
         self.calls += 1;
-        self.estimated += u64::from(entry.estimated);
-        let impact = entry.footprint.as_ref().map(|footprint| footprint.energy_and_gases(tokens.2, latency_s));
+        self.estimated += u64::from(card.estimated.any());
+        let impact = card.footprint.as_ref().map(|footprint| footprint.energy_and_gases(tokens.2, latency_s));
         self.unknown_footprint += u64::from(impact.is_none());
         let (energy_wh, co2e_g) = impact.unwrap_or_default();
         if hit {

@@ -1,13 +1,14 @@
 //! The ledger in memory: records by columns, in blocks that are never changed once full.
 //!
-//! A record takes 66 bytes, and a full usage on the side where it has more than plain, cached and generated tokens.
+//! A record takes 66 bytes, and a full usage on the side where it has more than plain, cached and generated
+//! tokens or the provider told its cost.
 
 use super::aggregate::{Aggregate, Cell, Cells};
 use super::bucket::Buckets;
 use super::filter::Filter;
 use crate::cost::attribution::Attribution;
 use crate::cost::money::Money;
-use crate::cost::record::{CacheUse, Entry};
+use crate::cost::record::{CacheUse, RateCard};
 use crate::usage::Usage;
 use std::sync::Arc;
 
@@ -19,13 +20,14 @@ const PLAIN: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {
     pub(crate) time: i64,
-    pub(crate) entry: u32,
+    pub(crate) card: u32,
     pub(crate) attribution: u32,
     pub(crate) usage: &'a Usage,
     pub(crate) amount: Money,
     pub(crate) cache: CacheUse,
     pub(crate) latency_s: Option<f64>,
     pub(crate) attempts: u32,
+    pub(crate) told_cost: Option<Money>,
 }
 
 /// A record as it is read back.
@@ -33,20 +35,28 @@ pub(crate) struct Row<'a> {
 pub(crate) struct Stored {
     pub(crate) id: u64,
     pub(crate) time: i64,
-    pub(crate) entry: u32,
+    pub(crate) card: u32,
     pub(crate) attribution: u32,
     pub(crate) usage: Usage,
     pub(crate) amount: Money,
     pub(crate) cache: CacheUse,
     pub(crate) latency_s: Option<f64>,
     pub(crate) attempts: u32,
+    pub(crate) told_cost: Option<Money>,
+}
+
+/// What does not fit into the columns.
+#[derive(Debug, Clone, Copy)]
+struct Detail {
+    usage: Usage,
+    told_cost: Option<Money>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Block {
     id: Vec<u64>,
     time: Vec<i64>,
-    entry: Vec<u32>,
+    card: Vec<u32>,
     attribution: Vec<u32>,
     input: Vec<u32>,
     cached: Vec<u32>,
@@ -56,7 +66,7 @@ struct Block {
     latency_s: Vec<f64>,
     cache: Vec<u8>,
     attempts: Vec<u8>,
-    details: Vec<Usage>,
+    details: Vec<Detail>,
     first: i64,
     last: i64,
 }
@@ -93,9 +103,10 @@ fn rebuilt(input: u32, cached: u32, output: u32) -> Usage {
 
 impl Block {
     fn push(&mut self, id: u64, row: Row<'_>) {
-        let ((input, cached, output), detail) = plain(row.usage).map_or_else(
+        let plain = plain(row.usage).filter(|_| row.told_cost.is_none());
+        let ((input, cached, output), detail) = plain.map_or_else(
             || {
-                self.details.push(*row.usage);
+                self.details.push(Detail { usage: *row.usage, told_cost: row.told_cost });
                 ((0, 0, 0), self.details.len() as u32 - 1)
             },
             |tokens| (tokens, PLAIN),
@@ -108,7 +119,7 @@ impl Block {
         self.last = self.last.max(row.time);
         self.id.push(id);
         self.time.push(row.time);
-        self.entry.push(row.entry);
+        self.card.push(row.card);
         self.attribution.push(row.attribution);
         self.input.push(input);
         self.cached.push(cached);
@@ -124,7 +135,7 @@ impl Block {
         match self.detail[at] {
             PLAIN => (u64::from(self.input[at]), u64::from(self.cached[at]), u64::from(self.output[at])),
             place => {
-                let usage = &self.details[place as usize];
+                let usage = &self.details[place as usize].usage;
                 (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens)
             }
         }
@@ -135,20 +146,21 @@ impl Block {
     }
 
     fn read(&self, at: usize) -> Stored {
-        let usage = match self.detail[at] {
-            PLAIN => rebuilt(self.input[at], self.cached[at], self.output[at]),
+        let detail = match self.detail[at] {
+            PLAIN => Detail { usage: rebuilt(self.input[at], self.cached[at], self.output[at]), told_cost: None },
             place => self.details[place as usize],
         };
         Stored {
             id: self.id[at],
             time: self.time[at],
-            entry: self.entry[at],
+            card: self.card[at],
             attribution: self.attribution[at],
-            usage,
+            usage: detail.usage,
             amount: self.amount[at],
             cache: CacheUse::from_number(self.cache[at]),
             latency_s: self.latency(at),
             attempts: u32::from(self.attempts[at]),
+            told_cost: detail.told_cost,
         }
     }
 
@@ -205,13 +217,14 @@ impl Stored {
     fn as_row(&self) -> Row<'_> {
         Row {
             time: self.time,
-            entry: self.entry,
+            card: self.card,
             attribution: self.attribution,
             usage: &self.usage,
             amount: self.amount,
             cache: self.cache,
             latency_s: self.latency_s,
             attempts: self.attempts,
+            told_cost: self.told_cost,
         }
     }
 }
@@ -227,7 +240,7 @@ impl Snapshot {
     pub(crate) fn rows<'a>(
         &'a self,
         filter: &'a Filter,
-        entries: &'a [Arc<Entry>],
+        cards: &'a [Arc<RateCard>],
         attributions: &'a [Arc<Attribution>],
     ) -> impl DoubleEndedIterator<Item = Stored> + 'a {
         let open = filter.scope == crate::cost::budget::Scope::default();
@@ -235,9 +248,9 @@ impl Snapshot {
         blocks.flat_map(move |block| {
             (0..block.id.len())
                 .filter(move |&at| {
-                    let entry = &entries[block.entry[at] as usize];
+                    let card = &cards[block.card[at] as usize];
                     let who = &attributions[block.attribution[at] as usize];
-                    filter.holds(block.time[at]) && (open || filter.covers(&entry.provider, &entry.model, who))
+                    filter.holds(block.time[at]) && (open || filter.covers(&card.provider, &card.model, who))
                 })
                 .map(|at| block.read(at))
         })
@@ -247,7 +260,7 @@ impl Snapshot {
     pub(crate) fn cells(
         &self,
         filter: &Filter,
-        entries: &[Arc<Entry>],
+        cards: &[Arc<RateCard>],
         attributions: &[Arc<Attribution>],
         buckets: &mut Buckets,
     ) -> Vec<(Cell, Aggregate)> {
@@ -259,23 +272,23 @@ impl Snapshot {
                     continue;
                 }
                 let start = buckets.start(block.time[at]);
-                let cell = Cell { start, entry: block.entry[at], attribution: block.attribution[at] };
-                block.add_to(at, &entries[cell.entry as usize], cells.at(cell));
+                let cell = Cell { start, card: block.card[at], attribution: block.attribution[at] };
+                block.add_to(at, &cards[cell.card as usize], cells.at(cell));
             }
         }
         let mut sums = cells.into_vec();
         sums.retain(|(cell, _)| {
-            let entry = &entries[cell.entry as usize];
-            filter.covers(&entry.provider, &entry.model, &attributions[cell.attribution as usize])
+            let card = &cards[cell.card as usize];
+            filter.covers(&card.provider, &card.model, &attributions[cell.attribution as usize])
         });
         sums
     }
 }
 
 impl Block {
-    fn add_to(&self, at: usize, entry: &Entry, sum: &mut Aggregate) {
+    fn add_to(&self, at: usize, card: &RateCard, sum: &mut Aggregate) {
         let (input, cached, output) = self.tokens(at);
         let hit = self.cache[at] != CacheUse::Miss.number();
-        sum.add(entry, hit, (input, cached, output), self.amount[at], self.latency(at));
+        sum.add(card, hit, (input, cached, output), self.amount[at], self.latency(at));
     }
 }

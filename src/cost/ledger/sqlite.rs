@@ -8,7 +8,7 @@ use super::filter::Filter;
 use crate::cost::attribution::Attribution;
 use crate::cost::carbon::Range;
 use crate::cost::money::Money;
-use crate::cost::record::{CacheUse, CostRecord, Entry};
+use crate::cost::record::{CacheUse, CostRecord, Estimated, RateCard};
 use crate::store::sqlite::Schema;
 use crate::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -17,7 +17,11 @@ use std::sync::Arc;
 
 pub(crate) const HOUR: i64 = 3_600_000_000;
 /// The columns that a record is read from.
-const RECORD: &str = "id, time, entry, attribution, usage, lines, nano, atto, cache, latency, attempts";
+const RECORD: &str =
+    "record.id, time, entry, attribution, usage, lines, record.nano, record.atto, cache, latency, attempts,
+    told.nano, told.atto";
+/// The tables that have them.
+const RECORDS: &str = "record LEFT JOIN told ON told.record = record.id";
 const ATTO_PER_NANO: i128 = 1_000_000_000;
 
 pub(crate) const SCHEMA: Schema = Schema {
@@ -41,14 +45,14 @@ pub(crate) fn join(nano: i64, atto: i64) -> Money {
 /// Models and attributions by the number that records use.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    pub(crate) entries: HashMap<u32, Arc<Entry>>,
+    pub(crate) cards: HashMap<u32, Arc<RateCard>>,
     pub(crate) attributions: HashMap<u32, Arc<Attribution>>,
 }
 
 impl Names {
-    fn covers(&self, filter: &Filter, entry: u32, attribution: u32) -> bool {
-        match (self.entries.get(&entry), self.attributions.get(&attribution)) {
-            (Some(entry), Some(who)) => filter.covers(&entry.provider, &entry.model, who),
+    fn covers(&self, filter: &Filter, card: u32, attribution: u32) -> bool {
+        match (self.cards.get(&card), self.attributions.get(&attribution)) {
+            (Some(card), Some(who)) => filter.covers(&card.provider, &card.model, who),
             _ => false,
         }
     }
@@ -61,17 +65,17 @@ pub(crate) fn names(connection: &Connection) -> Result<Names> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let footprint: String = row.get(6)?;
-        let entry = Entry {
+        let card = RateCard {
             number: row.get(0)?,
             provider: row.get(1)?,
             model: row.get(2)?,
-            estimated: row.get(3)?,
+            estimated: Estimated::from_number(row.get(3)?),
             version: row.get(4)?,
             zone: row.get(5)?,
             footprint: from_json(&footprint)?,
             rates: crate::cost::price::Rates::default(),
         };
-        names.entries.insert(entry.number, Arc::new(entry));
+        names.cards.insert(card.number, Arc::new(card));
     }
     let mut statement = connection.prepare_cached("SELECT id, tenant, tags FROM attribution")?;
     let mut rows = statement.query([])?;
@@ -91,9 +95,9 @@ pub(crate) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String>
     serde_json::to_string(value).map_err(|error| Error::Store(format!("a record cannot be written: {error}")))
 }
 
-fn entry_id(connection: &Connection, entry: &Entry) -> Result<u32> {
-    let footprint = to_json(&entry.footprint)?;
-    let key = params![entry.provider, entry.model, entry.estimated, entry.version, entry.zone, footprint];
+fn card_id(connection: &Connection, card: &RateCard) -> Result<u32> {
+    let (footprint, estimated) = (to_json(&card.footprint)?, card.estimated.number());
+    let key = params![card.provider, card.model, estimated, card.version, card.zone, footprint];
     let mut find = connection.prepare_cached(
         "SELECT id FROM entry WHERE provider = ? AND model = ? AND estimated = ? AND version = ? AND zone = ? AND footprint = ?",
     )?;
@@ -118,7 +122,7 @@ fn attribution_id(connection: &Connection, who: &Attribution) -> Result<u32> {
 
 /// Writes a record and adds it to its hour; gives its id.
 pub(crate) fn insert(connection: &Connection, record: &CostRecord) -> Result<u64> {
-    let entry = entry_id(connection, &record.entry)?;
+    let card = card_id(connection, &record.card)?;
     let attribution = attribution_id(connection, &record.attribution)?;
     let (nano, atto) = split(record.amount)?;
     connection
@@ -128,7 +132,7 @@ pub(crate) fn insert(connection: &Connection, record: &CostRecord) -> Result<u64
         )?
         .execute(params![
             record.time,
-            entry,
+            card,
             attribution,
             to_json(&record.usage)?,
             to_json(&*record.lines())?,
@@ -139,9 +143,13 @@ pub(crate) fn insert(connection: &Connection, record: &CostRecord) -> Result<u64
             record.attempts
         ])?;
     let id = connection.last_insert_rowid() as u64;
+    if let Some(told) = record.told_cost {
+        let (nano, atto) = split(told)?;
+        connection.prepare_cached("INSERT INTO told VALUES (?, ?, ?)")?.execute(params![id as i64, nano, atto])?;
+    }
     let mut sum = Aggregate::default();
     sum.add_record(record);
-    let cell = Cell { start: record.time.div_euclid(HOUR) * HOUR, entry, attribution };
+    let cell = Cell { start: record.time.div_euclid(HOUR) * HOUR, card, attribution };
     add_to_hour(connection, cell, &sum)?;
     Ok(id)
 }
@@ -151,7 +159,7 @@ fn add_to_hour(connection: &Connection, cell: Cell, sum: &Aggregate) -> Result<(
     let (cost, saved) = (split(sum.cost)?, split(sum.saved)?);
     connection.prepare_cached(include_str!("add_to_hour.sql"))?.execute(params![
         cell.start,
-        cell.entry,
+        cell.card,
         cell.attribution,
         count(sum.calls),
         count(sum.cache_hits),
@@ -191,7 +199,7 @@ fn read_hour(row: &Row<'_>) -> rusqlite::Result<(Cell, Aggregate)> {
         avoided_co2e_g: range(17)?,
         unknown_footprint: count(19)?,
     };
-    Ok((Cell { start: row.get(0)?, entry: row.get(1)?, attribution: row.get(2)? }, sum))
+    Ok((Cell { start: row.get(0)?, card: row.get(1)?, attribution: row.get(2)? }, sum))
 }
 
 /// The hourly sums that pass. The filter's ends must be whole hours.
@@ -200,7 +208,7 @@ pub(crate) fn hours(connection: &Connection, filter: &Filter, names: &Names) -> 
     let ends = params![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX)];
     let rows = statement.query_map(ends, read_hour)?;
     let covered =
-        rows.filter(|row| row.as_ref().map_or(true, |(cell, _)| names.covers(filter, cell.entry, cell.attribution)));
+        rows.filter(|row| row.as_ref().map_or(true, |(cell, _)| names.covers(filter, cell.card, cell.attribution)));
     Ok(covered.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -213,8 +221,9 @@ pub(crate) fn each_record(
 ) -> Result<()> {
     let names = names(connection)?;
     let order = if newest_first { "DESC" } else { "ASC" };
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT {RECORD} FROM record WHERE time >= ? AND time < ? ORDER BY id {order}"))?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {RECORD} FROM {RECORDS} WHERE time >= ? AND time < ? ORDER BY record.id {order}"
+    ))?;
     let ends = params![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX)];
     let mut rows = statement.query(ends)?;
     while let Some(row) = rows.next()? {
@@ -229,17 +238,17 @@ pub(crate) fn each_record(
 
 /// The record of a row of [`RECORD`], where the filter lets it pass.
 fn read_record(row: &Row<'_>, filter: &Filter, names: &Names) -> Result<Option<CostRecord>> {
-    let (entry, attribution): (u32, u32) = (row.get(2)?, row.get(3)?);
-    if !names.covers(filter, entry, attribution) {
+    let (card, attribution): (u32, u32) = (row.get(2)?, row.get(3)?);
+    if !names.covers(filter, card, attribution) {
         return Ok(None);
     }
-    let (Some(entry), Some(who)) = (names.entries.get(&entry), names.attributions.get(&attribution)) else {
+    let (Some(card), Some(who)) = (names.cards.get(&card), names.attributions.get(&attribution)) else {
         return Ok(None);
     };
     Ok(Some(CostRecord {
         id: row.get::<_, i64>(0)? as u64,
         time: row.get(1)?,
-        entry: Arc::clone(entry),
+        card: Arc::clone(card),
         attribution: Arc::clone(who),
         usage: from_json(&row.get::<_, String>(4)?)?,
         written_lines: Some(from_json::<Vec<_>>(&row.get::<_, String>(5)?)?.into()),
@@ -247,6 +256,10 @@ fn read_record(row: &Row<'_>, filter: &Filter, names: &Names) -> Result<Option<C
         cache: CacheUse::from_number(row.get(8)?),
         latency_s: row.get(9)?,
         attempts: row.get(10)?,
+        told_cost: match (row.get(11)?, row.get(12)?) {
+            (Some(nano), Some(atto)) => Some(join(nano, atto)),
+            _ => None,
+        },
     }))
 }
 
@@ -264,7 +277,8 @@ pub(crate) fn page(
 ) -> Result<(Vec<CostRecord>, u64)> {
     let names = names(connection)?;
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {RECORD} FROM record WHERE id > ? AND id <= ? AND time >= ? AND time < ? ORDER BY id"
+        "SELECT {RECORD} FROM {RECORDS}
+         WHERE record.id > ? AND record.id <= ? AND time >= ? AND time < ? ORDER BY record.id"
     ))?;
     let (since, until) = (filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX));
     let mut rows = statement.query(params![span.0 as i64, span.1 as i64, since, until])?;
@@ -281,6 +295,7 @@ pub(crate) fn page(
 
 /// Forgets the records before `time`, and works out the hour that it cuts anew; how many there were.
 pub(crate) fn purge(connection: &Connection, time: i64) -> Result<usize> {
+    connection.execute("DELETE FROM told WHERE record IN (SELECT id FROM record WHERE time < ?)", [time])?;
     let gone = connection.execute("DELETE FROM record WHERE time < ?", [time])?;
     let cut = time.div_euclid(HOUR) * HOUR;
     connection.execute("DELETE FROM hour WHERE start <= ?", [cut])?;
@@ -293,9 +308,9 @@ pub(crate) fn purge(connection: &Connection, time: i64) -> Result<usize> {
     for record in sums {
         let mut sum = Aggregate::default();
         sum.add_record(&record);
-        let (entry, attribution) =
-            (entry_id(connection, &record.entry)?, attribution_id(connection, &record.attribution)?);
-        add_to_hour(connection, Cell { start: cut, entry, attribution }, &sum)?;
+        let (card, attribution) =
+            (card_id(connection, &record.card)?, attribution_id(connection, &record.attribution)?);
+        add_to_hour(connection, Cell { start: cut, card, attribution }, &sum)?;
     }
     Ok(gone)
 }

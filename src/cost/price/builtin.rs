@@ -1,6 +1,6 @@
 //! The table that comes with the package, indexed by name. What no call asks for is never parsed.
 
-use super::{ModelPrice, Period};
+use super::{ModelPrice, PricePeriod};
 use hashbrown::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
@@ -74,7 +74,7 @@ impl Table {
             version: format!("{} ({})", self.day, self.sources(source)).into(),
             source: self.sources(source).into(),
             // A row that cannot be read would be a fault of the build: a test reads them all.
-            periods: cells.filter_map(|text| Period::parse(text).ok()).collect(),
+            periods: cells.filter_map(|text| PricePeriod::parse(text).ok()).collect(),
         }))
     }
 
@@ -161,7 +161,7 @@ mod tests {
             let periods = rest.split('\t').skip(OTHER_NAMES + 1);
             assert!(periods.clone().count() > 0, "{provider}/{model} has no price");
             for text in periods {
-                Period::parse(text).unwrap_or_else(|error| panic!("{provider}/{model}: {error}"));
+                PricePeriod::parse(text).unwrap_or_else(|error| panic!("{provider}/{model}: {error}"));
             }
         }
         for (name, (provider, model)) in &table.other_names {

@@ -1,6 +1,6 @@
 //! What a model costs that no list has.
 
-use super::{ModelPrice, Period, PriceTable, Rates, Resolved, builtin};
+use super::{ModelPrice, PricePeriod, PriceTable, Rates, Resolved, builtin};
 use crate::Result;
 use std::sync::Arc;
 
@@ -62,9 +62,9 @@ impl PriceTable {
         let mut price = ModelPrice::new(builtin::provider(provider), model);
         match &self.fallback {
             Fallback::Raise => return self.get(name).map(|price| Resolved { price, estimated: false }),
-            Fallback::Estimate => price.periods.extend(Period::parse(FALLBACK)),
+            Fallback::Estimate => price.periods.extend(PricePeriod::parse(FALLBACK)),
             Fallback::Rates(rates) => {
-                price.periods.push(Period { when: super::Condition::default(), rates: rates.clone() });
+                price.periods.push(PricePeriod { when: super::Condition::default(), rates: rates.clone() });
             }
             Fallback::Like(other) => {
                 let other = self.get(other)?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// One kind of usage: each unit of a call is of just one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum UsageKind {
     /// Input that no other kind is.
     Input,
     /// Input read from the provider's cache.
@@ -35,7 +35,7 @@ pub enum Kind {
     Request,
 }
 
-impl Kind {
+impl UsageKind {
     /// Every kind, in the order of a bill.
     pub const ALL: [Self; 13] = [
         Self::Input,

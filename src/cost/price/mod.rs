@@ -11,8 +11,8 @@ mod resource;
 mod toml_file;
 
 pub use fallback::{FALLBACK, Fallback};
-pub use kind::Kind;
-pub use period::{Condition, Period};
+pub use kind::UsageKind;
+pub use period::{Condition, PricePeriod};
 pub use rates::{CostLine, Rate, Rates, listed, per_unit};
 
 use super::money::Money;
@@ -42,7 +42,7 @@ pub struct ModelPrice {
     /// The list that they come from: its date and sources.
     pub version: Arc<str>,
     /// The prices; of those that hold at a time, the last counts.
-    pub periods: Vec<Period>,
+    pub periods: Vec<PricePeriod>,
 }
 
 impl ModelPrice {
@@ -137,7 +137,7 @@ impl PriceTable {
     ///
     /// # Errors
     /// `InvalidArgument` where the name is not `provider/model`, there is no price, or one for a part alone.
-    pub fn set(&mut self, name: &str, period: Period, context: Option<u64>) -> Result<()> {
+    pub fn set(&mut self, name: &str, period: PricePeriod, context: Option<u64>) -> Result<()> {
         let known = self.find(name);
         let (provider, model) = split(name)?;
         let (provider, model) = match &known {
@@ -153,7 +153,7 @@ impl PriceTable {
         if period.when == Condition::default() {
             held.periods.clear();
         }
-        held.periods.push(Period { rates, ..period });
+        held.periods.push(PricePeriod { rates, ..period });
         held.context = context.or(held.context);
         (held.source, held.version) = ("own".into(), "own".into());
         self.insert(held)

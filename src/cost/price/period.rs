@@ -24,7 +24,7 @@ pub struct Condition {
 
 /// Prices and when they hold.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Period {
+pub struct PricePeriod {
     /// When.
     pub when: Condition,
     /// Which.
@@ -79,7 +79,7 @@ impl Condition {
     }
 }
 
-impl Period {
+impl PricePeriod {
     /// Reads `since:… hours:… kind=dollars …`.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Period {
 }
 
 /// The place of the period that holds: the last of those that do. Before the first date that is known, the first.
-pub(crate) fn place(periods: &[Period], micros: i64) -> usize {
+pub(crate) fn place(periods: &[PricePeriod], micros: i64) -> usize {
     if periods.len() < 2 {
         return 0;
     }
@@ -137,7 +137,7 @@ mod tests {
             "since:2026-09-10 hours:22:00-02:00 days:15 input=3",
             "until:2020-01-01 input=4",
         ];
-        let periods: Vec<_> = texts.iter().map(|text| Period::parse(text).unwrap()).collect();
+        let periods: Vec<_> = texts.iter().map(|text| PricePeriod::parse(text).unwrap()).collect();
         let at = |text: &str| place(&periods, text.parse::<Timestamp>().unwrap().as_microsecond());
         assert_eq!(at("2026-09-09T23:59:59.999999Z"), 0);
         assert_eq!(at("2026-09-10T00:00:00Z"), 1);
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!([at("2026-11-23T22:00:00Z"), at("2026-11-23T01:59:00Z"), at("2026-11-23T02:00:00Z")], [2, 2, 1]);
         assert_eq!([at("2026-11-24T22:00:00Z"), at("2026-11-27T23:00:00Z"), at("2019-01-01T00:00:00Z")], [1, 2, 3]);
         for bad in ["since:soon input=1", "hours:24:00-01:00 input=1", "days:8 input=1", "when:now input=1"] {
-            assert!(Period::parse(bad).is_err(), "{bad}");
+            assert!(PricePeriod::parse(bad).is_err(), "{bad}");
         }
     }
 }

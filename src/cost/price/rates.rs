@@ -1,6 +1,6 @@
 //! The prices of one model at one time, and what a usage is worth by them.
 
-use super::Kind;
+use super::UsageKind;
 use crate::cost::money::Money;
 use crate::usage::{ServiceTier, Usage};
 use crate::{Error, Result};
@@ -12,7 +12,7 @@ const PER_MILLION: i128 = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CostLine {
     /// The kind.
-    pub kind: Kind,
+    pub kind: UsageKind,
     /// How many units.
     pub quantity: u64,
     /// Dollars for one.
@@ -25,7 +25,7 @@ pub struct CostLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// What it is for.
-    pub kind: Kind,
+    pub kind: UsageKind,
     /// The terms it holds on; `None` is the standard.
     pub tier: Option<ServiceTier>,
     /// It holds for all of a call whose input is longer than this, in tokens.
@@ -39,7 +39,7 @@ pub struct Rate {
 struct Band {
     tier: Option<ServiceTier>,
     above: u64,
-    prices: [Option<Money>; Kind::ALL.len()],
+    prices: [Option<Money>; UsageKind::ALL.len()],
 }
 
 /// The prices of one model: by kind, terms and length of the input.
@@ -69,8 +69,11 @@ impl Rates {
         bounds.extend(aboves.iter().map(|above| (None, *above)));
         bounds.sort_by_key(|(tier, above)| (std::cmp::Reverse(*above), tier.map(ServiceTier::as_str)));
         bounds.dedup();
-        let band =
-            |(tier, above)| Band { tier, above, prices: Kind::ALL.map(|kind| charged(&published, kind, tier, above)) };
+        let band = |(tier, above)| Band {
+            tier,
+            above,
+            prices: UsageKind::ALL.map(|kind| charged(&published, kind, tier, above)),
+        };
         let bands = bounds.into_iter().map(band).collect();
         Self { published, bands }
     }
@@ -97,9 +100,9 @@ impl Rates {
     /// `InvalidArgument`, naming both.
     pub fn check(&self) -> Result<()> {
         let has = |kind| self.published.iter().any(|rate| rate.kind == kind && rate.above == 0 && rate.tier.is_none());
-        let whole = |kind: Kind| match kind {
+        let whole = |kind: UsageKind| match kind {
             // What costs something to answer costs something to read.
-            Kind::Output => Some(Kind::Input),
+            UsageKind::Output => Some(UsageKind::Input),
             kind => kind.part_of().map(|whole| whole.part_of().unwrap_or(whole)),
         };
         let unpriced = |rate: &Rate| {
@@ -126,14 +129,14 @@ impl Rates {
     }
 
     /// Dollars for one unit of a call like this; `None` where it is not charged for.
-    pub fn unit_price(&self, kind: Kind, usage: &Usage) -> Option<Money> {
+    pub fn unit_price(&self, kind: UsageKind, usage: &Usage) -> Option<Money> {
         self.band(usage)?.prices[kind as usize]
     }
 
     /// What the usage is worth, by kind; kinds that were not used, or are not charged for, are left out.
     pub fn lines(&self, usage: &Usage) -> Vec<CostLine> {
         let Some(band) = self.band(usage) else { return Vec::new() };
-        let line = |(kind, quantity): (Kind, u64)| {
+        let line = |(kind, quantity): (UsageKind, u64)| {
             let unit_price = band.prices[kind as usize]?;
             Some(CostLine { kind, quantity, unit_price, amount: unit_price.times(quantity) })
         };
@@ -143,7 +146,7 @@ impl Rates {
     /// The sum of the lines.
     pub fn total(&self, usage: &Usage) -> Money {
         let Some(band) = self.band(usage) else { return Money::ZERO };
-        let of = |(kind, quantity): (Kind, u64)| band.prices[kind as usize].unwrap_or_default().times(quantity);
+        let of = |(kind, quantity): (UsageKind, u64)| band.prices[kind as usize].unwrap_or_default().times(quantity);
         quantities(usage).into_iter().map(of).sum()
     }
 
@@ -156,14 +159,14 @@ impl Rates {
 
 /// The price that a kind is charged at: that of the longest bound, there for the terms, else for the standard; where there
 /// is none, that of what it is part of. A discount that is told for short inputs is none for long ones.
-fn charged(published: &[Rate], kind: Kind, tier: Option<ServiceTier>, above: u64) -> Option<Money> {
+fn charged(published: &[Rate], kind: UsageKind, tier: Option<ServiceTier>, above: u64) -> Option<Money> {
     let fits = |rate: &&Rate| rate.kind == kind && rate.above <= above && (rate.tier.is_none() || rate.tier == tier);
     let held = published.iter().filter(fits).max_by_key(|rate| (rate.above, rate.tier.is_some()));
     held.map(|rate| rate.price).or_else(|| charged(published, kind.part_of()?, tier, above))
 }
 
 /// Splits the usage so that each unit is in one kind; where parts overlap, the earlier kind has it.
-pub(crate) fn quantities(usage: &Usage) -> [(Kind, u64); Kind::ALL.len()] {
+pub(crate) fn quantities(usage: &Usage) -> [(UsageKind, u64); UsageKind::ALL.len()] {
     let mut input = usage.input_tokens;
     let mut output = usage.output_tokens;
     let take = |whole: &mut u64, part: u64| {
@@ -180,19 +183,19 @@ pub(crate) fn quantities(usage: &Usage) -> [(Kind, u64); Kind::ALL.len()] {
     let output_image = take(&mut output, usage.output_image_tokens);
     let reasoning = take(&mut output, usage.reasoning_tokens);
     [
-        (Kind::Input, input),
-        (Kind::CachedInput, cached),
-        (Kind::CacheWrite, written),
-        (Kind::CacheWrite1h, written_1h),
-        (Kind::InputAudio, input_audio),
-        (Kind::InputImage, input_image),
-        (Kind::Output, output),
-        (Kind::Reasoning, reasoning),
-        (Kind::OutputAudio, output_audio),
-        (Kind::OutputImage, output_image),
-        (Kind::Image, usage.images),
-        (Kind::Search, usage.searches),
-        (Kind::Request, usage.requests),
+        (UsageKind::Input, input),
+        (UsageKind::CachedInput, cached),
+        (UsageKind::CacheWrite, written),
+        (UsageKind::CacheWrite1h, written_1h),
+        (UsageKind::InputAudio, input_audio),
+        (UsageKind::InputImage, input_image),
+        (UsageKind::Output, output),
+        (UsageKind::Reasoning, reasoning),
+        (UsageKind::OutputAudio, output_audio),
+        (UsageKind::OutputImage, output_image),
+        (UsageKind::Image, usage.images),
+        (UsageKind::Search, usage.searches),
+        (UsageKind::Request, usage.requests),
     ]
 }
 
@@ -207,7 +210,7 @@ fn rate(part: &str) -> Result<Rate> {
             Some((kind, above)) => (kind, above.parse().ok()?),
             None => (name, 0),
         };
-        Some((Kind::parse(kind)?, tier, above, price))
+        Some((UsageKind::parse(kind)?, tier, above, price))
     };
     let (kind, tier, above, price) = read().ok_or_else(|| {
         Error::invalid(format!(
@@ -221,7 +224,7 @@ fn rate(part: &str) -> Result<Rate> {
 ///
 /// # Errors
 /// `InvalidArgument` for a negative price, and where one token would cost a fraction of an attodollar.
-pub fn per_unit(kind: Kind, listed: Money) -> Result<Money> {
+pub fn per_unit(kind: UsageKind, listed: Money) -> Result<Money> {
     let parts = if kind.is_tokens() { PER_MILLION } else { 1 };
     let atto = listed.attodollars();
     if atto < 0 {
@@ -236,7 +239,7 @@ pub fn per_unit(kind: Kind, listed: Money) -> Result<Money> {
 }
 
 /// The inverse of [`per_unit`].
-pub fn listed(kind: Kind, unit_price: Money) -> Money {
+pub fn listed(kind: UsageKind, unit_price: Money) -> Money {
     if kind.is_tokens() { unit_price.times(PER_MILLION as u64) } else { unit_price }
 }
 
@@ -268,9 +271,9 @@ mod tests {
             ).unwrap();
             let lines = rates.lines(&usage);
             prop_assert_eq!(lines.iter().map(|line| line.amount).sum::<Money>(), rates.total(&usage));
-            let counted = |kinds: &[Kind]| lines.iter().filter(|line| kinds.contains(&line.kind)).map(|line| line.quantity).sum::<u64>();
-            prop_assert_eq!(counted(&Kind::ALL[..6]), usage.input_tokens);
-            prop_assert_eq!(counted(&Kind::ALL[6..10]), usage.output_tokens);
+            let counted = |kinds: &[UsageKind]| lines.iter().filter(|line| kinds.contains(&line.kind)).map(|line| line.quantity).sum::<u64>();
+            prop_assert_eq!(counted(&UsageKind::ALL[..6]), usage.input_tokens);
+            prop_assert_eq!(counted(&UsageKind::ALL[6..10]), usage.output_tokens);
         }
     }
 
@@ -282,13 +285,13 @@ mod tests {
                 .unit_price(kind, &Usage { service_tier: tier, ..Usage::new(input, 0) })
                 .map(|price| listed(kind, price).to_string())
         };
-        assert_eq!(price(Kind::CacheWrite1h, None, 1).as_deref(), Some("2"));
-        assert_eq!(price(Kind::CachedInput, Some(ServiceTier::Batch), 1).as_deref(), Some("1"));
-        assert_eq!(price(Kind::Reasoning, Some(ServiceTier::Flex), 1).as_deref(), Some("8"));
-        assert_eq!(price(Kind::Input, Some(ServiceTier::Batch), 101).as_deref(), Some("4"));
-        assert_eq!(price(Kind::Input, None, 100).as_deref(), Some("2"));
-        assert_eq!(price(Kind::Input, None, 101).as_deref(), Some("4"));
-        assert_eq!(price(Kind::Request, None, 1), None);
+        assert_eq!(price(UsageKind::CacheWrite1h, None, 1).as_deref(), Some("2"));
+        assert_eq!(price(UsageKind::CachedInput, Some(ServiceTier::Batch), 1).as_deref(), Some("1"));
+        assert_eq!(price(UsageKind::Reasoning, Some(ServiceTier::Flex), 1).as_deref(), Some("8"));
+        assert_eq!(price(UsageKind::Input, Some(ServiceTier::Batch), 101).as_deref(), Some("4"));
+        assert_eq!(price(UsageKind::Input, None, 100).as_deref(), Some("2"));
+        assert_eq!(price(UsageKind::Input, None, 101).as_deref(), Some("4"));
+        assert_eq!(price(UsageKind::Request, None, 1), None);
         assert!(Rates::parse("input=0.0000000000001").is_err() && Rates::parse("inputs=1").is_err());
         assert!(Rates::parse("input=-1").is_err());
     }

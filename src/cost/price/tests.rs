@@ -34,20 +34,20 @@ fn a_past_call_has_the_price_of_its_day() {
 #[test]
 fn own_prices_go_first_and_may_begin_at_a_date() {
     let mut table = PriceTable::builtin();
-    table.set("openai/gpt-4o", Period::parse("since:2027-01-01 input=1 output=2").unwrap(), None).unwrap();
+    table.set("openai/gpt-4o", PricePeriod::parse("since:2027-01-01 input=1 output=2").unwrap(), None).unwrap();
     let cost = |name: &str, at: &str| {
         table.price(name, &Usage::new(1_000_000, 0), at.parse().unwrap()).unwrap().total.to_string()
     };
     assert_eq!(cost("openai/gpt-4o", "2026-12-31T23:59:59Z"), "2.5");
     assert_eq!(cost("openai/gpt-4o", "2027-01-01T00:00:00Z"), "1");
     assert_eq!(cost("gpt-4o", "2027-01-01T00:00:00Z"), "1");
-    assert!(table.set("gpt-mine", Period::parse("input=1").unwrap(), None).is_err());
+    assert!(table.set("gpt-mine", PricePeriod::parse("input=1").unwrap(), None).is_err());
 }
 
 #[test]
 fn a_price_that_is_set_leaves_the_others_and_makes_nothing_free() {
     let mut table = PriceTable::builtin();
-    let set = |table: &mut PriceTable, name: &str, text: &str| table.set(name, Period::parse(text).unwrap(), None);
+    let set = |table: &mut PriceTable, name: &str, text: &str| table.set(name, PricePeriod::parse(text).unwrap(), None);
     set(&mut table, "openai/gpt-4o", "cached_input=1").unwrap();
     set(&mut table, "openai/gpt-4", "since:2030-01-01 input=1").unwrap();
     let cost =

@@ -14,7 +14,7 @@
 //! "input>200000" = "0.60"     # for calls with a longer input
 //! ```
 
-use super::{Condition, ModelPrice, Period, PriceTable, Rates};
+use super::{Condition, ModelPrice, PricePeriod, PriceTable, Rates};
 use crate::{Error, Result};
 use std::path::Path;
 use toml::{Table, Value};
@@ -88,12 +88,12 @@ fn model(name: &str, fields: &Table) -> Result<ModelPrice> {
         let period = period(entry)?;
         // What a period leaves out is as it was before.
         let rates = model.rates(period.when.since.unwrap_or_else(jiff::Timestamp::now)).with(&period.rates);
-        model.periods.push(Period { rates, ..period });
+        model.periods.push(PricePeriod { rates, ..period });
     }
     Ok(model)
 }
 
-fn period(fields: &Table) -> Result<Period> {
+fn period(fields: &Table) -> Result<PricePeriod> {
     let mut when = Condition::default();
     let mut words = Vec::new();
     for (key, value) in fields {
@@ -112,7 +112,7 @@ fn period(fields: &Table) -> Result<Period> {
             )),
         }
     }
-    Ok(Period { when, rates: Rates::parse(&words.join(" "))? })
+    Ok(PricePeriod { when, rates: Rates::parse(&words.join(" "))? })
 }
 
 fn text<'a>(key: &str, value: &'a Value) -> Result<&'a str> {

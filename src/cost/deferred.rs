@@ -11,20 +11,20 @@ use tokio::sync::oneshot;
 ///
 /// The work is under way whether or not somebody waits.
 #[must_use = "the call may have failed"]
-pub struct Pending<T>(State<T>);
+pub struct Deferred<T>(State<T>);
 
 enum State<T> {
     Ready(Result<T>),
     Waiting(Pin<Box<dyn Future<Output = Result<T>> + Send>>),
 }
 
-impl<T> std::fmt::Debug for Pending<T> {
+impl<T> std::fmt::Debug for Deferred<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pending").field("ready", &self.is_ready()).finish()
+        f.debug_struct("Deferred").field("ready", &self.is_ready()).finish()
     }
 }
 
-impl<T: Send + 'static> Pending<T> {
+impl<T: Send + 'static> Deferred<T> {
     pub(crate) fn ready(result: Result<T>) -> Self {
         Self(State::Ready(result))
     }
@@ -35,15 +35,15 @@ impl<T: Send + 'static> Pending<T> {
     }
 
     /// The answer through a function.
-    pub(crate) fn then<U>(self, work: impl FnOnce(Result<T>) -> Result<U> + Send + 'static) -> Pending<U> {
-        Pending(match self.0 {
+    pub(crate) fn then<U>(self, work: impl FnOnce(Result<T>) -> Result<U> + Send + 'static) -> Deferred<U> {
+        Deferred(match self.0 {
             State::Ready(result) => State::Ready(work(result)),
             State::Waiting(future) => State::Waiting(Box::pin(async move { work(future.await) })),
         })
     }
 }
 
-impl<T> Pending<T> {
+impl<T> Deferred<T> {
     /// Whether the answer is there already.
     pub fn is_ready(&self) -> bool {
         matches!(self.0, State::Ready(_))
