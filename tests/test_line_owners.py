@@ -37,7 +37,7 @@ def echo(request):
 
 
 def in_child(work):
-    """What `work` gives in a forked process, as JSON."""
+    """Fork a process that does `work`; `told_by` has what it gave."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -56,10 +56,12 @@ def in_child(work):
 
 
 def told_by(child, reading):
-    with os.fdopen(reading) as pipe:
-        told = pipe.read()
-    os.waitpid(child, 0)
-    return json.loads(told)
+    try:
+        with os.fdopen(reading) as pipe:
+            return json.load(pipe)
+    finally:
+        os.kill(child, signal.SIGKILL)  # one that hangs is not left behind
+        os.waitpid(child, 0)
 
 
 @needs_fork
@@ -143,7 +145,7 @@ def test_closing_a_client_closes_the_queue_that_it_made():
 
 
 KILLED = """
-import sys, headrace
+import sys, time, headrace
 from headrace.providers import OpenAICompatible
 url, folder, way = sys.argv[1:]
 queue = headrace.RequestQueue(f"sqlite:///{folder}/queue.db", lease_seconds=1)
@@ -155,6 +157,9 @@ if way == "chat":
 else:
     for chunk in client.stream("openai/gpt-4o-mini", "What is a scope 3 inventory?"):
         break
+    while len(queue):
+        time.sleep(0.01)
+    queue.close()
     print("left", flush=True)
     sys.stdin.read()
 """
@@ -197,7 +202,7 @@ def test_a_durable_stream_that_was_left_is_not_asked_again_at_the_next_start(tmp
         script = [sys.executable, "-c", KILLED, server.url, str(tmp_path), "stream"]
         with subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout.readline() == "left\n"
-            server.wait_until_left()  # the provider was told to stop while the process lives
+            server.wait_until_left()  # the provider was told to stop while the process lived
             process.kill()
             process.wait(60)
         client = durable_client(server, tmp_path)

@@ -26,7 +26,7 @@ from raw_server import (
 )
 
 KEY = "sk-canary-4f9a1c77e2b8"
-ODD_KEY = 'sk-canary/4f9a"1c77+e2b8='
+ODD_KEY = "sk-canary/4f9a'1c77+e2b8="
 QUESTION = "What is the EU Taxonomy?"
 HALF = chunk({"content": "A classification"})
 
@@ -100,9 +100,7 @@ ECHOES = {
 @pytest.mark.parametrize("echo", ECHOES)
 def test_a_key_that_the_server_says_again_is_not_said(echo, ask, key, caplog):
     caplog.set_level(logging.DEBUG)
-    reply = ECHOES[echo](key.replace('"', "'") if echo in ("in x-request-id", "in the type of the content") else key)
-    key = key.replace('"', "'")
-    with RawServer(reply) as server:
+    with RawServer(ECHOES[echo](key)) as server:
         provider = OpenAICompatible(server.url, name="openai", api_key=key)
         with headrace.Client([provider], max_attempts=1) as client:
             with pytest.raises(headrace.ProviderError) as caught:
@@ -110,7 +108,7 @@ def test_a_key_that_the_server_says_again_is_not_said(echo, ask, key, caplog):
             assert server.requests[0].headers["authorization"] == f"Bearer {key}"
             assert_hidden(shown(caught.value, provider, client, caplog=caplog), key)
             assert_hidden(str(caught.value.request_id), key)
-            assert_hidden(repr([one.__reduce_ex__(2) for one in client.costs.records()]), key)
+            assert_hidden(repr(client.costs.records()), key)
 
 
 def test_a_secret_header_is_not_said_either(caplog):

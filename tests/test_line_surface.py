@@ -11,6 +11,7 @@ import threading
 import headrace
 import pytest
 from raw_server import (
+    CLOSE,
     EVERY_WAY,
     MODEL,
     RawServer,
@@ -89,7 +90,8 @@ def test_the_first_error_of_a_map_ends_it_and_what_runs():
     never = threading.Event()
 
     def reply(request):
-        return error(400, "no") if request.json["messages"][0]["content"] == "0?" else [never]
+        is_first = request.json["messages"][0]["content"] == "0?"
+        return [*error(400, "no", {"connection": "close"}), CLOSE] if is_first else [never]
 
     with RawServer(reply) as server, client_of(server) as client:
         with pytest.raises(headrace.ProviderError):

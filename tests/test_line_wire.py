@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import zlib
 
 import headrace
 import pytest
@@ -126,7 +125,6 @@ def test_a_lone_surrogate_throws_no_answer_away(ask, escape):
         answer = ask(client, QUESTION)
         assert answer.text.startswith("Bought")
         assert answer.text.endswith(" electricity.")
-        assert "\N{REPLACEMENT CHARACTER}" in answer.text
         assert client.costs.total == answer.cost > 0
 
 
@@ -136,18 +134,11 @@ def test_a_surrogate_pair_is_its_character():
         assert client.chat(MODEL, QUESTION).text == "\N{EARTH GLOBE EUROPE-AFRICA} Bought electricity."
 
 
-PACKED = {
-    "gzip": gzip.compress,
-    "deflate": zlib.compress,
-}
-
-
-@pytest.mark.parametrize("name", PACKED)
 @pytest.mark.parametrize("ask", [by_chat, by_stream])
-def test_a_packed_reply_is_unpacked(ask, name):
-    events = PACKED[name](sse(HELLO, END, COUNT, DONE))
-    headers = {"content-encoding": name}
-    reply = by_way(streamed(events, headers=headers), http(200, PACKED[name](WHOLE), headers))
+def test_a_packed_reply_is_unpacked(ask):
+    events = gzip.compress(sse(HELLO, END, COUNT, DONE))
+    headers = {"content-encoding": "gzip"}
+    reply = by_way(streamed(events, headers=headers), http(200, gzip.compress(WHOLE), headers))
     with RawServer(reply) as server, client_of(server) as client:
         assert ask(client, QUESTION).text == "Bought electricity."
         assert "gzip" in server.requests[0].headers["accept-encoding"]
@@ -222,7 +213,7 @@ def test_a_stream_without_an_event_is_cut_off():
 
 
 def test_a_small_body_that_unpacks_to_a_huge_one_is_cut_off():
-    bomb = gzip.compress(b" " * (400 << 20) + WHOLE)
+    bomb = gzip.compress(b" " * (100 << 20) + WHOLE, 1)
     with RawServer(http(200, bomb, {"content-encoding": "gzip"})) as server, pytest.raises(headrace.ProviderError):
         client_of(server).chat(MODEL, QUESTION)
 
