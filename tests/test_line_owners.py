@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import headrace
@@ -103,7 +104,7 @@ def test_two_clients_on_one_queue_do_not_take_each_others_calls(tmp_path, url):
     def answer(name):
         return lambda request: http(200, completion(f"{name}: {request.json['messages'][-1]['content']}"))
 
-    with RawServer(answer("a")) as a, RawServer(answer("b")) as b, headrace.RequestQueue(url) as queue:
+    with RawServer(answer("a")) as a, RawServer(answer("b")) as b, closing(headrace.RequestQueue(url)) as queue:
         clients = {
             name: headrace.Client([provider_of(server, name=name)], queue=queue)
             for name, server in (("a", a), ("b", b))
@@ -119,14 +120,18 @@ def test_two_clients_on_one_queue_do_not_take_each_others_calls(tmp_path, url):
 
 
 def test_a_worker_on_the_queue_of_a_client_keeps_to_its_own_work():
-    with RawServer(told()) as server, headrace.RequestQueue() as queue, client_of(server, queue=queue) as client:
+    with (
+        RawServer(told()) as server,
+        closing(headrace.RequestQueue()) as queue,
+        client_of(server, queue=queue) as client,
+    ):
         queue.put("a request of the application's own")
         assert client.chat(MODEL, QUESTION, timeout=60).text == "An answer."
         assert queue.get(timeout=60).payload == "a request of the application's own"
 
 
 def test_closing_a_client_leaves_a_queue_that_it_was_given():
-    with RawServer() as server, headrace.RequestQueue() as queue:
+    with RawServer() as server, closing(headrace.RequestQueue()) as queue:
         with client_of(server, queue=queue) as client:
             client.chat(MODEL, QUESTION)
         queue.put("still open")
