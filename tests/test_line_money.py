@@ -1,8 +1,10 @@
 """Money on the line: estimates say so, what was paid for is never thrown away, who cannot pay is in nobody's way."""
 
-import sqlite3
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from decimal import Decimal
 
 import headrace
@@ -30,6 +32,9 @@ from raw_server import (
 )
 
 QUESTION = "What is double materiality?"
+STREAMED = streamed(
+    sse(chunk({"content": "An "}), chunk({"content": "answer."}, "stop"), chunk(None, usage=USAGE), DONE)
+)
 
 
 @pytest.mark.parametrize("usage", [None, {}])
@@ -95,34 +100,42 @@ def test_a_record_without_word_of_the_cost_says_none():
         assert client.costs.records()[0].told_cost is None
 
 
+LOCK = """
+import sqlite3, sys
+file = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
+file.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def locked(path):
+    """The file, locked by another process: locks inside one process do not stop it."""
+    with subprocess.Popen([sys.executable, "-c", LOCK, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"locked\n"
+        yield
+        process.stdin.close()
+
+
 @pytest.mark.parametrize("ask", [by_chat, by_stream])
 def test_an_answer_that_cannot_be_recorded_is_given_and_kept(tmp_path, caplog, ask):
-    path = tmp_path / "costs.db"
-    costs = headrace.CostTracker(url=f"sqlite:///{path}")
-    with RawServer(told()) as server, client_of(server, costs=costs) as client:
-        client.chat(MODEL, "Before?")
+    costs = headrace.CostTracker(url=f"sqlite:///{tmp_path}/costs.db")
+    with RawServer(told()) as server, client_of(server, costs=costs) as client, ThreadPoolExecutor(1) as pool:
+        cost = client.chat(MODEL, "Before?").cost
         asked = threading.Event()
         server.then(by_way([asked, *STREAMED], [asked, *whole()]))
-        lock = sqlite3.connect(path, isolation_level=None, timeout=60)
-        with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(ask, client, QUESTION)
-            server.wait_for(2)
-            lock.execute("BEGIN EXCLUSIVE")  # the provider was asked; from here on the ledger cannot be written
+        answer = pool.submit(ask, client, QUESTION)
+        server.wait_for(2)
+        with locked(tmp_path / "costs.db"):  # from here on the ledger cannot be written
             asked.set()
             assert answer.result(100).text == "An answer."
             assert ask(client, QUESTION).cache == "exact"
-            lock.execute("ROLLBACK")
-        lock.close()
         assert server.count == 2
         assert any(record.levelname == "WARNING" for record in caplog.records)
-        client.chat(MODEL, "After?")
+        assert client.chat(MODEL, "After?").cost == cost
         eventually(lambda: len([one for one in costs.records() if one.cost]) == 3)  # it was written later
-        assert costs.total == 3 * answer.result().cost
-
-
-STREAMED = streamed(
-    sse(chunk({"content": "An "}), chunk({"content": "answer."}, "stop"), chunk(None, usage=USAGE), DONE)
-)
+        assert costs.total == 3 * cost
 
 
 def test_a_refusal_for_the_worst_case_says_that_no_bound_was_given():
