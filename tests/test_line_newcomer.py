@@ -38,11 +38,13 @@ def test_a_wrong_parameter_is_refused_with_advice_and_nothing_is_sent(ask, param
 
 
 @pytest.mark.parametrize("ask", EVERY_WAY)
-def test_a_parameter_that_is_no_json_is_refused(ask):
+def test_an_enum_is_sent_as_its_value_and_what_is_no_json_is_refused(ask):
     with RawServer() as server, client_of(server) as client:
         with pytest.raises((ValueError, TypeError)):
-            ask(client, QUESTION, seed=Plain.SEVEN)
+            ask(client, QUESTION, seed=object())
         assert server.count == 0
+        ask(client, QUESTION, seed=Plain.SEVEN)
+        assert server.requests[0].json["seed"] == 7
 
 
 def test_parameters_that_are_not_known_reach_the_provider():

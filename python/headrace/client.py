@@ -390,7 +390,7 @@ def _fallbacks_of(given: Any) -> dict[str, list[str]]:
     if given is not None and not isinstance(given, Mapping):
         raise ConfigError('fallbacks is no dict: give models by model, as in {"a/m": ["b/m"]}')
     for model, others in (given or {}).items():
-        if isinstance(others, str) or not all(isinstance(other, str) for other in others):
+        if isinstance(others, str) or not isinstance(others, Iterable) or not all(isinstance(other, str) for other in others):
             raise ConfigError(f'fallbacks of {model!r} are {others!r}: give a list of models, as in ["b/m"]')
         found[model] = list(others)
     return found
