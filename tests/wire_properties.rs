@@ -13,6 +13,7 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 const OPENAI: &openai_chat::OpenAiChat = &openai_chat::PROTOCOL;
 const ANTHROPIC: &anthropic::Anthropic = &anthropic::PROTOCOL;
@@ -470,14 +471,14 @@ fn place_of(event: &Event) -> Option<Place> {
 /// The events with those of different places mixed; those of one place keep their order.
 fn mixed(events: Vec<Event>, order: &[usize]) -> Vec<Event> {
     let (pieces, around): (Vec<Event>, Vec<Event>) = events.into_iter().partition(|event| place_of(event).is_some());
-    let mut queues: std::collections::BTreeMap<Place, std::collections::VecDeque<Event>> = Default::default();
+    let mut queues: BTreeMap<Place, VecDeque<Event>> = BTreeMap::new();
     for piece in pieces {
         queues.entry(place_of(&piece).unwrap()).or_default().push_back(piece);
     }
     let (stops, mut out): (Vec<Event>, Vec<Event>) =
         around.into_iter().partition(|event| matches!(event, Event::Stop { .. }));
     let mut order = order.iter().copied().cycle();
-    let mut begun = std::collections::BTreeSet::new();
+    let mut begun = BTreeSet::new();
     while !queues.is_empty() {
         // Parts of a choice begin in their order.
         let next = |choice: u32| queues.keys().find(|at| at.choice == choice && !begun.contains(*at));

@@ -145,8 +145,7 @@ impl Writer {
                 return self.piece(event, out);
             }
             // A call that is not whole keeps its block open, since its block cannot be opened again.
-            let is_whole =
-                open.kind != Kind::Call || (!self.waiting.contains_key(&at.part) && is_object(&open.arguments));
+            let is_whole = open.kind != Kind::Call || (self.waiting.is_empty() && is_object(&open.arguments));
             if open.part == at.part || !is_whole {
                 return self.wait(at, event);
             }
