@@ -49,6 +49,7 @@ lint: build
 	$(BIN)/python -m mypy.stubtest headrace._core --ignore-missing-stub
 	$(PYTHON) scripts/check_dependencies.py
 	$(PYTHON) scripts/check_unused.py
+	$(PYTHON) scripts/check_tests.py
 	-$(PYTHON) scripts/check_names.py
 
 ci:
