@@ -4,6 +4,7 @@ The rule is Jepsen's total-queue: what was acknowledged as put, less what was ta
 """
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -253,3 +254,8 @@ print(json.dumps([len(kept), refused, len(q)]))
     kept, refused, held = json.loads(done.stdout)
     assert refused > 0
     assert held == kept, done.stderr
+
+
+def test_strace_is_there_in_ci():
+    """Elsewhere the fault tests may be skipped; in CI they must run."""
+    assert shutil.which("strace") or not os.environ.get("CI")
