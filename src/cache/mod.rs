@@ -101,7 +101,8 @@ impl SemanticCache {
         config.validate()?;
         let store = match Location::parse(&config.url)? {
             Location::Sqlite(path) => Some(Store::open(&path)?),
-            _ => None,
+            Location::Memory => None,
+            other @ Location::Redis(_) => return Err(other.not_served_by("SemanticCache")),
         };
         let inner = Inner {
             threshold: config.effective_threshold(),

@@ -87,6 +87,7 @@ impl RequestQueue {
         let journal: Option<Box<dyn Journal>> = match Location::parse(url)? {
             Location::Memory => None,
             Location::Sqlite(path) => Some(Box::new(sqlite::SqliteJournal::open(&path, &config)?)),
+            other @ Location::Redis(_) => return Err(other.not_served_by("RequestQueue")),
         };
         let inner = Inner::new(url, config, clock, journal);
         inner.sync()?;
