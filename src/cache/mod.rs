@@ -30,6 +30,7 @@ pub use coalesce::{Flight, Flights, Role, Waiter};
 pub use config::{CacheConfig, DEFAULT_THRESHOLD};
 pub use key::EntryKey;
 pub use learn::LabelledPair;
+pub(crate) use persist::SCHEMA;
 pub use request::{CacheHit, Explanation, HitKind, InsertRequest, LookupRequest, Selection};
 pub use stats::CacheStats;
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-const SCHEMA: Schema = Schema::of(
+pub(crate) const SCHEMA: Schema = Schema::of(
     "cache",
     // "hrca" in ASCII.
     0x6872_6361,

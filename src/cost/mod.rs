@@ -22,6 +22,7 @@ pub use attribution::Attribution;
 pub use cheapest::Needs;
 pub use ledger::aggregate::Aggregate;
 pub use ledger::filter::Filter;
+pub(crate) use ledger::sqlite::SCHEMA;
 pub use pending::Pending;
 pub use record::{CacheUse, Call, CostRecord, Entry};
 pub use reservation::{Outcome, Reservation};

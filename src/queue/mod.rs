@@ -45,6 +45,7 @@ pub use entry::{DeadLetter, Failure, RequestId, Status};
 pub use lease::Lease;
 pub use limit::{LimitRule, LimitScope};
 pub use options::{Priority, PutOptions, QueueConfig};
+pub(crate) use sqlite::SCHEMA;
 pub use stats::QueueStats;
 
 use crate::Result;

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-const SCHEMA: Schema = Schema::of(
+pub(crate) const SCHEMA: Schema = Schema::of(
     "queue",
     // "hrQ1" in ASCII.
     0x6872_5131,

@@ -25,8 +25,9 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<Connection> {
     Ok(connection)
 }
 
-/// One more connection to a file that is open.
+/// One more connection to a file that is open, or is known to be ours.
 pub(super) fn again(path: &Path) -> Result<Connection> {
+    locks::install();
     let _inside = fork::enter();
     let connection = plain(path)?;
     with_log(&connection, path)?;
@@ -38,11 +39,16 @@ pub(super) fn again(path: &Path) -> Result<Connection> {
 /// # Errors
 /// `Store` where it cannot be opened, or is not of this room.
 pub fn open_read_only(path: &Path, schema: &Schema) -> Result<Connection> {
-    locks::install();
-    let _inside = fork::enter();
     if header::look(path, schema)? == Found::Nothing {
         return Err(crate::Error::Store(format!("{} does not exist, or is empty: give another file", path.display())));
     }
+    read_only(path)
+}
+
+/// A connection that reads a file which was looked at before.
+pub(super) fn read_only(path: &Path) -> Result<Connection> {
+    locks::install();
+    let _inside = fork::enter();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Without a log there is nobody who writes: SQLite needs no index of one, and makes none beside the file.
     let is_alone = !header::beside(path, "-wal").exists() && !header::beside(path, "-journal").exists();

@@ -28,17 +28,40 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Refuses what is not ours, and reads only.
+/// Refuses what may not hold the room, and reads only.
 pub(super) fn look(path: &Path, schema: &Schema) -> Result<Found> {
+    match identify(path)? {
+        Identity::Nothing => Ok(Found::Nothing),
+        Identity::Unmade => Ok(Found::File),
+        Identity::Made { id, .. } if !schema.is_ours(id) => Err(foreign(path, id)),
+        Identity::Made { id, version } if id == schema.application_id && version > schema.version => {
+            Err(schema.too_new(path, version))
+        }
+        Identity::Made { .. } => Ok(Found::File),
+    }
+}
+
+/// What the first bytes of a file say.
+pub(super) enum Identity {
+    /// There is nothing, or an empty file.
+    Nothing,
+    /// A file in which nothing was created yet, or that SQLite has to mend first.
+    Unmade,
+    /// Somebody's file.
+    Made { id: i32, version: i32 },
+}
+
+/// Reads what a file says of itself.
+pub(super) fn identify(path: &Path) -> Result<Identity> {
     let refused = |error: std::io::Error| Error::Store(format!("{}: {error}", path.display()));
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Identity::Nothing),
         Err(error) => return Err(refused(error)),
         // Opening a pipe would wait for its other end.
         Ok(known) if !known.is_file() => {
             return Err(Error::Store(format!("{} is no file: give the path of a file", path.display())));
         }
-        Ok(known) if known.len() == 0 => return Ok(Found::Nothing),
+        Ok(known) if known.len() == 0 => return Ok(Identity::Nothing),
         Ok(_) => {}
     }
     let mut header = [0; HEADER + 8];
@@ -47,32 +70,28 @@ pub(super) fn look(path: &Path, schema: &Schema) -> Result<Found> {
     if !whole || header[..16] != *MAGIC {
         // What a machine that crashed while it made the file left behind is for SQLite to undo.
         if beside(path, "-journal").exists() {
-            return Ok(Found::File);
+            return Ok(Identity::Unmade);
         }
         return Err(Error::Store(format!(
             "{} is no SQLite file: it is left as it is; give another file, or one that does not exist yet",
             path.display()
         )));
     }
-    let (mut id, mut version) = identity(&header);
+    let (id, version) = numbers(&header);
     if id == 0 {
         if let Some(newer) = first_page(&beside(path, "-wal")) {
-            (id, version) = identity(&newer);
-        } else if version == 0 && has_no_tables(&header) {
-            return Ok(Found::File);
+            let (id, version) = numbers(&newer);
+            return Ok(Identity::Made { id, version });
+        }
+        if version == 0 && has_no_tables(&header) {
+            return Ok(Identity::Unmade);
         }
     }
-    if !schema.is_ours(id) {
-        return Err(foreign(path, id));
-    }
-    if id == schema.application_id && version > schema.version {
-        return Err(schema.too_new(path, version));
-    }
-    Ok(Found::File)
+    Ok(Identity::Made { id, version })
 }
 
 /// `application_id` and `user_version`.
-fn identity(header: &[u8]) -> (i32, i32) {
+fn numbers(header: &[u8]) -> (i32, i32) {
     let number = |at: usize| header[at..at + 4].iter().fold(0, |sum, &byte| (sum << 8) | i32::from(byte));
     (number(68), number(60))
 }

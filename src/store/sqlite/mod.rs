@@ -8,6 +8,7 @@
 mod checkpoint;
 mod close;
 mod connect;
+mod doctor;
 mod erase;
 mod exit;
 pub(super) mod fork;
@@ -23,6 +24,7 @@ mod work;
 mod writer;
 
 pub use connect::open_read_only;
+pub use doctor::{FileReport, RoomReport, examine};
 pub use exit::close_all;
 pub use schema::{Change, Check, Schema, Step};
 

@@ -1,5 +1,6 @@
 //! What is ours, what is not, and how tables of earlier versions become those of today.
 
+use super::super::schema::rooms;
 use super::*;
 use std::collections::BTreeMap;
 
@@ -121,7 +122,7 @@ fn steps_lead_from_an_earlier_version_to_this_one() {
     for _ in 0..2 {
         let database = Database::open(&path, &THIRD).unwrap();
         assert_eq!(sizes(&database), [10]);
-        assert_eq!(database.read(schema::rooms).unwrap(), [("test".to_owned(), 3)]);
+        assert_eq!(database.read(rooms).unwrap(), [("test".to_owned(), 3)]);
         database.close_and_wait().unwrap();
     }
 }
@@ -129,8 +130,9 @@ fn steps_lead_from_an_earlier_version_to_this_one() {
 #[test]
 fn a_step_that_fails_changes_nothing() {
     let (_folder, path) = made(&FIRST);
-    let broken = Change::Code(|_| Err(Error::Store("as a test".into())));
-    let broken = Schema { steps: &[STEPS[0], Step { from: 2, change: broken }], ..THIRD };
+    const BROKEN: &[Step] =
+        &[STEPS[0], Step { from: 2, change: Change::Code(|_| Err(Error::Store("as a test".into()))) }];
+    let broken = Schema { steps: BROKEN, ..THIRD };
     let Err(Error::Store(message)) = Database::open(&path, &broken).map(drop) else { panic!() };
     assert!(message.contains("as a test") && message.contains("t.db"), "{message}");
     let missing = Schema { steps: &STEPS[..1], ..THIRD };
@@ -149,8 +151,8 @@ fn a_file_holds_several_rooms_each_with_its_version() {
     for schema in [&other, &queue, &other] {
         Database::open(&both.1, schema).unwrap().close_and_wait().unwrap();
     }
-    let rooms = Database::open(&both.1, &queue).unwrap().read(schema::rooms).unwrap();
-    assert_eq!(rooms, [("other".to_owned(), 5), ("test".to_owned(), 1)]);
+    let found = Database::open(&both.1, &queue).unwrap().read(rooms).unwrap();
+    assert_eq!(found, [("other".to_owned(), 5), ("test".to_owned(), 1)]);
     // An id that no room has is somebody else's.
     refused(&path, &other, "something else");
 }
