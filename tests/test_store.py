@@ -1,11 +1,13 @@
 """What is promised on a file, whatever else in the process or beside it opens the same file."""
 
 import json
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import ExitStack, closing
 
 import headrace
 import pytest
@@ -45,6 +47,11 @@ def run(name, path, code, *arguments):
 
 def count(name, path):
     return int(run(name, path, "print(room.count())")[0])
+
+
+def ask(path, sql):
+    with closing(sqlite3.connect(path)) as other:
+        return other.execute(sql).fetchall()
 
 
 def beside(path):
@@ -115,7 +122,7 @@ else:
 """
     run(name, path, code)
     assert count(name, path) == 120
-    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_lock_holds_when_the_file_is_opened_and_closed_beside_it(tmp_path):
@@ -163,8 +170,10 @@ thread.join()
     assert count(name, copy) == 30
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), None])
+ORDERS = [("Queue", (0, 1, 2)), ("Queue", (2, 1, 0)), ("Queue", None), ("Ledger", None), ("Cache", None)]
+
+
+@pytest.mark.parametrize(("name", "order"), ORDERS)
 def test_the_last_process_out_moves_the_log(name, order, tmp_path):
     """Three processes have the file open together and end one after the other, or all at once."""
     path = tmp_path / "room.db"
@@ -174,25 +183,23 @@ for n in range(10):
 print("open", flush=True)
 sys.stdin.readline()
 """
-    children = []
-    for n in range(3):
-        command = [sys.executable, "-c", ROOMS + code, name, str(path), str(n)]
-        children.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-    try:
+    with ExitStack() as stack:
+        children = []
+        for n in range(3):
+            command = [sys.executable, "-c", ROOMS + code, name, str(path), str(n)]
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            children.append(stack.enter_context(child))
+            stack.callback(child.kill)
         for child in children:
             assert child.stdout.readline() == "open\n"
         for n in order or ():
             children[n].communicate("end\n", timeout=120)
-        for child in children:
-            if order is None:
+        if order is None:
+            for child in children:
                 child.stdin.write("end\n")
                 child.stdin.flush()
         for child in children:
             assert child.wait(timeout=120) == 0
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
     assert beside(path) == []
     assert count(name, path) == 30
 
@@ -228,15 +235,14 @@ def foreign(path, mode):
 @pytest.mark.parametrize("is_open", [False, True])
 def test_a_file_of_somebody_else_is_left_byte_for_byte(mode, is_open, tmp_path):
     path = tmp_path / "theirs.db"
-    owner = foreign(path, mode)
-    if not is_open:
-        owner.close()
-    before = {other.name: other.read_bytes() for other in tmp_path.iterdir()}
-    for opened in stores(path):
-        with pytest.raises(headrace.StoreError, match=r"theirs\.db"):
-            opened()
-        assert {other.name: other.read_bytes() for other in tmp_path.iterdir()} == before
-    owner.close()
+    with closing(foreign(path, mode)) as owner:
+        if not is_open:
+            owner.close()
+        before = {other.name: other.read_bytes() for other in tmp_path.iterdir()}
+        for opened in stores(path):
+            with pytest.raises(headrace.StoreError, match=r"theirs\.db"):
+                opened()
+            assert {other.name: other.read_bytes() for other in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("content", [b"a text", b"SQLite format 3\0", bytes(4096), b"PK\x03\x04" + bytes(200)])
@@ -266,8 +272,22 @@ def test_an_address_that_a_room_cannot_serve_is_an_error(url):
         assert "hush" not in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["", "memory", "memory:", "memory://x", "sqlite://q.db", "sqlite:///", "sqllite:///q.db",
-                                 "redi://host", "rediss:host", "q.db", "file:///q.db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "memory",
+        "memory:",
+        "memory://x",
+        "sqlite://q.db",
+        "sqlite:///",
+        "sqllite:///q.db",
+        "redi://host",
+        "rediss:host",
+        "q.db",
+        "file:///q.db",
+    ],
+)
 def test_an_address_with_a_slip_is_an_error(url):
     for opened in (
         lambda: headrace.RequestQueue(url),
@@ -324,7 +344,7 @@ print(room.count())
 """
     assert run("Queue", path, code) == [str(3 * 150 + 5 * 20)]
     assert count("Queue", path) == 3 * 150 + 5 * 20
-    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_lock_does_not_outlive_its_process_in_a_forked_child(tmp_path):
@@ -343,16 +363,16 @@ while True:
     room.write(1)
 """
     command = [sys.executable, "-c", ROOMS + code, "Queue", str(path)]
-    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    child = int(parent.stdout.readline())
-    try:
-        before = count("Queue", path)
-        parent.kill()
-        parent.wait()
-        assert run("Queue", path, "room.write(2); print(room.count() >= int(sys.argv[3]))", before) == ["True"]
-    finally:
-        parent.kill()
-        subprocess.run(["kill", "-9", str(child)], check=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        try:
+            before = count("Queue", path)
+            parent.kill()
+            parent.wait()
+            assert run("Queue", path, "room.write(2); print(room.count() >= int(sys.argv[3]))", before) == ["True"]
+        finally:
+            parent.kill()
+            os.kill(child, signal.SIGKILL)
 
 
 def test_what_each_file_says_of_itself(tmp_path):
@@ -361,11 +381,11 @@ def test_what_each_file_says_of_itself(tmp_path):
     run("Queue", path, "room.write(1)")
     run("Ledger", path, "room.write(1)")
     assert (count("Queue", path), count("Ledger", path)) == (1, 1)
-    rooms = sqlite3.connect(path).execute("SELECT room FROM headrace_room ORDER BY room").fetchall()
-    assert rooms == [("costs",), ("queue",)]
+    assert ask(path, "SELECT room FROM headrace_room ORDER BY room") == [("costs",), ("queue",)]
 
 
 def test_json_of_a_closed_store_stays_readable(tmp_path):
-    path = Path(tmp_path / "room.db")
+    path = tmp_path / "room.db"
     run("Queue", path, "room.room.put({'a': [1, 2]})")
-    assert json.loads(sqlite3.connect(path).execute("SELECT payload FROM requests").fetchone()[0]) == {"a": [1, 2]}
+    ((payload,),) = ask(path, "SELECT payload FROM requests")
+    assert json.loads(payload) == {"a": [1, 2]}

@@ -81,7 +81,9 @@ fn plain(path: &Path) -> Result<Connection> {
 fn with_log(connection: &Connection, path: &Path) -> Result<()> {
     let set = || -> rusqlite::Result<()> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "wal_autocheckpoint", 0)
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // The first read opens the log, and takes the lock by which others see that it is in use.
+        connection.pragma_query_value(None, "user_version", |_| Ok(()))
     };
     set().map_err(|error| store_error(path, &error))
 }

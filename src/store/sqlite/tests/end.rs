@@ -22,7 +22,7 @@ fn the_file_alone_holds_everything_when_the_last_one_closed_it() {
     let path = directory.path().join("t.db");
     let second = Database::open(&path, &SCHEMA).unwrap();
     for n in 0..20 {
-        add(if n % 2 == 0 { &first } else { &second }, n, 5000);
+        add(if n % 2 == 0 { &first } else { &second }, n, 5000).blocking_recv().unwrap().unwrap();
     }
     // In use for reading, so that the log cannot be moved as a whole at this moment.
     let closing = second.read(|connection| {
