@@ -118,7 +118,8 @@ fn tables(connection: &Connection) -> Result<Vec<(String, Option<u64>)>> {
 
 fn count(connection: &Connection, table: &str) -> rusqlite::Result<u64> {
     let quoted = table.replace('"', "\"\"");
-    connection.query_row(&format!("SELECT count(*) FROM \"{quoted}\""), [], |row| row.get::<_, i64>(0).map(|n| n as u64))
+    connection
+        .query_row(&format!("SELECT count(*) FROM \"{quoted}\""), [], |row| row.get::<_, i64>(0).map(|n| n as u64))
 }
 
 /// The rooms of a file with their versions; those of the first versions say it by the file's own numbers.
@@ -140,7 +141,9 @@ fn mend(connection: &mut Connection, path: &Path, rooms: &[&Schema]) -> Result<(
         transaction.execute_batch("REINDEX")?;
     }
     for (room, version) in present(&transaction, rooms)? {
-        let Some(schema) = rooms.iter().find(|schema| schema.room == room && schema.version == version) else { continue };
+        let Some(schema) = rooms.iter().find(|schema| schema.room == room && schema.version == version) else {
+            continue;
+        };
         let damaged = damaged(&transaction, schema);
         for damage in &damaged {
             set_aside(&transaction, schema, damage)?;
