@@ -49,6 +49,8 @@ lint: build
 	$(BIN)/python -m mypy.stubtest headrace._core --ignore-missing-stub
 	$(PYTHON) scripts/check_dependencies.py
 	$(PYTHON) scripts/check_unused.py
+	$(PYTHON) scripts/check_tests.py
+	-$(PYTHON) scripts/check_names.py
 
 ci:
 	scripts/ci.sh

@@ -67,9 +67,9 @@ def loadtest(url, model, report, *arguments, suite="comprehensive"):
     return done, told
 
 
-def unhurried(folder, suite="comprehensive"):
+def unhurried(folder, suite="comprehensive", units=("%", "")):
     """The arguments for a suite's criteria but those of time and memory: what must hold on the slowest machine too."""
-    kept = [one for one in criteria.load(suite) if one.unit in ("%", "")]
+    kept = [one for one in criteria.load(suite) if one.unit in units]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"unhurried-{suite}.toml"
     tables = [f"[[{one.scenario}.{one.metric}]]\npass = {json.dumps(one.threshold.text)}" for one in kept]

@@ -230,15 +230,16 @@ def test_groups_and_goodput():
 
 def test_progress_is_told_and_its_error_ends_the_run():
     seen = []
-    open_loop(Target.null(), ["a"], Arrivals.constant(100), length=0.7, progress=seen.append, **OPEN)
-    assert len(seen) >= 1
-    assert [told["sent"] for told in seen] == sorted(told["sent"] for told in seen)
 
-    def stop(told):
-        raise RuntimeError("enough")
+    def look(told):
+        seen.append(told)
+        if len(seen) == 3:
+            raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        open_loop(Target.null(), ["a"], Arrivals.constant(100), progress=stop, length=3600)
+        open_loop(Target.null(), ["a"], Arrivals.constant(100), progress=look, length=3600)
+    assert [told["sent"] for told in seen] == sorted(told["sent"] for told in seen)
+    assert 0 < seen[0]["elapsed_s"] < seen[1]["elapsed_s"] < seen[2]["elapsed_s"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -248,16 +249,15 @@ def test_ctrl_c_ends_a_run():
         "from headrace.loadgen import *\n"
         # Where the tests run in the background of a shell, the signal is ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "print('begun', flush=True)\n"
-        "try: open_loop(Target.null(), ['a'], Arrivals.constant(100), length=3600)\n"
+        "told = lambda _: print('runs', flush=True)\n"
+        "try: open_loop(Target.null(), ['a'], Arrivals.constant(100), length=3600, progress=told)\n"
         "except KeyboardInterrupt: print('interrupted', flush=True)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "begun\n"
-        time.sleep(0.5)
+        assert child.stdout.readline() == "runs\n"
         child.send_signal(signal.SIGINT)
         try:
-            assert child.stdout.readline() == "interrupted\n"
+            assert next(line for line in child.stdout if line != "runs\n") == "interrupted\n"
             assert child.wait(30) == 0
         finally:
             child.kill()
@@ -425,7 +425,9 @@ def test_rate_intervals_hold_together(trials, data, confidence):
 @given(st.lists(st.floats(-1e6, 1e6), min_size=40, max_size=200), st.integers(0, 100))
 def test_intervals_hold_their_estimate(values, seed):
     for found in (mean_interval(values), batch_means(values, 10), quantile_interval(values, 0.5)):
-        assert found.low <= found.value <= found.high or found.value == pytest.approx(found.low)
+        # Of equal values the mean is rounded.
+        slack = 1e-9 * max(1.0, abs(found.value))
+        assert found.low - slack <= found.value <= found.high + slack
     assert block_bootstrap(values, 0.9, resamples=20, seed=seed).value in values
     assert mser5(values) <= len(values) / 2 + 5
 

@@ -28,14 +28,14 @@ time.sleep(3600)
 
 
 def stop_and_continue(process, begun, stopped):
-    """Stops the process at each of STOPS, and notes for how long it really was."""
+    """Stops the process at each of STOPS, and notes for how long it was at the least, however slow this thread is."""
     for at in STOPS:
         time.sleep(max(0.0, begun + at - time.monotonic()))
         process.send_signal(signal.SIGSTOP)
         since = time.monotonic()
         time.sleep(STOPPED)
-        process.send_signal(signal.SIGCONT)
         stopped.append(time.monotonic() - since)
+        process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")

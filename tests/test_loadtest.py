@@ -125,7 +125,8 @@ def loadtest(*arguments, suite="focused"):
 
 
 def test_a_suite_ends_ready_with_its_reports(tmp_path):
-    done = loadtest("--scenario", "queue_performance", "--scenario", "cost_accuracy", "--report", str(tmp_path))
+    chosen = ["--scenario", "queue_performance", "--scenario", "cost_accuracy", *unhurried(tmp_path, "focused")]
+    done = loadtest(*chosen, "--report", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads((tmp_path / "report.json").read_text())
     assert told["ready"]
@@ -144,7 +145,7 @@ def test_a_suite_ends_ready_with_its_reports(tmp_path):
 
 def test_a_spoilt_target_is_not_ready_and_the_criterion_is_named(tmp_path):
     chosen = ["--spoil", "dropped_requests", "--scenario", "queue_performance", "--report", str(tmp_path)]
-    done = loadtest(*chosen, "--time-limit", "1")
+    done = loadtest(*chosen, *unhurried(tmp_path, "focused"), "--time-limit", "1")
     assert done.returncode == 99, done.stdout + done.stderr
     assert "NOT READY" in done.stdout
     (problem,) = json.loads((tmp_path / "report.json").read_text())["problems"]

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from loadtest_help import unhurried
 
 CHOSEN = ("cost_volume", "budget_exhaustion", "memory_usage")
 COMMAND = [sys.executable, "-W", "ignore", "-m", "headrace", "loadtest", "comprehensive"]
@@ -21,7 +22,14 @@ def kept(state):
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGINT", "SIGKILL"])
 def test_a_run_that_is_ended_in_the_middle_is_resumed_and_its_report_is_whole(tmp_path, end):
     state, report = tmp_path / "state.json", tmp_path / "report"
-    resumable = [*COMMAND, "--resume", str(state), "--report", str(report)]
+    resumable = [
+        *COMMAND,
+        "--resume",
+        str(state),
+        "--report",
+        str(report),
+        *unhurried(tmp_path, units=("%", "", "KiB")),
+    ]
     # Where the tests run in the background of a shell, SIGINT is ignored, and would be by what they start.
     heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     with subprocess.Popen(resumable, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **heeding) as run:

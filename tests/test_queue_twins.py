@@ -25,6 +25,11 @@ def public(kind: type) -> set[str]:
     return {name for name in dir(kind) if not name.startswith("_")}
 
 
+def parameters(method: Any) -> list[inspect.Parameter]:
+    """Without `self`."""
+    return list(inspect.signature(method).parameters.values())[1:]
+
+
 @pytest.mark.parametrize(("kind", "without"), [(RequestQueue, AT_ONCE), (Lease, PROPERTIES)])
 def test_the_twins(kind: type, without: set[str]) -> None:
     names = public(kind) - without
@@ -33,10 +38,7 @@ def test_the_twins(kind: type, without: set[str]) -> None:
     for name in plain:
         one, other = getattr(kind, name), getattr(kind, f"a{name}")
         assert inspect.iscoroutinefunction(other), name
-        pairs = zip(
-            inspect.signature(one).parameters.values(), inspect.signature(other).parameters.values(), strict=True
-        )
-        for left, right in pairs:
+        for left, right in zip(parameters(one), parameters(other), strict=True):
             assert (left.name, left.kind) == (right.name, right.kind), name
             assert (left.default is inspect.Parameter.empty) == (right.default is inspect.Parameter.empty), name
 

@@ -1,5 +1,7 @@
 //! Anthropic's Messages: what comes from its API and from those who follow it, and what its clients send and expect.
 
+#![allow(clippy::unwrap_used)]
+
 use headrace::chat::{
     Accumulator, Event, Message, Output, Part, Place, Reasoning, Reply, Request, Role, Source, Stop, ToolChoice,
 };

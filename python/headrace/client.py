@@ -139,12 +139,11 @@ class Client(_Client):
         """
         call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
         try:
-            response = _parsed(self._chat(call), schema)
+            response = self._chat(call)
         except Exception as error:
             self._tell(error)
             raise
-        self._tell(response)
-        return response
+        return self._finish(response, schema)
 
     async def achat(
         self,
@@ -161,12 +160,11 @@ class Client(_Client):
         """As `chat`, to be awaited."""
         call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
         try:
-            response = _parsed(await self._achat(call), schema)
+            response = await self._achat(call)
         except Exception as error:
             self._tell(error)
             raise
-        self._tell(response)
-        return response
+        return self._finish(response, schema)
 
     def stream(
         self,
@@ -193,8 +191,12 @@ class Client(_Client):
         >>> "".join(chunk.text for chunk in stream), stream.response.finish_reason
         ('Which scope is travel?', 'stop')
         """
-        call, _schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
-        return self._stream(call)
+        call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
+        try:
+            return self._stream(call, lambda outcome: self._finish(outcome, schema))
+        except Exception as error:
+            self._tell(error)
+            raise
 
     async def astream(
         self,
@@ -209,8 +211,12 @@ class Client(_Client):
         **params: Any,
     ) -> ChatStream:
         """As `stream`, to be awaited: `s = await client.astream(...)`, then `async for chunk in s`."""
-        call, _schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
-        return await self._astream(call)
+        call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
+        try:
+            return await self._astream(call, lambda outcome: self._finish(outcome, schema))
+        except Exception as error:
+            self._tell(error)
+            raise
 
     def embed(
         self,
@@ -317,15 +323,19 @@ class Client(_Client):
         errors: str,
         show: Progress | None,
     ) -> None:
-        place, outcome = told
-        if isinstance(outcome, Response):
-            outcome = _parsed(outcome, schema)
-        self._tell(outcome)
+        place, outcome = told[0], self._finish(told[1], schema)
         if isinstance(outcome, BaseException) and (errors == "raise" or not isinstance(outcome, Exception)):
             raise outcome
         answers[place] = outcome
         if show:
             show(outcome)
+
+    def _finish(self, outcome: Any, schema: Any) -> Any:
+        """The outcome with `.parsed` where a form was asked for; the hook is told."""
+        if isinstance(outcome, Response):
+            outcome = _parsed(outcome, schema)
+        self._tell(outcome)
+        return outcome
 
     def _tell(self, outcome: Any) -> None:
         """Tell the hook; what it raises is logged, since the call itself is over."""
@@ -380,7 +390,7 @@ def _fallbacks_of(given: Any) -> dict[str, list[str]]:
     if given is not None and not isinstance(given, Mapping):
         raise ConfigError('fallbacks is no dict: give models by model, as in {"a/m": ["b/m"]}')
     for model, others in (given or {}).items():
-        if isinstance(others, str) or not all(isinstance(other, str) for other in others):
+        if isinstance(others, str) or not isinstance(others, Iterable) or not all(isinstance(other, str) for other in others):
             raise ConfigError(f'fallbacks of {model!r} are {others!r}: give a list of models, as in ["b/m"]')
         found[model] = list(others)
     return found

@@ -241,7 +241,7 @@ class RequestQueue(_RequestQueue):
         return await self._put_many_future(payloads, priority, tenant, delay, deadline, key, max_attempts, timeout)
 
     async def aget(self, timeout: Seconds | None = None) -> Lease:
-        """As `get`, for asyncio; a request that is there costs no turn of the event loop, a cancelled wait takes none."""
+        """As `get`, for asyncio; what is there costs no turn of the event loop, a cancelled wait takes nothing."""
         lease = self._try_get(timeout)
         if lease is None:
             await sleep(0)
@@ -319,9 +319,7 @@ async def _aack(self: Lease, result: Any = None, *, tokens: int | None = None) -
         await pending
 
 
-async def _anack(
-    self: Lease, error: object = None, *, delay: Seconds | None = None, retry: bool = True
-) -> None:
+async def _anack(self: Lease, error: object = None, *, delay: Seconds | None = None, retry: bool = True) -> None:
     """As `nack`, for asyncio: the event loop turns while a disk is waited for."""
     pending = self._nack_future(error, delay, retry)
     if pending is not None:

@@ -1,4 +1,9 @@
 //! The Python binding: one file a core module, same stem.
+//!
+//! What stands above a class, method or function is its docstring, which Python's `help` shows: Google style, as in the stubs.
+
+// Docstrings are read in Python, where a name needs no backticks and brackets are no links.
+#![allow(clippy::doc_lazy_continuation, clippy::doc_link_with_quotes, clippy::doc_markdown)]
 
 mod awaitable;
 mod cache;

@@ -18,7 +18,7 @@ pub struct Place {
 /// One step of a reply.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The provider has begun. UsageReport once, before everything else, where it is told.
+    /// The provider has begun. Told once, before everything else, where it is told.
     Start {
         /// The provider's id of the reply.
         id: Option<String>,

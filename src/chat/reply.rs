@@ -133,7 +133,7 @@ fn part_events(at: Place, part: &Part, events: &mut Vec<Event>) {
             events.extend(citations.iter().map(|citation| Event::Citation { at, citation: citation.clone() }));
         }
         Part::Reasoning(reasoning) if reasoning.encrypted.is_none() => {
-            events.push(Event::Reasoning { at, text: reasoning.text.clone(), signature: reasoning.signature.clone() })
+            events.push(Event::Reasoning { at, text: reasoning.text.clone(), signature: reasoning.signature.clone() });
         }
         Part::ToolCall(call) if call.extra.is_empty() => {
             events.push(Event::ToolCallStart { at, id: call.id.clone(), name: call.name.clone() });

@@ -2,8 +2,9 @@
 
 use super::Client;
 use super::plan::{Candidate, Plan};
-use crate::cost::{DEFAULT_LEASE, Reservation};
+use crate::cost::{DEFAULT_LEASE, Reservation, Settlement};
 use crate::queue::{Again, Lease, PutOptions};
+use crate::usage::UsageReport;
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,7 +31,21 @@ pub(super) trait Ask: Sync {
     type Given: Send;
 
     /// Makes one attempt; it is over when the provider has begun to answer.
-    fn ask(&self, candidate: &Candidate) -> impl Future<Output = Result<Self::Given>> + Send;
+    fn ask(&self, candidate: &Candidate) -> impl Future<Output = Result<Self::Given, Failure>> + Send;
+}
+
+/// An attempt that came to nothing.
+pub(super) struct Failure {
+    /// Why.
+    pub(super) error: Error,
+    /// What the provider says it used all the same: it bills it.
+    pub(super) used: Option<UsageReport>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, used: None }
+    }
 }
 
 /// Where in the queue the next attempt stands.
@@ -87,12 +102,16 @@ impl Client {
                 };
                 (tries, attempts) = (tries + 1, attempts + 1);
                 let started = Instant::now();
-                let error = match way.ask(candidate).await {
+                let Failure { error, used } = match way.ask(candidate).await {
                     Ok(value) => {
                         return Ok((value, Taken { lease, hold, candidate: number, attempts, waited, started }));
                     }
-                    Err(error) => error,
+                    Err(failure) => failure,
                 };
+                if let Some(report) = &used {
+                    let settlement = Settlement { attempts: tries, ..Settlement::reported(report) };
+                    drop(hold.settle_as(Some(&candidate.model), &report.usage, settlement));
+                }
                 drop(hold);
                 *place = Place::Used(lease);
                 let next = self.inner.retry.pause(&error, tries);

@@ -1,6 +1,6 @@
 //! A chat: a stream that was collected.
 
-use super::attempt::{Ask, Taken};
+use super::attempt::{Ask, Failure, Taken};
 use super::flight::{Landing, Leader, Part};
 use super::plan::{Candidate, Plan};
 use super::question::Question;
@@ -40,7 +40,7 @@ pub(super) struct AskChat {
 impl Ask for AskChat {
     type Given = Begun;
 
-    async fn ask(&self, candidate: &Candidate) -> Result<Begun> {
+    async fn ask(&self, candidate: &Candidate) -> Result<Begun, Failure> {
         match candidate.provider.chat(&candidate.request, self.stream).await? {
             Answer::Whole(reply) => Ok(Begun::Whole(reply)),
             Answer::Stream(events) => begin(events).await,
@@ -49,11 +49,13 @@ impl Ask for AskChat {
 }
 
 /// Reads a stream up to the first word: what fails before it can be asked again.
-async fn begin(mut events: EventStream) -> Result<Begun> {
-    let mut first = VecDeque::new();
+async fn begin(mut events: EventStream) -> Result<Begun, Failure> {
+    let (mut first, mut used) = (VecDeque::new(), None);
     while let Some(event) = events.next().await {
-        if let Event::Error(error) = event {
-            return Err(Error::Provider(error));
+        match &event {
+            Event::Error(error) => return Err(Failure { error: Error::Provider(error.clone()), used }),
+            Event::Usage(report) => used = Some(report.clone()),
+            _ => {}
         }
         let is_opening = matches!(event, Event::Start { .. } | Event::Usage(_));
         first.push_back(event);

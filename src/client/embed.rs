@@ -1,6 +1,6 @@
 //! Vectors for texts, on the same line: budgets, turns, retries, fallbacks, bookkeeping.
 
-use super::attempt::Ask;
+use super::attempt::{Ask, Failure};
 use super::chat::within;
 use super::plan::{Candidate, Plan};
 use super::{ChatCall, Client, Embeddings, estimate};
@@ -19,8 +19,8 @@ struct AskEmbed<'a> {
 impl Ask for AskEmbed<'_> {
     type Given = EmbedReply;
 
-    async fn ask(&self, candidate: &Candidate) -> Result<EmbedReply> {
-        candidate.provider.embed(&candidate.request.model, self.texts).await
+    async fn ask(&self, candidate: &Candidate) -> Result<EmbedReply, Failure> {
+        Ok(candidate.provider.embed(&candidate.request.model, self.texts).await?)
     }
 }
 

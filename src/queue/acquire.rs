@@ -140,6 +140,7 @@ impl Inner {
         let next = {
             let mut core = self.core.lock();
             let now = self.now();
+            self.settle_due(&mut core, now);
             while let Some(handed) = core.pop(now, self.mine()) {
                 turns.push(handed);
             }

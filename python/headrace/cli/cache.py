@@ -33,9 +33,9 @@ def register(subparsers: Subparsers) -> None:
         verb.add_argument("url", metavar="CACHE", help="the cache: sqlite:///FILE, or the file")
         verb.set_defaults(run=run)
         if name == "explain":
-            verb.add_argument("prompt")
-            verb.add_argument("--scope", help="as the entry was put with")
-            verb.add_argument("--tenant", default="default")
+            verb.add_argument("prompt", metavar="PROMPT", help="the question that was asked")
+            verb.add_argument("--scope", help="the scope that the entry was put with")
+            verb.add_argument("--tenant", default="default", help="the tenant that the entry belongs to")
         elif name == "purge":
             verb.add_argument("--all", action="store_true", help="everything, not only what expired")
 

@@ -39,11 +39,15 @@ def register(subparsers: Subparsers) -> None:
         verb.set_defaults(run=run)
         if name == "purge":
             verb.add_argument(
-                "--before", type=moment, required=True, help="the records before this time, as 2026-01-01"
+                "--before",
+                type=moment,
+                required=True,
+                metavar="TIME",
+                help="the records before this time, as 2026-01-01",
             )
             continue
-        verb.add_argument("--since", type=moment, help="from this time on, as 2026-11-01")
-        verb.add_argument("--until", type=moment, help="before this time")
+        verb.add_argument("--since", type=moment, metavar="TIME", help="from this time on, as 2026-11-01")
+        verb.add_argument("--until", type=moment, metavar="TIME", help="before this time")
         if name == "report":
             verb.add_argument("--by", default="model", help="the dimension of the breakdown")
             verb.add_argument("--move-to", help="a model to which a share of the calls might move")

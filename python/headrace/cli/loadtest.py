@@ -27,7 +27,7 @@ def register(subparsers: Subparsers) -> None:
     add = loadtest.add_argument
     add("suite", nargs="?", default="focused", choices=["focused", "comprehensive"])
     add("--target", metavar="URL", help="an OpenAI-compatible server in place of the simulated provider")
-    add("--model", help="the model to ask of the target")
+    add("--model", metavar="MODEL", help="the model to ask of the target")
     add(
         "--target-pid", type=int, metavar="PID", help="its process, to watch; found by the URL if it is on this machine"
     )
@@ -36,12 +36,18 @@ def register(subparsers: Subparsers) -> None:
     add("--criteria", metavar="FILE", help="criteria in place of the suite's own")
     add("--baseline", metavar="FILE", help="a report.json of an earlier run to compare with")
     add("--against", metavar="PYTHON|URL", help="another version or server: run both in turns, and say what is worse")
-    add("--pairs", type=int, default=5, help="how many runs of each, with --against")
-    add("--tolerance", type=float, default=10.0, metavar="PERCENT", help="by how much a figure may become worse")
+    add("--pairs", type=int, default=5, metavar="N", help="how many runs of each, with --against (%(default)s)")
+    add(
+        "--tolerance",
+        type=float,
+        default=10.0,
+        metavar="PERCENT",
+        help="by how much a figure may become worse, with --against (%(default)g)",
+    )
     add("--time-limit", type=float, metavar="SECONDS", help="for each scenario")
     add("--total-time", type=float, metavar="SECONDS", help="begin no scenario after this time")
     add("--resume", metavar="FILE", help="skip what this file has as ready, and write what is done into it")
-    add("--seed", type=int, default=1, help="of the workload")
+    add("--seed", type=int, default=1, metavar="N", help="the seed of the workload (%(default)s)")
     add("--live", action="store_true", help="ask the real provider whose key the environment holds")
     add("--budget", metavar="USD", help="the most that --live may spend")
     add("--spoil", metavar="WHAT", help="spoil the target on purpose, to see that it is found")

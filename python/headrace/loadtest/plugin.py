@@ -6,6 +6,7 @@ for, and its options carry a prefix or are the suite's own.
 
 from __future__ import annotations
 
+import difflib
 import signal
 import threading
 from collections.abc import Generator
@@ -79,9 +80,16 @@ def _end_at_once() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the scenarios of the suite that is asked for; other tests are left alone."""
-    if not any(item.get_closest_marker("scenario") for item in items):
+    marks = [mark for item in items if (mark := item.get_closest_marker("scenario")) is not None]
+    if not marks:
         return
     wanted = _session(config)
+    there = {mark.args[0] for mark in marks if mark.kwargs.get("suite") in (None, wanted.suite)}
+    for name in wanted.only:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, 1)
+            known = f"did you mean {near[0]}?" if near else f"give one of {', '.join(sorted(there))}"
+            raise pytest.UsageError(f"the {wanted.suite} suite has no scenario {name!r}: {known}")
     kept = [item for item in items if _is_wanted(item, wanted)]
     dropped = [item for item in items if item not in kept]
     if dropped:

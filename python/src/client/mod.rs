@@ -72,17 +72,22 @@ impl Client {
         Ok(awaitable(py, async move { Ok(Response::from(client.chat(call).await?)) })?)
     }
 
-    fn _stream(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> Result<stream::ChatStream> {
+    fn _stream(&self, py: Python<'_>, call: &Bound<'_, PyDict>, finish: Py<PyAny>) -> Result<stream::ChatStream> {
         let (call, client) = (call::chat_call(call)?, self.client.clone());
         let model = call.request.model.clone();
         let stream = wait(py, async move { Ok(client.stream(call).await?) })?;
-        Ok(stream::ChatStream::new(stream, model))
+        Ok(stream::ChatStream::new(stream, model, finish))
     }
 
-    fn _astream<'py>(&self, py: Python<'py>, call: &Bound<'py, PyDict>) -> Result<Bound<'py, PyAny>> {
+    fn _astream<'py>(
+        &self,
+        py: Python<'py>,
+        call: &Bound<'py, PyDict>,
+        finish: Py<PyAny>,
+    ) -> Result<Bound<'py, PyAny>> {
         let (call, client) = (call::chat_call(call)?, self.client.clone());
         let model = call.request.model.clone();
-        Ok(awaitable(py, async move { Ok(stream::ChatStream::new(client.stream(call).await?, model)) })?)
+        Ok(awaitable(py, async move { Ok(stream::ChatStream::new(client.stream(call).await?, model, finish)) })?)
     }
 
     fn _embed<'py>(&self, py: Python<'py>, texts: Vec<String>, call: &Bound<'py, PyDict>) -> Result<Bound<'py, PyAny>> {

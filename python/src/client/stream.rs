@@ -21,37 +21,63 @@ use std::sync::Arc;
 #[pyclass(frozen, module = "headrace._core.client")]
 pub(crate) struct ChatStream {
     inner: Arc<tokio::sync::Mutex<Reading>>,
-    response: Arc<Mutex<Option<core::Response>>>,
+    response: Arc<Mutex<Option<Py<PyAny>>>>,
 }
 
 struct Reading {
     stream: core::ChatStream,
     writer: Box<dyn EventWriter>,
+    /// Told how it ended; what it gives back is the response.
+    finish: Option<Py<PyAny>>,
 }
 
 impl ChatStream {
-    pub(super) fn new(stream: core::ChatStream, model: String) -> Self {
+    pub(super) fn new(stream: core::ChatStream, model: String, finish: Py<PyAny>) -> Self {
         let writer = openai_chat::PROTOCOL.event_writer(WriterOptions { model, include_usage: false });
-        Self { inner: Arc::new(tokio::sync::Mutex::new(Reading { stream, writer })), response: Arc::default() }
+        let reading = Reading { stream, writer, finish: Some(finish) };
+        Self { inner: Arc::new(tokio::sync::Mutex::new(reading)), response: Arc::default() }
     }
 }
 
-/// The next chunk; what opens a stream and what tells its usage is no chunk.
+impl Reading {
+    /// The next chunk; what opens a stream and what tells its usage is no chunk.
+    async fn next(&mut self) -> Result<Option<Chunk>> {
+        while let Some(event) = self.stream.next().await? {
+            let frames = self.writer.write(&event);
+            if matches!(event, Event::Start { .. } | Event::Usage(_)) {
+                continue;
+            }
+            let raw = frames.last().and_then(|frame| serde_json::from_str(&frame.data).ok()).unwrap_or(Value::Null);
+            return Ok(Some(Chunk { event, raw }));
+        }
+        Ok(None)
+    }
+}
+
+/// The next chunk; at the end of the stream its response is made, and its caller's `finish` is told.
 async fn next(
     inner: Arc<tokio::sync::Mutex<Reading>>,
-    done: Arc<Mutex<Option<core::Response>>>,
+    response: Arc<Mutex<Option<Py<PyAny>>>>,
 ) -> Result<Option<Chunk>> {
     let mut reading = inner.lock().await;
-    while let Some(event) = reading.stream.next().await? {
-        let frames = reading.writer.write(&event);
-        if matches!(event, Event::Start { .. } | Event::Usage(_)) {
-            continue;
-        }
-        let raw = frames.last().and_then(|frame| serde_json::from_str(&frame.data).ok()).unwrap_or(Value::Null);
-        return Ok(Some(Chunk { event, raw }));
+    let next = reading.next().await;
+    if !matches!(next, Ok(Some(_)))
+        && let Some(finish) = reading.finish.take()
+    {
+        return Python::attach(|py| match (next, reading.stream.response()) {
+            (Ok(_), Some(core)) => {
+                *response.lock() = Some(finish.call1(py, (Response::from(core.clone()),))?);
+                Ok(None)
+            }
+            (Err(error), _) => {
+                let error = PyErr::from(error);
+                finish.call1(py, (error.value(py),))?;
+                Err(error.into())
+            }
+            (other, None) => other,
+        });
     }
-    *done.lock() = reading.stream.response().cloned();
-    Ok(None)
+    next
 }
 
 #[pymethods]
@@ -75,8 +101,8 @@ impl ChatStream {
 
     /// The whole answer with its cost, after the last chunk; None before.
     #[getter]
-    fn response(&self) -> Option<Response> {
-        self.response.lock().clone().map(Response::from)
+    fn response(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.response.lock().as_ref().map(|response| response.clone_ref(py))
     }
 
     /// Stops here: the provider is told to stop, and what was sent is booked.

@@ -15,7 +15,23 @@ use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-/// Sends requests when they are due.
+/// Sends requests when they are due, whatever became of the ones before.
+///
+/// Args:
+///     target: Of whom is asked.
+///     requests: A workload, or requests that are asked in turn, over and over.
+///     arrivals: When they are due.
+///     length: No request is due at or after this, in seconds.
+///     limit: No more requests than this are due.
+///     seed: The seed of the arrivals.
+///     max_in_flight: A request that is due while so many are in flight is shed: counted, not sent.
+///     timeout: When a request counts as failed, in seconds from its sending; 30 where not given, None for never.
+///     drain: How long the last requests may take, in seconds; what is left is unfinished.
+///     max_lag: By how many seconds the generator may be late, at the 99th percentile, before the run is void.
+///     progress: Told five times a second: elapsed_s, sent, succeeded, failed, shed.
+///
+/// Raises:
+///     ValueError: Nothing would end the run, or a setting is out of its range.
 #[allow(clippy::too_many_arguments)] // one for each keyword
 #[pyfunction]
 #[pyo3(signature = (target, requests, arrivals, *, length=None, limit=None, seed=0, max_in_flight=10_000,
@@ -49,7 +65,24 @@ fn open_loop(
     Ok(PyRun { core: wait(py, reported(run, watch, progress))? })
 }
 
-/// Lets users wait for their answers.
+/// Lets users ask, wait for the answer, think, and ask again.
+///
+/// Args:
+///     target: Of whom is asked.
+///     requests: A workload, dealt out in order.
+///     users: How many ask at once.
+///     per_user: How many questions each asks.
+///     length: No question is asked at or after this, in seconds.
+///     think: Seconds between an answer and the next question.
+///     think_exponential: Whether that is a mean.
+///     ramp: The users begin one after the other over so many seconds.
+///     seed: The seed of the thinking.
+///     timeout: When a request counts as failed, in seconds; 30 where not given, None for never.
+///     max_lag: By how many seconds a Python target's own workers may be late, before the run is void.
+///     progress: Told five times a second: elapsed_s, sent, succeeded, failed, shed.
+///
+/// Raises:
+///     ValueError: There is no user, or nothing would end the run.
 #[allow(clippy::too_many_arguments)] // one for each keyword
 #[pyfunction]
 #[pyo3(signature = (target, requests, *, users, per_user=None, length=None, think=0.0, think_exponential=false, ramp=0.0,
@@ -146,7 +179,7 @@ fn unknown(given: &str) -> Error {
 
 #[pymethods]
 impl PyRun {
-    /// Why nothing may be concluded from the run; None where something may.
+    /// Why nothing may be concluded from the run: the generator was the bottleneck. None where something may.
     #[getter]
     fn void(&self) -> Option<&str> {
         self.core.void.as_deref()
@@ -158,25 +191,34 @@ impl PyRun {
         self.core.length.as_secs_f64()
     }
 
-    /// The names that `samples()["tenant"]` numbers.
+    /// The names that ``samples()["tenant"]`` numbers.
     #[getter]
     fn tenants(&self) -> Vec<String> {
         self.core.record.tenants.all().to_vec()
     }
 
-    /// The names that `samples()["error"]` numbers.
+    /// The names that ``samples()["error"]`` numbers.
     #[getter]
     fn errors(&self) -> Vec<String> {
         self.core.record.errors.all().to_vec()
     }
 
-    /// How many requests at the start are warm-up by a rule.
+    /// How many requests at the start are warm-up.
+    ///
+    /// Args:
+    ///     rule: ``mser5`` (where not given), ``none``, or a share of the run's time.
     #[pyo3(signature = (rule=WarmupRule::Name("mser5".into())))]
     fn warmup(&self, rule: WarmupRule) -> Result<usize> {
         Ok(self.core.warmup(rule.read()?))
     }
 
-    /// A column for each figure, a row for each request, in the order of sending.
+    /// A column for each figure, a row for each request in the order of sending.
+    ///
+    /// Times in seconds: intended, sent, end (since the start), latency (end - intended), service (end - sent),
+    /// lag (sent - intended), first_token (from sent), token_gap (mean); NaN where there is none. Numbers: status
+    /// (0 succeeded, 1 failed, 2 shed, 3 unfinished), error (of `errors`, or -1), tenant (of `tenants`), priority
+    /// (0 critical to 3 low), cache (0 unsaid, 1 miss, 2 exact, 3 semantic), verdict (0 unknown, 1 right, 2 wrong hit),
+    /// retries, input_tokens, output_tokens.
     fn samples<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let samples = &self.core.record.samples;
         let columns = PyDict::new(py);
@@ -206,7 +248,7 @@ impl PyRun {
         Ok(columns)
     }
 
-    /// What each request cost, in attodollars; None where the target did not say.
+    /// What each request cost, in attodollars (10^-18 USD); None where the target did not say.
     fn costs(&self) -> Vec<Option<i128>> {
         self.core.record.samples.iter().map(|one| one.cost).collect()
     }
@@ -223,6 +265,13 @@ impl PyRun {
     }
 
     /// What a report shows of the run.
+    ///
+    /// Args:
+    ///     warmup: What does not count: see `warmup`; by default nothing.
+    ///     slo_latency: An answer is good that came in so many seconds; good ones make the goodput.
+    ///     slo_first_token: Likewise, its first token.
+    ///     slo_token_gap: Likewise, the mean gap between its tokens.
+    ///     interval: The width of the time series, in seconds.
     #[pyo3(signature = (*, warmup=WarmupRule::Name("none".into()), slo_latency=None, slo_first_token=None,
                         slo_token_gap=None, interval=1.0))]
     fn summary<'py>(

@@ -11,7 +11,20 @@ use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// Looks at a process again and again, on a thread of its own.
+/// Looks at a process again and again, on a thread of its own, until stopped; a context manager.
+///
+/// Args:
+///     pid: Its id; by default this one.
+///     interval: Seconds between looks.
+///
+/// Raises:
+///     ValueError: There is no such process.
+///
+/// Example:
+///     >>> with ProcessSampler(interval=0.01) as sampler:
+///     ...     pass
+///     >>> len(sampler.samples()["rss"]) >= 2
+///     True
 #[pyclass(frozen, module = "headrace._core.load", name = "ProcessSampler")]
 struct PySampler {
     core: Sampler,
@@ -40,7 +53,7 @@ impl PySampler {
         self.stop(py);
     }
 
-    /// A column for each figure, a row for each look.
+    /// A row for each look: at (seconds), rss (bytes), cpu (seconds), files, threads; NaN where nobody says.
     fn samples<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let samples = self.core.samples();
         let column = |of: &dyn Fn(&ProcessSample) -> f64| PyArray1::from_iter(py, samples.iter().map(of));
@@ -54,7 +67,10 @@ impl PySampler {
         Ok(columns)
     }
 
-    /// How fast memory grows, in bytes a second.
+    /// How fast memory grows, in bytes a second, after the first ``warmup`` share of the time (Theil-Sen).
+    ///
+    /// Raises:
+    ///     ValueError: Fewer than three looks are left.
     #[pyo3(signature = (*, warmup=0.1, confidence=0.95))]
     fn leak(&self, py: Python<'_>, warmup: f64, confidence: f64) -> Result<PyEstimate> {
         let samples = self.core.samples();
@@ -66,7 +82,10 @@ impl PySampler {
     }
 }
 
-/// How quiet the machine is.
+/// How quiet the machine is: the same work over and over, for ``length`` seconds.
+///
+/// Returns:
+///     loops; fastest_us, median_us, p99_us and slowest_us of one; lost_share, the share of time beyond the fastest.
 #[pyfunction]
 #[pyo3(signature = (length=0.5))]
 fn machine_noise(py: Python<'_>, length: f64) -> Result<Bound<'_, PyAny>> {

@@ -27,13 +27,13 @@ pub(crate) struct PyTarget {
 
 #[pymethods]
 impl PyTarget {
-    /// Answers at once.
+    /// Answers at once: what is left is the generator's own cost.
     #[staticmethod]
     fn null() -> Self {
         Self { core: Arc::new(Null), text: "Target.null()".into() }
     }
 
-    /// Answers after a time.
+    /// Answers after ``time`` seconds, always or on average.
     #[staticmethod]
     #[pyo3(signature = (time, *, exponential=false, seed=0))]
     fn sleep(time: f64, exponential: bool, seed: u64) -> Result<Self> {
@@ -43,7 +43,7 @@ impl PyTarget {
         Ok(Self { core: Arc::new(core), text })
     }
 
-    /// Stands still for the first `stall` seconds of each `period`.
+    /// Stands still for the first ``stall`` seconds of each ``period``, otherwise answers after ``service``.
     #[staticmethod]
     #[pyo3(signature = (period, stall, *, service=0.0, one_at_a_time=false))]
     fn stall(period: f64, stall: f64, service: f64, one_at_a_time: bool) -> Result<Self> {
@@ -53,7 +53,14 @@ impl PyTarget {
         Ok(Self { core: Arc::new(target), text })
     }
 
-    /// A queue with workers of its own.
+    /// A request queue with workers of its own: a request is put, taken, acked, and its result waited for.
+    ///
+    /// `Run.extra` has ``enqueue_ms``, how long the put took, and ``queue_wait_ms``, from there to the worker.
+    ///
+    /// Args:
+    ///     queue: Workers take everything that is in it, whoever put it there.
+    ///     workers: How many take requests at once.
+    ///     service: For how many seconds a worker is busy with one.
     #[staticmethod]
     #[pyo3(signature = (queue, *, workers=4, service=0.0))]
     fn queue(queue: &RequestQueue, workers: usize, service: f64) -> Result<Self> {
@@ -66,6 +73,18 @@ impl PyTarget {
     }
 
     /// An OpenAI-compatible server.
+    ///
+    /// Args:
+    ///     base_url: As in ``http://127.0.0.1:8080/v1``.
+    ///     model: For requests that name none.
+    ///     api_key: The bearer key; in no repr or message.
+    ///     stream: Whether to stream, which is what shows the time to first token.
+    ///     limit_tokens: Whether to ask for as many tokens as the workload says, as ``max_tokens``.
+    ///     headers: More headers.
+    ///     timeout: When a request is given up, in seconds.
+    ///
+    /// Raises:
+    ///     ConfigError: The URL is none, or a header cannot be sent.
     #[staticmethod]
     #[pyo3(signature = (base_url, *, model, api_key=None, stream=true, limit_tokens=false, headers=None, timeout=30.0))]
     fn http(
@@ -89,7 +108,15 @@ impl PyTarget {
         Ok(Self { core: Arc::new(HttpTarget::new(config)?), text })
     }
 
-    /// A Python callable, plain (called from up to `workers` threads) or async (awaited on one event loop).
+    /// A Python callable, plain or async.
+    ///
+    /// It may return None; a reply of ``Client.chat``; or a dict with any of error, status, first_token, token_gaps
+    /// (seconds), input_tokens, output_tokens, cached_input_tokens, cost (a Decimal), cache (exact, semantic, miss),
+    /// text, retries and extra (other figures by name). An exception is a failure of the name of its class.
+    ///
+    /// Args:
+    ///     function: Called with a `Request`.
+    ///     workers: How many threads call a plain one, 1 to 400; waiting for one counts as the generator's lag.
     #[staticmethod]
     #[pyo3(signature = (function, *, workers=64))]
     fn python(function: Bound<'_, PyAny>, workers: usize) -> Result<Self> {

@@ -15,6 +15,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One request of a workload, and what is known about its right answer.
+///
+/// Args:
+///     prompt: The user message.
+///     messages: The turns before it, as role and content.
+///     model: The model to ask; None leaves it to the target.
+///     tenant: On whose behalf.
+///     priority: How urgent.
+///     answer_key: Two requests with the same key may share an answer; by default the prompt.
+///     output_tokens: How many tokens are to come out; 0 is not said.
+///
+/// Raises:
+///     ValueError: The priority or a role is unknown.
+///
+/// Example:
+///     >>> Request("Scope 1 in 2023?", tenant="audit").messages
+///     [{'role': 'user', 'content': 'Scope 1 in 2023?'}]
 #[pyclass(frozen, module = "headrace._core.load", name = "Request")]
 pub(crate) struct PyRequest {
     pub(crate) core: Arc<LoadRequest>,
@@ -50,16 +66,19 @@ impl PyRequest {
         Ok(core.into())
     }
 
+    /// Its place in the workload, from 0.
     #[getter]
     fn index(&self) -> u64 {
         self.core.index
     }
 
+    /// The last user message.
     #[getter]
     fn prompt(&self) -> &str {
         &self.core.prompt
     }
 
+    /// The whole conversation, the prompt last.
     #[getter]
     fn messages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
@@ -72,61 +91,73 @@ impl PyRequest {
         Ok(list)
     }
 
+    /// The model to ask, where the workload says one.
     #[getter]
     fn model(&self) -> Option<&str> {
         self.core.model.as_deref()
     }
 
+    /// On whose behalf.
     #[getter]
     fn tenant(&self) -> &str {
         &self.core.tenant
     }
 
+    /// How urgent.
     #[getter]
     fn priority(&self) -> &'static str {
         self.core.priority.name()
     }
 
+    /// What tells its answer from all others.
     #[getter]
     fn answer_key(&self) -> &str {
         &self.core.answer_key
     }
 
+    /// What the request is to a cache.
     #[getter]
     fn kind(&self) -> &'static str {
         self.core.kind.name()
     }
 
+    /// Whether the question differs from a more popular one in exactly one slot.
     #[getter]
     fn near_miss(&self) -> bool {
         self.core.near_miss
     }
 
+    /// What is asked about, as in ``scope1``.
     #[getter]
     fn topic(&self) -> &str {
         &self.core.topic
     }
 
+    /// The ISO 639-1 code.
     #[getter]
     fn language(&self) -> &str {
         &self.core.language
     }
 
+    /// The conversation it belongs to.
     #[getter]
     fn session(&self) -> Option<u64> {
         self.core.session
     }
 
+    /// Its turn in the conversation, from 0.
     #[getter]
     fn turn(&self) -> u32 {
         self.core.turn
     }
 
+    /// About how many tokens go in, at four bytes a token.
     #[getter]
     fn input_tokens(&self) -> u64 {
         self.core.input_tokens
     }
 
+    /// How many tokens are to come out.
     #[getter]
     fn output_tokens(&self) -> u64 {
         self.core.output_tokens
@@ -184,7 +215,31 @@ enum Tenants {
     Names(Vec<String>),
 }
 
-/// An endless, seeded stream of ESG requests.
+/// An endless, seeded stream of ESG questions; iterating begins anew each time.
+///
+/// Args:
+///     seed: The same seed gives the same requests, byte for byte.
+///     questions: How many different questions there are, 1 to 100,000.
+///     zipf: The exponent of their popularity; 0 is uniform. Web and search queries lie between 0.6 and 1.2.
+///     tenants: Their names, or how many.
+///     languages: Of en, de, fr and pt, each as likely.
+///     model: The model that the requests name.
+///     paraphrase_share: How many requests word a question in another than the plain way.
+///     near_miss_share: How many questions differ from another in exactly one slot.
+///     session_share: How many requests begin a conversation.
+///     session_turns: The mean number of follow-ups in one.
+///     document_share: How many requests bring a document.
+///     priorities: The weights of critical, high, normal and low.
+///     input_lognormal: mu and sigma of a document's tokens; by default those of Azure's conversation trace of 2023.
+///     output_lognormal: mu and sigma of an answer's tokens, likewise.
+///     max_tokens: No length goes above this.
+///
+/// Raises:
+///     ValueError: A setting is out of its range.
+///
+/// Example:
+///     >>> [request.index for request in ESG(seed=7).take(3)]
+///     [0, 1, 2]
 #[pyclass(frozen, module = "headrace._core.load", name = "ESG")]
 pub(crate) struct PyEsg {
     start: Esg,
@@ -257,17 +312,17 @@ impl PyEsg {
         EsgIterator { stream: Mutex::new(self.stream()) }
     }
 
-    /// The first `n` requests.
+    /// The first ``n`` requests.
     fn take(&self, py: Python<'_>, n: usize) -> Vec<PyRequest> {
         py.detach(|| self.stream().take(n).map(PyRequest::from).collect())
     }
 
-    /// The BLAKE3 digest of the first `n` requests as JSON lines.
+    /// The BLAKE3 digest of the first ``n`` requests as JSON lines.
     fn digest(&self, py: Python<'_>, n: usize) -> String {
         py.detach(|| headrace::load::request::digest(self.stream().take(n).collect::<Vec<_>>().iter()))
     }
 
-    /// Writes the first `n` requests as JSON lines.
+    /// Writes the first ``n`` requests as JSON lines.
     fn to_jsonl(&self, py: Python<'_>, path: PathBuf, n: usize) -> PyResult<()> {
         py.detach(|| {
             let mut file = BufWriter::new(File::create(path)?);

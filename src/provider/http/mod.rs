@@ -11,7 +11,8 @@ pub use config::HttpProviderConfig;
 use super::embeddings;
 use super::failure::Failures;
 use super::{Answer, EmbedReply, Provider};
-use crate::chat::{Reply, Request, Stop};
+use crate::chat::{Event, Reply, Request, Stop};
+use crate::usage::UsageReport;
 use crate::wire::{Protocol, ToldError, json};
 use crate::{Error, ProviderError, Result};
 use async_trait::async_trait;
@@ -143,6 +144,10 @@ fn read_reply(
     Ok(reply)
 }
 
+fn told_usage(body: &[u8]) -> Option<UsageReport> {
+    json::parse(body).ok().and_then(|body| UsageReport::from_response(&body).ok())
+}
+
 #[async_trait]
 impl Provider for HttpProvider {
     fn name(&self) -> &str {
@@ -181,7 +186,17 @@ impl Provider for HttpProvider {
             return Ok(Answer::Stream(ReplyStream::new(setting, reply).boxed()));
         }
         let body = self.body(reply).await?;
-        Ok(Answer::Whole(Box::new(read_reply(protocol, &self.failures, &headers, &body)?)))
+        match read_reply(protocol, &self.failures, &headers, &body) {
+            Ok(reply) => Ok(Answer::Whole(Box::new(reply))),
+            // It failed, and says what it used all the same: it bills that.
+            Err(error) => match told_usage(&body) {
+                Some(report) => {
+                    let events = [Event::Usage(report), Event::Error(Box::new(error))];
+                    Ok(Answer::Stream(futures_util::stream::iter(events).boxed()))
+                }
+                None => Err(error.into()),
+            },
+        }
     }
 
     async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedReply> {

@@ -7,6 +7,10 @@ use crate::wire::{EventReader, ToldError, fault, json, usage};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// Fields of a message that have a name here.
+const READ: [&str; 9] =
+    ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"];
+
 type Out = Vec<Result<Event, ToldError>>;
 
 /// Reads a whole reply.
@@ -115,8 +119,6 @@ impl Reader {
         if id.is_some() || model.is_some() {
             out.push(Ok(Event::Start { id, model }));
         }
-        const READ: [&str; 9] =
-            ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"];
         let unread = message.iter().filter(|(name, value)| !READ.contains(&name.as_str()) && !value.is_null());
         out.extend(
             unread.map(|(name, value)| Ok(Event::Extra { choice: None, name: name.clone(), value: value.clone() })),

@@ -5,7 +5,7 @@ use crate::chat::{Accumulator, Event, Part, Place, Stop};
 use crate::usage::{Usage, UsageReport};
 use crate::wire::{EventWriter, Frame, Protocol, ToldError, WriterOptions, usage};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes the events of one stream.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub(super) struct Writer {
     open: Option<OpenBlock>,
     /// Parts whose pieces came while another one was open, or that cannot begin yet.
     waiting: BTreeMap<u32, Accumulator>,
+    /// Calls that were whole: no piece can add to them.
+    whole_calls: BTreeSet<u32>,
     usage: Option<UsageReport>,
     stop: Option<Stop>,
     /// Fields of the choice that have no name here.
@@ -133,7 +135,8 @@ impl Writer {
     }
 
     fn said(&mut self, at: Place, event: &Event, out: &mut Vec<Frame>) {
-        if matches!(event, Event::Text { text, .. } if text.is_empty()) {
+        let is_silent = matches!(event, Event::Text { text, .. } if text.is_empty());
+        if is_silent || self.whole_calls.contains(&at.part) {
             return;
         }
         self.has_refusal |= matches!(event, Event::Refusal { .. } | Event::Part { part: Part::Refusal { .. }, .. });
@@ -142,8 +145,7 @@ impl Writer {
                 return self.piece(event, out);
             }
             // A call that is not whole keeps its block open, since its block cannot be opened again.
-            let is_whole =
-                open.kind != Kind::Call || (!self.waiting.contains_key(&at.part) && is_json(&open.arguments));
+            let is_whole = open.kind != Kind::Call || (self.waiting.is_empty() && is_object(&open.arguments));
             if open.part == at.part || !is_whole {
                 return self.wait(at, event);
             }
@@ -260,7 +262,10 @@ impl Writer {
     }
 
     fn close(&mut self, out: &mut Vec<Frame>) {
-        if self.open.take().is_some() {
+        if let Some(open) = self.open.take() {
+            if open.kind == Kind::Call {
+                self.whole_calls.insert(open.part);
+            }
             self.close_block(out);
         }
     }
@@ -302,8 +307,9 @@ fn goes_on(kind: Kind, event: &Event) -> bool {
     }
 }
 
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+/// Whether arguments are whole: a JSON object, to which nothing can be added.
+fn is_object(text: &str) -> bool {
+    text.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn frame(name: &'static str, body: Value) -> Frame {

@@ -1,6 +1,7 @@
 //! Which tool call a piece of a stream belongs to.
 
 use crate::chat::{Event, Place};
+use std::collections::{BTreeSet, HashMap};
 
 /// The first part that is a tool call.
 pub(super) const FIRST: u32 = 16;
@@ -9,6 +10,11 @@ pub(super) const FIRST: u32 = 16;
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     slots: Vec<Slot>,
+    /// The last slot of each number of the server's.
+    by_index: HashMap<u64, usize>,
+    /// The first slot of each id.
+    by_id: HashMap<String, usize>,
+    parts: BTreeSet<u32>,
     /// The slot that the last piece belonged to.
     last: usize,
     /// Whether there is the one call of the time before tools.
@@ -18,8 +24,6 @@ pub(super) struct Calls {
 /// One tool call, as far as it is known.
 #[derive(Debug)]
 struct Slot {
-    /// The server's number of it.
-    index: Option<u64>,
     id: String,
     name: String,
     part: u32,
@@ -78,6 +82,9 @@ impl Calls {
         };
         let has_id = news(&mut slot.id, piece.id);
         let has_name = news(&mut slot.name, piece.name);
+        if has_id {
+            self.by_id.entry(piece.id.to_owned()).or_insert(at);
+        }
         Found { part: slot.part, begins: has_id || has_name }
     }
 
@@ -92,9 +99,9 @@ impl Calls {
     }
 
     fn slot(&self, piece: Piece) -> Option<usize> {
-        let by_id = || self.slots.iter().position(|slot| !piece.id.is_empty() && slot.id == piece.id);
-        if piece.index.is_some() {
-            let at = self.slots.iter().rposition(|slot| slot.index == piece.index)?;
+        let by_id = || self.by_id.get(piece.id).copied();
+        if let Some(index) = piece.index {
+            let at = *self.by_index.get(&index)?;
             // Some servers give every call the number 0: another id with a name of its own is another call.
             let slot = &self.slots[at];
             let is_other = !piece.id.is_empty() && !slot.id.is_empty() && slot.id != piece.id;
@@ -109,11 +116,16 @@ impl Calls {
     }
 
     fn open(&mut self, index: Option<u64>, id: &str, name: &str) -> u32 {
-        let is_free = |part: &u32| !self.slots.iter().any(|slot| slot.part == *part);
         let wanted = index.and_then(|index| u32::try_from(index).ok()?.checked_add(FIRST));
-        let next = || self.slots.iter().map(|slot| slot.part.saturating_add(1)).max().unwrap_or(FIRST);
-        let part = wanted.filter(is_free).unwrap_or_else(next);
-        self.slots.push(Slot { index, id: id.to_owned(), name: name.to_owned(), part });
+        let next = || self.parts.last().map_or(FIRST, |last| last.saturating_add(1));
+        let part = wanted.filter(|part| !self.parts.contains(part)).unwrap_or_else(next);
+        let at = self.slots.len();
+        self.parts.insert(part);
+        self.by_index.extend(index.map(|index| (index, at)));
+        if !id.is_empty() {
+            self.by_id.entry(id.to_owned()).or_insert(at);
+        }
+        self.slots.push(Slot { id: id.to_owned(), name: name.to_owned(), part });
         self.last = self.slots.len() - 1;
         part
     }

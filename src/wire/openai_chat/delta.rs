@@ -44,7 +44,7 @@ impl Delta {
                 ("role" | "reasoning_content" | "reasoning", Value::String(_)) => {}
                 ("content", value) => self.content(value, out),
                 ("refusal", Value::String(text)) => {
-                    out.push(Ok(Event::Refusal { at: self.at(REFUSAL), text: text.clone() }))
+                    out.push(Ok(Event::Refusal { at: self.at(REFUSAL), text: text.clone() }));
                 }
                 ("annotations" | "citations", Value::Array(items)) => {
                     let cite =

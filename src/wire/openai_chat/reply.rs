@@ -141,7 +141,7 @@ impl Reader {
         let grown = self.choices.entry(index).or_default();
         match said {
             Some((name, said)) => {
-                Delta { choice: index, is_whole: name == "message" }.read(said, &mut grown.calls, out)
+                Delta { choice: index, is_whole: name == "message" }.read(said, &mut grown.calls, out);
             }
             None if form == Form::Whole => return Err(malformed()),
             None => {}

@@ -25,8 +25,8 @@ pub(super) struct Writer {
 #[derive(Debug, Default)]
 struct Written {
     has_role: bool,
-    /// The parts that are tool calls, in the order of their number in this stream.
-    calls: Vec<u32>,
+    /// The parts that are tool calls, with their number in this stream.
+    calls: BTreeMap<u32, usize>,
 }
 
 impl Writer {
@@ -114,10 +114,8 @@ impl Writer {
     /// A piece of a tool call, which this protocol numbers among the calls of its choice.
     fn call(&mut self, at: Place, mut piece: Value) -> Vec<Frame> {
         let calls = &mut self.choices.entry(at.choice).or_default().calls;
-        let index = calls.iter().position(|part| *part == at.part).unwrap_or_else(|| {
-            calls.push(at.part);
-            calls.len() - 1
-        });
+        let next = calls.len();
+        let index = *calls.entry(at.part).or_insert(next);
         piece["index"] = index.into();
         self.said(at, "tool_calls", json!([piece]))
     }
@@ -135,7 +133,7 @@ impl Writer {
             Part::Reasoning(reasoning) => self.said(at, "reasoning_content", reasoning.text.as_str().into()),
             Part::Refusal { text } => self.said(at, "refusal", text.as_str().into()),
             Part::ToolCall(call) => {
-                let is_known = self.choices.get(&at.choice).is_some_and(|choice| choice.calls.contains(&at.part));
+                let is_known = self.choices.get(&at.choice).is_some_and(|choice| choice.calls.contains_key(&at.part));
                 // More of a call that began has no second name.
                 let piece =
                     if is_known && call.name.is_empty() { tools::write_piece(call) } else { tools::write_call(call) };
