@@ -10,6 +10,7 @@ __all__ = [
     "AuthenticationError",
     "BudgetExceeded",
     "ConfigError",
+    "ContextLengthExceeded",
     "EmbeddingError",
     "HeadraceError",
     "LeaseLost",
