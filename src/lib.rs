@@ -9,6 +9,7 @@ pub mod chat;
 pub mod client;
 pub mod clock;
 pub mod cost;
+pub mod doctor;
 pub mod embed;
 pub mod error;
 pub mod load;

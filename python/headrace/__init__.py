@@ -13,6 +13,7 @@ from headrace.costs import CostTracker
 from headrace.errors import (
     AuthenticationError,
     BudgetExceeded,
+    CircularComputation,
     ConfigError,
     ContextLengthExceeded,
     EmbeddingError,
@@ -35,6 +36,7 @@ __all__ = [
     "AuthenticationError",
     "BudgetExceeded",
     "CacheHit",
+    "CircularComputation",
     "Client",
     "ConfigError",
     "ContextLengthExceeded",

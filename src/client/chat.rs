@@ -91,12 +91,11 @@ impl Client {
             _ => None,
         };
         let Some(question) = question else { return self.ask(call, plan, None, None, stream).await };
-        let flights = self.inner.flights.get();
         loop {
             if let Some(response) = self.cached(&call, &question, &plan.who).await? {
                 return Ok(Opened::There(Box::new(response)));
             }
-            match flights.join(question.key, call.priority) {
+            match self.inner.flights.join(question.key, call.priority) {
                 Part::Leads(leader) => return self.ask(call, plan, Some(question), Some(leader), stream).await,
                 Part::Waits(mut waiter) => match waiter.wait().await {
                     Some(Landing::Answer(response)) => {

@@ -5,7 +5,7 @@
 //! none.
 
 use super::Response;
-use crate::cache::{EntryKey, Flight as Lead, Flights as Open, Role, Waiter};
+use crate::cache::{EntryKey, Flight as Lead, Flights as Open, Joined, Waiter};
 use crate::queue::Priority;
 
 /// How a flight ended.
@@ -40,8 +40,8 @@ impl Flights {
             return Part::Waits(waiter);
         }
         match self.by_priority[mine].join(key) {
-            Role::Leader(flight) => Part::Leads(flight),
-            Role::Waiter(waiter) => Part::Waits(waiter),
+            Joined::Leader(flight) => Part::Leads(flight),
+            Joined::Waiter(waiter) => Part::Waits(waiter),
         }
     }
 }

@@ -79,7 +79,7 @@ struct Inner {
     queue: RequestQueue,
     fallbacks: HashMap<String, Vec<String>>,
     retry: RetryPolicy,
-    flights: PerProcess<Flights>,
+    flights: Flights,
     orphans: PerProcess<orphan::Watch>,
 }
 
@@ -112,7 +112,7 @@ impl Client {
                 queue: config.queue,
                 fallbacks: config.fallbacks,
                 retry: config.retry,
-                flights: PerProcess::default(),
+                flights: Flights::default(),
                 orphans: PerProcess::default(),
             }),
         };
