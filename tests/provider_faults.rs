@@ -8,7 +8,6 @@ use headrace::provider::{
 };
 use headrace::{Error, ProviderError, ProviderErrorKind, Result};
 use parking_lot::Mutex;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -268,12 +267,12 @@ async fn compressed_bodies_are_read() {
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
     let length = u16::try_from(bytes.len()).unwrap();
-    out.write_all(&[1]).unwrap();
-    out.write_all(&length.to_le_bytes()).unwrap();
-    out.write_all(&(!length).to_le_bytes()).unwrap();
-    out.write_all(bytes).unwrap();
-    out.write_all(&crc32fast::hash(bytes).to_le_bytes()).unwrap();
-    out.write_all(&u32::from(length).to_le_bytes()).unwrap();
+    out.extend_from_slice(&[1]);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&(!length).to_le_bytes());
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(&crc32fast::hash(bytes).to_le_bytes());
+    out.extend_from_slice(&u32::from(length).to_le_bytes());
     out
 }
 
@@ -376,7 +375,7 @@ async fn no_redirect_is_followed() {
         for stream in [false, true] {
             let error = provider_error(provider(&url).chat(&question(), stream).await);
             assert_eq!((error.status_code, error.is_retryable), (Some(status), false));
-            assert!(error.message.contains(&format!("http://{host}/chat")), "{error}");
+            assert!(error.message.contains(&format!("{host}/chat")), "{error}");
             assert!(error.message.contains("base_url") && !error.message.contains("canary"), "{error}");
         }
         assert!(asked.lock().is_empty());
@@ -464,23 +463,20 @@ async fn the_key_is_sent_and_shown_nowhere() {
     let (url, asked) = serve(vec![reply(200, "", WHOLE.as_bytes())]).await;
     let mut config = config(&url);
     config.headers =
-        vec![("X-Team-Token".into(), Secret::new("team-token-4711")), ("OpenAI-Project".into(), Secret::new("proj_1"))];
+        vec![("X-Team-Token".into(), Secret::new("tt-99xyz-4711")), ("OpenAI-Project".into(), Secret::new("proj_1"))];
     let provider = HttpProvider::new(config).unwrap();
     ask(&provider).await.unwrap();
     let request = asked.lock()[0].clone();
     assert!(request.contains(&format!("authorization: Bearer {KEY}")), "{request}");
-    assert!(
-        request.contains("x-team-token: team-token-4711") && request.contains("openai-project: proj_1"),
-        "{request}"
-    );
+    assert!(request.contains("x-team-token: tt-99xyz-4711") && request.contains("openai-project: proj_1"), "{request}");
     let shown = format!("{provider:?} {:?}", provider.config());
     assert_hidden(&shown, KEY);
-    assert_hidden(&shown, "team-token-4711");
+    assert_hidden(&shown, "tt-99xyz-4711");
     // A header of the caller's is a secret too.
-    let (url, _) = serve(vec![reply(400, "", b"what is team-token-4711?")]).await;
+    let (url, _) = serve(vec![reply(400, "", b"what is tt-99xyz-4711?")]).await;
     let mut config = HttpProviderConfig::new("raw", &url, None);
-    config.headers = vec![("X-Team-Token".into(), Secret::new("team-token-4711"))];
-    assert_hidden(&provider_error(ask(&HttpProvider::new(config).unwrap()).await).message, "team-token-4711");
+    config.headers = vec![("X-Team-Token".into(), Secret::new("tt-99xyz-4711"))];
+    assert_hidden(&provider_error(ask(&HttpProvider::new(config).unwrap()).await).message, "tt-99xyz-4711");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ __all__ = [
     "BudgetExceeded",
     "CircularComputation",
     "ConfigError",
+    "ContextLengthExceeded",
     "EmbeddingError",
     "HeadraceError",
     "LeaseLost",

@@ -1,4 +1,4 @@
-"""The providers: OpenAI, Anthropic, DeepSeek, Mistral and others, any server that speaks OpenAI's API, and a simulated one.
+"""The providers: OpenAI, Anthropic, DeepSeek, Mistral and others, any server with OpenAI's API, and a simulated one.
 
 A key is given as `api_key=`, or taken from the environment; it is never shown, logged or pickled.
 """
@@ -261,7 +261,9 @@ def from_environment() -> list[HttpProvider | Simulated]:
     >>> del os.environ["ANTHROPIC_API_KEY"]
     """
     found: list[HttpProvider | Simulated] = [
-        named(row.name) for row in known() if any(os.environ.get(variable, "").strip() for variable in row.key_variables)
+        named(row.name)
+        for row in known()
+        if any(os.environ.get(variable, "").strip() for variable in row.key_variables)
     ]
     return [*found, Simulated()]
 

@@ -17,6 +17,9 @@ const PARTIAL_HEX: usize = 2 * PARTIAL;
 /// A secret shorter than this is cut only where it is a word of its own.
 const WORD: usize = 4;
 
+/// A text is read as written, and as meant where it was escaped once, twice or thrice.
+const LEVELS: usize = 4;
+
 /// More of a text than this is not looked at, and not let out.
 const LONGEST: usize = 16 << 10;
 
@@ -69,8 +72,9 @@ impl Gate {
             return text.to_owned();
         }
         let mut is_secret = vec![false; text.len()];
-        self.mark(&decode(text), &mut is_secret);
-        self.mark(&as_written(text), &mut is_secret);
+        for units in levels(text) {
+            self.mark(&units, &mut is_secret);
+        }
         let mut clean = String::with_capacity(text.len());
         let mut was_secret = false;
         for (at, character) in text.char_indices() {
@@ -115,7 +119,7 @@ impl Gate {
         if secret.is_empty() {
             return;
         }
-        for units in [decode(secret), as_written(secret)] {
+        for units in levels(secret) {
             let plain: Vec<char> = units.into_iter().map(|unit| unit.character).collect();
             if plain.len() < PARTIAL {
                 self.short.push(plain);
@@ -160,15 +164,36 @@ struct Unit {
     until: usize,
 }
 
-fn decode(text: &str) -> Vec<Unit> {
-    let mut units = Vec::with_capacity(text.len());
-    let mut from = 0;
-    while let Some(first) = text[from..].chars().next() {
-        let (character, length) = escape(&text[from..]).unwrap_or((first, first.len_utf8()));
-        units.push(Unit { character: character.to_ascii_lowercase(), from, until: from + length });
-        from += length;
+/// A text as it was written, and as it was meant, escaped up to so often.
+fn levels(text: &str) -> Vec<Vec<Unit>> {
+    let mut levels = vec![as_written(text)];
+    while levels.len() < LEVELS
+        && let Some(last) = levels.last()
+    {
+        let next = decode(last);
+        if next.len() == last.len() {
+            break;
+        }
+        levels.push(next);
     }
-    units
+    levels
+}
+
+/// Reads the escapes in what was read so far.
+fn decode(units: &[Unit]) -> Vec<Unit> {
+    let text: String = units.iter().map(|unit| unit.character).collect();
+    // The unit that each byte of the text belongs to.
+    let owners: Vec<usize> =
+        (0..).zip(units).flat_map(|(index, unit)| std::iter::repeat_n(index, unit.character.len_utf8())).collect();
+    let mut decoded = Vec::with_capacity(units.len());
+    let mut at = 0;
+    while let Some(first) = text[at..].chars().next() {
+        let (character, length) = escape(&text[at..]).unwrap_or((first, first.len_utf8()));
+        let (from, until) = (units[owners[at]].from, units[owners[at + length - 1]].until);
+        decoded.push(Unit { character: character.to_ascii_lowercase(), from, until });
+        at += length;
+    }
+    decoded
 }
 
 fn as_written(text: &str) -> Vec<Unit> {

@@ -163,14 +163,16 @@ mod tests {
         let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut events = Vec::new();
-        let blocks: Vec<Vec<&str>> = text.split('\n').fold(vec![Vec::new()], |mut blocks, line| {
-            if line.is_empty() {
-                blocks.push(Vec::new());
-            } else if let Some(block) = blocks.last_mut() {
-                block.push(line);
+        let mut lines: Vec<_> = text.split('\n').collect();
+        // The text after the last line end is a line that did not end.
+        let rest = lines.pop().filter(|rest| !rest.is_empty());
+        let mut blocks = vec![Vec::new()];
+        for line in lines.into_iter().chain(rest) {
+            match blocks.last_mut() {
+                Some(block) if !line.is_empty() => block.push(line),
+                _ => blocks.push(Vec::new()),
             }
-            blocks
-        });
+        }
         let last = blocks.len() - 1;
         for (index, block) in blocks.iter().enumerate() {
             let fields = block.iter().map(|line| line.split_once(':').unwrap_or((line, "")));
@@ -178,7 +180,7 @@ mod tests {
             let data: Vec<_> = fields.iter().filter(|(name, _)| *name == "data").map(|(_, value)| *value).collect();
             let name = fields.iter().rev().find(|(name, _)| *name == "event").map_or("", |(_, value)| value);
             if !data.is_empty() || !name.is_empty() {
-                // The text after the last line end is a line that did not end, so its event did not either.
+                // No blank line came after the last event.
                 events.push(SseEvent { name: name.to_owned(), data: data.join("\n"), is_cut: index == last });
             }
         }

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from headrace._core.cache import SemanticCache
 from headrace._core.cost import CostTracker, Usage
-from headrace._core.provider import OpenAICompatible, Simulated
+from headrace._core.provider import HttpProvider, Simulated
 from headrace._core.queue import RequestQueue
 from typing_extensions import Self, disjoint_base, final
 
@@ -14,7 +14,7 @@ from typing_extensions import Self, disjoint_base, final
 class Client:
     def __new__(
         cls,
-        providers: Sequence[OpenAICompatible | Simulated],
+        providers: Sequence[HttpProvider | Simulated],
         *,
         cache: SemanticCache | None,
         queue: RequestQueue,

@@ -24,7 +24,7 @@ const PLAIN: [&str; 9] = [
 const SECRET_WORDS: [&str; 7] = ["auth", "code", "key", "pass", "secret", "sig", "token"];
 
 /// Where a provider is and how it is asked: a protocol and a row of data.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpProviderConfig {
     /// The name before the slash of its models.
     pub name: String,
@@ -82,7 +82,11 @@ impl HttpProviderConfig {
     pub(super) fn gate(&self) -> Gate {
         let is_plain = |name: &str| PLAIN.contains(&name.to_ascii_lowercase().as_str());
         let in_headers = self.headers.iter().filter(|(name, _)| !is_plain(name)).map(|(_, value)| value);
-        Gate::new(self.api_key.iter().chain(in_headers))
+        // A version is no secret, and words of an error may name it.
+        let url = Url::parse(&self.base_url).ok();
+        let pairs = url.iter().flat_map(Url::query_pairs).filter(|(name, _)| name != "api-version");
+        let in_query: Vec<_> = pairs.map(|(_, value)| Secret::new(&value)).collect();
+        Gate::new(self.api_key.iter().chain(in_headers).chain(&in_query))
     }
 
     /// The address, checked.
@@ -116,5 +120,20 @@ impl HttpProviderConfig {
             return Err(Error::Config("base_url has a fragment (#...), which no server sees: leave it out".into()));
         }
         Ok(url)
+    }
+}
+
+impl std::fmt::Debug for HttpProviderConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        let address = self.base_url.split(['?', '#']).next().unwrap_or_default();
+        let address = &address[address.rfind('@').map_or(0, |at| at + 1)..];
+        f.debug_struct("HttpProviderConfig")
+            .field("name", &self.name)
+            .field("base_url", &self.gate().clean(address))
+            .field("protocol", &self.protocol.name())
+            .field("api_key", &self.api_key)
+            .field("headers", &headers)
+            .finish_non_exhaustive()
     }
 }

@@ -40,12 +40,11 @@ impl Connections {
         let process = crate::process::id();
         let mut here = self;
         while here.process != process {
-            here = match here.in_child.get() {
-                Some(child) => child,
-                None => {
-                    let child = Box::new(Self::new(config)?);
-                    here.in_child.get_or_init(|| child)
-                }
+            here = if let Some(child) = here.in_child.get() {
+                child
+            } else {
+                let child = Box::new(Self::new(config)?);
+                here.in_child.get_or_init(|| child)
             };
         }
         Ok(&here.client)

@@ -48,7 +48,7 @@ impl Learned {
         if let Some(name) = *self.max_tokens_name.lock()
             && quirks.max_tokens_name != name
         {
-            quirks.to_mut().max_tokens_name = name.to_owned();
+            name.clone_into(&mut quirks.to_mut().max_tokens_name);
         }
         quirks
     }

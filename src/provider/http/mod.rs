@@ -33,7 +33,6 @@ const ERROR_BYTES: usize = 1 << 20;
 const LESSONS: usize = 2;
 
 /// A provider that is asked over HTTP: a protocol and a row of data.
-#[derive(Debug)]
 pub struct HttpProvider {
     config: HttpProviderConfig,
     url: Url,
@@ -117,6 +116,12 @@ impl HttpProvider {
             BodyError::TooLarge => self.failures.too_large("a reply", self.config.max_reply_bytes).into(),
             BodyError::Transport(error) => self.failures.of_transport(&error).into(),
         })
+    }
+}
+
+impl std::fmt::Debug for HttpProvider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpProvider").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

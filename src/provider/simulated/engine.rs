@@ -214,7 +214,7 @@ impl Draft {
                     events.extend(pieces(&text).into_iter().map(|text| Event::Text { at, text }));
                 }
                 Event::Reasoning { at, text, signature: None } => {
-                    events.extend(pieces(&text).into_iter().map(|text| Event::Reasoning { at, text, signature: None }))
+                    events.extend(pieces(&text).into_iter().map(|text| Event::Reasoning { at, text, signature: None }));
                 }
                 whole => events.push(whole),
             }
