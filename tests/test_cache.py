@@ -31,6 +31,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(value=VALUES | st.binary(), prompt=st.text(min_size=1))
 def test_a_response_comes_back_as_it_went_in(value: Any, prompt: str) -> None:
     cache = SemanticCache()

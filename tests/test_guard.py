@@ -170,6 +170,44 @@ def test_own_terms_patterns_synonyms_and_checks():
         guards(patterns={"bad": "("})
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"terms": {"mill": "Upper Mill"}}, r"terms\['mill'\] is 'Upper Mill'"),
+        ({"terms": [("mill", ["Upper Mill"])]}, "terms is .*: give a dict"),
+        ({"terms": "mill"}, "terms is 'mill'"),
+        ({"terms": {"mill": [1]}}, r"terms\['mill'\]\[0\] is 1"),
+        ({"terms": {"mill": [""]}}, r"terms\['mill'\]\[0\] is ''"),
+        ({"terms": {"mill": []}}, r"terms\['mill'\] has 0 texts"),
+        ({"terms": {"mill": None}}, r"terms\['mill'\] is None"),
+        ({"terms": {"mill": {"a": "b"}}}, r"terms\['mill'\] is \{'a': 'b'\}"),
+        ({"terms": {1: ["a"]}}, "slot named 1"),
+        ({"terms": {" ": ["a"]}}, "slot named ' '"),
+        ({"synonyms": ["TRIR", "recordable injury rate"]}, r"synonyms\[0\] is 'TRIR'"),
+        ({"synonyms": "TRIR"}, "synonyms is 'TRIR'"),
+        ({"synonyms": {"TRIR": ["recordable injury rate"]}}, "synonyms is "),
+        ({"synonyms": [["TRIR"]]}, r"synonyms\[0\] has 1 texts"),
+        ({"synonyms": [["TRIR", None]]}, r"synonyms\[0\]\[1\] is None"),
+        ({"synonyms": 3}, "synonyms is 3"),
+        ({"patterns": [("ticket", "a")]}, "patterns is "),
+        ({"patterns": {"ticket": ["a"]}}, r"patterns\['ticket'\] is \['a'\]"),
+        ({"patterns": {"ticket": ""}}, r"patterns\['ticket'\] is ''"),
+        ({"checks": ["a"]}, r"checks\[0\] is 'a'"),
+        ({"checks": print}, "checks is "),
+    ],
+)
+def test_another_shape_is_named_and_refused(given, named):
+    with pytest.raises(ConfigError, match=named):
+        guards(**given)
+
+
+def test_the_shapes_that_are_right_are_taken():
+    own = guards(synonyms=(("drawdown", "sump level"),), terms={"mill": ("Upper Mill", "Lower Mill")})
+    assert own.compare("What is the drawdown?", "What is the sump level?")
+    assert not own.compare("Upper Mill energy", "Lower Mill energy")
+    assert guards(synonyms=iter([["drawdown", "sump level"]]), terms=None, patterns=None, checks=())
+
+
 def test_a_check_that_fails_blocks():
     own = guards(checks=[lambda asked, stored: 1 / 0])
     assert "ZeroDivisionError" in own.compare("a question", "a question").reason

@@ -13,6 +13,7 @@ from headrace.costs import CostTracker
 from headrace.errors import (
     AuthenticationError,
     BudgetExceeded,
+    CircularComputation,
     ConfigError,
     EmbeddingError,
     HeadraceError,
@@ -34,6 +35,7 @@ __all__ = [
     "AuthenticationError",
     "BudgetExceeded",
     "CacheHit",
+    "CircularComputation",
     "Client",
     "ConfigError",
     "CostRecord",

@@ -5,24 +5,63 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from headrace import _core
+from headrace._core.cache import CacheHit, Calibration, Explanation, Explanations
+from headrace.cache_flights import leading, waiting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["SemanticCache", "scope"]
+__all__ = ["CacheHit", "CacheStats", "Calibration", "Explanation", "Explanations", "SemanticCache", "scope"]
 
 Vector = npt.ArrayLike
 Duration = float | timedelta
+Dollars = Decimal | int | float | str
+
+
+class CacheStats(TypedDict):
+    """What a cache counted since it was opened, as `SemanticCache.stats` returns it."""
+
+    #: Entries held now.
+    entries: int
+    #: Bytes that they take in memory, estimated.
+    bytes: int
+    #: Pairs of tenant and scope that hold vectors.
+    partitions: int
+    #: Questions answered by the same prompt.
+    exact_hits: int
+    #: Questions answered by a similar prompt.
+    semantic_hits: int
+    #: Hits, among both, whose time was over.
+    stale_hits: int
+    #: Questions not answered.
+    misses: int
+    #: Candidates above the threshold that a guard or the policy kept from serving.
+    blocked: int
+    #: Entries stored.
+    inserts: int
+    #: Entries dropped to keep a bound.
+    evictions: int
+    #: Entries dropped because their time was over.
+    expirations: int
+    #: Entries that feedback called wrong.
+    rejections: int
+    #: Rows of the file that were damaged, and so are no entries.
+    damaged: int
+    #: The share of the questions that was answered, 0 to 1.
+    hit_rate: float
+    #: Dollars that the hits saved.
+    saved_cost: Decimal
 
 
 def scope(
@@ -71,20 +110,36 @@ class SemanticCache(_core.cache.SemanticCache):
         return scope(messages, model=model, **parameters)
 
     @classmethod
-    def load(cls, path: str | Path, embedder: Any = None, **settings: Any) -> Self:
+    def load(cls, path: str | PathLike[str], embedder: Any = None, **settings: Any) -> Self:
         """A cache in memory with the entries that `save` wrote.
 
         Args:
-            path: The file.
+            path: The file; it stays as it is.
             embedder: The one that made the vectors in it.
             **settings: As the constructor takes them.
 
         Raises:
             StoreError: The file is no saved cache.
+            EmbeddingError: Its vectors have another dimension than the cache's.
+
+        Example:
+            >>> import tempfile
+            >>> file = Path(tempfile.mkdtemp()) / "saved.db"
+            >>> cache = SemanticCache()
+            >>> key = cache.put("What is scope 2?", "Purchased energy.")
+            >>> cache.save(file)
+            1
+            >>> SemanticCache.load(file).get("What is scope 2?").response
+            'Purchased energy.'
         """
         cache = cls(embedder, **settings)
         cache._load(Path(path))
         return cache
+
+    @classmethod
+    async def aload(cls, path: str | PathLike[str], embedder: Any = None, **settings: Any) -> Self:
+        """The asyncio twin of `load`."""
+        return await asyncio.to_thread(cls.load, path, embedder, **settings)
 
     def get_or_compute(
         self,
@@ -97,12 +152,13 @@ class SemanticCache(_core.cache.SemanticCache):
         threshold: float | None = None,
         tags: Sequence[str] = (),
         ttl: Duration | None = None,
-        cost: Decimal | int | float | str | None = None,
+        cost: Dollars | None = None,
     ) -> Any:
         """The cached answer, or what `fn` returns, which is then stored: one computation, however many ask at once.
 
         Equal questions (prompt, scope, tenant) asked meanwhile, by threads or by tasks, wait for it. What it raises
-        they get too, and nothing is stored. A stale answer is served at once, while a thread makes a fresh one.
+        they get too, and nothing is stored. A stale answer is served at once, while a thread makes a fresh one. Where
+        two computations would wait for each other, one of them computes for itself instead.
 
         Args:
             prompt: The question; an empty one is computed each time.
@@ -117,8 +173,19 @@ class SemanticCache(_core.cache.SemanticCache):
 
         Returns:
             The answer: any JSON value, or bytes.
+
+        Raises:
+            CircularComputation: `fn` asks for the very answer that it computes, itself or through others.
+            EmbeddingError: As for `put`.
+
+        Example:
+            >>> cache = SemanticCache()
+            >>> cache.get_or_compute("What is scope 2?", lambda: "Purchased energy.")
+            'Purchased energy.'
+            >>> cache.get_or_compute("What is scope 2?", lambda: "not asked again")
+            'Purchased energy.'
         """
-        keep = {"scope": scope, "tenant": tenant, "tags": list(tags), "ttl": ttl, "cost": cost}
+        keep = {"scope": scope, "tenant": tenant, "tags": tags, "ttl": ttl, "cost": cost}
         while True:
             if embedding is None and self._exact(prompt, scope, tenant) is None:
                 embedding = self._embed(prompt)
@@ -135,7 +202,10 @@ class SemanticCache(_core.cache.SemanticCache):
                 return hit.response
             if flight.leads:
                 return self._compute(flight, prompt, fn, embedding, keep)
-            landed = flight.wait()
+            with waiting(flight, prompt, is_async=False) as may_wait:
+                landed = flight.wait() if may_wait else None
+            if not may_wait:
+                return self._compute(None, prompt, fn, embedding, keep)
             if landed is not None:
                 return landed[0]
 
@@ -150,10 +220,17 @@ class SemanticCache(_core.cache.SemanticCache):
         threshold: float | None = None,
         tags: Sequence[str] = (),
         ttl: Duration | None = None,
-        cost: Decimal | int | float | str | None = None,
+        cost: Dollars | None = None,
     ) -> Any:
-        """The asyncio twin of `get_or_compute`; `fn` may be async."""
-        keep = {"scope": scope, "tenant": tenant, "tags": list(tags), "ttl": ttl, "cost": cost}
+        """The asyncio twin of `get_or_compute`; `fn` may be async, and runs on the event loop.
+
+        Example:
+            >>> async def answer(prompt):
+            ...     return prompt.upper()
+            >>> asyncio.run(SemanticCache().aget_or_compute("why?", answer))
+            'WHY?'
+        """
+        keep = {"scope": scope, "tenant": tenant, "tags": tags, "ttl": ttl, "cost": cost}
         while True:
             if embedding is None and self._exact(prompt, scope, tenant) is None:
                 embedding = await self._aembed(prompt)
@@ -171,7 +248,10 @@ class SemanticCache(_core.cache.SemanticCache):
                 return hit.response
             if flight.leads:
                 return await self._acompute(flight, prompt, fn, embedding, keep)
-            landed = await flight.await_result()
+            with waiting(flight, prompt, is_async=True) as may_wait:
+                landed = await flight.await_result() if may_wait else None
+            if not may_wait:
+                return await self._acompute(None, prompt, fn, embedding, keep)
             if landed is not None:
                 return landed[0]
 
@@ -183,7 +263,7 @@ class SemanticCache(_core.cache.SemanticCache):
         scope: Any = None,
         tenant: str = "default",
         threshold: float | None = None,
-    ) -> _core.cache.CacheHit | None:
+    ) -> CacheHit | None:
         """The asyncio twin of `get`: the event loop goes on while the prompt is embedded."""
         if embedding is None and self._exact(prompt, scope, tenant) is None:
             return await asyncio.to_thread(self.get, prompt, scope=scope, tenant=tenant, threshold=threshold)
@@ -199,22 +279,118 @@ class SemanticCache(_core.cache.SemanticCache):
         tenant: str = "default",
         tags: Sequence[str] = (),
         ttl: Duration | None = None,
-        cost: Decimal | int | float | str | None = None,
+        cost: Dollars | None = None,
     ) -> str | None:
         """The asyncio twin of `put`: the event loop goes on while the prompt is embedded."""
-        keep = {"scope": scope, "tenant": tenant, "tags": list(tags), "ttl": ttl, "cost": cost}
+        keep = {"scope": scope, "tenant": tenant, "tags": tags, "ttl": ttl, "cost": cost}
         return await asyncio.to_thread(self.put, prompt, response, embedding=embedding, **keep)
+
+    async def aput_many(
+        self,
+        prompts: Sequence[str],
+        responses: Iterable[Any],
+        *,
+        embeddings: Vector | None = None,
+        scope: Any = None,
+        tenant: str = "default",
+        tags: Sequence[str] = (),
+        ttl: Duration | None = None,
+        cost: Dollars | None = None,
+    ) -> list[str | None]:
+        """The asyncio twin of `put_many`."""
+        keep = {"scope": scope, "tenant": tenant, "tags": tags, "ttl": ttl, "cost": cost}
+        return await asyncio.to_thread(self.put_many, prompts, list(responses), embeddings=embeddings, **keep)
+
+    async def aget_many(
+        self,
+        prompts: Sequence[str] | None = None,
+        *,
+        embeddings: Vector | None = None,
+        scope: Any = None,
+        tenant: str = "default",
+        threshold: float | None = None,
+    ) -> list[CacheHit | None]:
+        """The asyncio twin of `get_many`."""
+        where = {"scope": scope, "tenant": tenant, "threshold": threshold}
+        return await asyncio.to_thread(self.get_many, prompts, embeddings=embeddings, **where)
+
+    async def aexplain(
+        self,
+        prompt: str,
+        *,
+        embedding: Vector | None = None,
+        scope: Any = None,
+        tenant: str = "default",
+        threshold: float | None = None,
+        limit: int = 5,
+    ) -> Explanations:
+        """The asyncio twin of `explain`."""
+        where = {"scope": scope, "tenant": tenant, "threshold": threshold, "limit": limit}
+        return await asyncio.to_thread(self.explain, prompt, embedding=embedding, **where)
+
+    async def afeedback(self, hit: CacheHit, correct: bool) -> None:
+        """The asyncio twin of `feedback`."""
+        await asyncio.to_thread(self.feedback, hit, correct)
+
+    async def acalibrate(
+        self, pairs: Sequence[tuple[str, str, bool]], max_error_rate: float = 0.01, *, confidence: float = 0.95
+    ) -> Calibration:
+        """The asyncio twin of `calibrate`."""
+        return await asyncio.to_thread(self.calibrate, pairs, max_error_rate, confidence=confidence)
+
+    async def adelete(self, key: str) -> bool:
+        """The asyncio twin of `delete`."""
+        return await asyncio.to_thread(self.delete, key)
+
+    async def ainvalidate(
+        self,
+        *,
+        tenant: str | None = None,
+        tag: str | None = None,
+        scope: Any = None,
+        older_than: Duration | None = None,
+    ) -> int:
+        """The asyncio twin of `invalidate`."""
+        return await asyncio.to_thread(
+            self.invalidate, tenant=tenant, tag=tag, scope=scope, older_than=older_than
+        )
+
+    async def aclear(self) -> None:
+        """The asyncio twin of `clear`."""
+        await asyncio.to_thread(self.clear)
+
+    async def apurge_expired(self) -> int:
+        """The asyncio twin of `purge_expired`."""
+        return await asyncio.to_thread(self.purge_expired)
+
+    async def acompact(self) -> None:
+        """The asyncio twin of `compact`."""
+        await asyncio.to_thread(self.compact)
+
+    async def asave(self, path: str | PathLike[str]) -> int:
+        """The asyncio twin of `save`."""
+        return await asyncio.to_thread(self.save, path)
 
     async def _aembed(self, prompt: str) -> npt.NDArray[np.float32] | None:
         return await asyncio.to_thread(self._embed, prompt)
 
-    def _compute(self, flight: _core.cache.Flight, prompt: str, fn: Any, embedding: Any, keep: dict[str, Any]) -> Any:
+    def _compute(
+        self, flight: _core.cache.Flight | None, prompt: str, fn: Any, embedding: Any, keep: dict[str, Any]
+    ) -> Any:
+        """Computes and stores an answer; without a flight for this caller alone."""
+        if flight is None:
+            value = _call(fn, prompt)
+            self.put(prompt, value, embedding=embedding, **keep)
+            return value
         try:
             # Another computation may have ended between the lookup and the take-off.
             ready = self._fresh(prompt, keep)
-            value = _call(fn, prompt) if ready is None else ready.response
             if ready is None:
+                with leading(flight, is_async=False):
+                    value = _call(fn, prompt)
                 self.put(prompt, value, embedding=embedding, **keep)
+            else:
+                value = ready.response
             flight.land(value)
         except Exception as error:
             flight.fail(error)
@@ -224,13 +400,20 @@ class SemanticCache(_core.cache.SemanticCache):
         return value
 
     async def _acompute(
-        self, flight: _core.cache.Flight, prompt: str, fn: Any, embedding: Any, keep: dict[str, Any]
+        self, flight: _core.cache.Flight | None, prompt: str, fn: Any, embedding: Any, keep: dict[str, Any]
     ) -> Any:
+        if flight is None:
+            value = await _acall(fn, prompt)
+            await self.aput(prompt, value, embedding=embedding, **keep)
+            return value
         try:
             ready = self._fresh(prompt, keep)
-            value = await _acall(fn, prompt) if ready is None else ready.response
             if ready is None:
-                await asyncio.to_thread(self.put, prompt, value, embedding=embedding, **keep)
+                with leading(flight, is_async=True):
+                    value = await _acall(fn, prompt)
+                await self.aput(prompt, value, embedding=embedding, **keep)
+            else:
+                value = ready.response
             flight.land(value)
         except Exception as error:
             flight.fail(error)
@@ -239,7 +422,7 @@ class SemanticCache(_core.cache.SemanticCache):
             flight.leave()
         return value
 
-    def _fresh(self, prompt: str, keep: dict[str, Any]) -> _core.cache.CacheHit | None:
+    def _fresh(self, prompt: str, keep: dict[str, Any]) -> CacheHit | None:
         hit = self._exact(prompt, keep["scope"], keep["tenant"])
         return hit if hit is not None and not hit.is_stale else None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "AuthenticationError",
     "BudgetExceeded",
+    "CircularComputation",
     "ConfigError",
     "EmbeddingError",
     "HeadraceError",
@@ -98,6 +99,10 @@ class ProviderUnavailable(ProviderError):
 
 class EmbeddingError(HeadraceError, ValueError):
     """An embedding is not a finite, non-zero vector of the expected dimension."""
+
+
+class CircularComputation(HeadraceError, RecursionError):
+    """A computation for the cache asks for its own answer, itself or through others: it would wait for ever."""
 
 
 class Timeout(HeadraceError, TimeoutError):

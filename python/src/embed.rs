@@ -1,5 +1,7 @@
 //! `headrace._core.embed`: the static embedder, and any Python callable as an embedder of the core.
 
+#![allow(clippy::doc_markdown, reason = "docstrings of Python")]
+
 use crate::error::{Result, to_py};
 use headrace::Error;
 use headrace::embed::{Embedder, StaticEmbedder, WordVectors};
@@ -10,7 +12,17 @@ use std::fmt::{self, Debug, Formatter};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-/// Static word vectors from two local files.
+/// Static word vectors from two local files: the mean of a text's token rows, of unit length.
+///
+/// Reads the formats of wordllama and Model2Vec. Works without the GIL, in threads and after a fork, and can be
+/// pickled (by the paths of its files). :func:`headrace.embedders.static` finds the files for you.
+///
+/// Args:
+///     weights: A safetensors file with the rows.
+///     tokenizer: The tokenizer's JSON file.
+///
+/// Raises:
+///     ConfigError: A file is missing, or of another format.
 #[pyclass(frozen, module = "headrace._core.embed", name = "StaticEmbedder")]
 pub(crate) struct PyStaticEmbedder {
     pub(crate) core: StaticEmbedder,
@@ -45,6 +57,9 @@ impl PyStaticEmbedder {
     }
 
     /// A row of unit length for each text; zeros for a text without a token.
+    ///
+    /// Raises:
+    ///     EmbeddingError: The tokenizer cannot read a text.
     fn __call__<'py>(&self, py: Python<'py>, texts: Vec<String>) -> Result<Bound<'py, PyArray2<f32>>> {
         let dimension = self.core.dimension();
         let flat = py.detach(|| {

@@ -1,14 +1,28 @@
 //! `headrace._core.guard`: the guards, to look at and to extend.
 
+#![allow(clippy::doc_markdown, reason = "docstrings of Python")]
+
 use crate::embed::embedder;
 use crate::error::Result;
+use headrace::Error;
 use headrace::cache::guard::{self, Guards};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
 
-/// What two questions are compared by.
+/// What two questions are compared by; :func:`headrace.guards.guards` makes one with what you add.
+///
+/// Args:
+///     embedder: Whose word vectors tell a synonym from another thing; None for none.
+///     synonyms: Groups of phrases that are one thing.
+///     terms: Slots, each with terms of which two questions must name the same.
+///     patterns: Slots, each with a regular expression whose matches must be the same.
+///     checks: Functions of the asked and the stored question that return what differs, or None. One that raises
+///         blocks.
+///
+/// Raises:
+///     ConfigError: A pattern is no regular expression, or the embedder no embedder.
 #[pyclass(frozen, module = "headrace._core.guard", name = "Guards")]
 pub(crate) struct PyGuards {
     pub(crate) core: Guards,
@@ -17,7 +31,7 @@ pub(crate) struct PyGuards {
     options: Py<PyDict>,
 }
 
-/// Whether a stored answer may serve, and what speaks against it.
+/// Whether a stored answer may serve, and what speaks against it. True where it may.
 #[pyclass(frozen, get_all, module = "headrace._core.guard", name = "Verdict")]
 struct PyVerdict {
     passed: bool,
@@ -54,6 +68,19 @@ impl PyGuards {
         patterns: Option<Vec<(String, String)>>,
         checks: Option<Vec<Py<PyAny>>>,
     ) -> Result<Self> {
+        let empty = |text: &String| text.trim().is_empty();
+        let phrases = synonyms.iter().flatten().flatten().chain(terms.iter().flatten().flat_map(|(_, terms)| terms));
+        if phrases.clone().any(empty) || patterns.iter().flatten().any(|(slot, pattern)| empty(slot) || empty(pattern))
+        {
+            return Err(
+                Error::Config("synonyms, terms or patterns hold an empty text: give texts with words".into()).into()
+            );
+        }
+        for check in checks.iter().flatten() {
+            if !check.bind(py).is_callable() {
+                return Err(Error::Config(format!("the check {check} is no function of two questions")).into());
+            }
+        }
         let options = PyDict::new(py);
         options.set_item("synonyms", &synonyms)?;
         options.set_item("terms", &terms)?;
@@ -76,7 +103,7 @@ impl PyGuards {
         Ok(Self { core, embedder: embedder.map(Bound::unbind), options: options.unbind() })
     }
 
-    /// Whether the answer to `stored` may serve `asked`.
+    /// Whether the answer to ``stored`` may serve ``asked``.
     fn compare(&self, py: Python<'_>, asked: &str, stored: &str) -> PyVerdict {
         let verdict = py.detach(|| self.core.compare(&self.core.signature(asked), &self.core.signature(stored)));
         let agreement = match verdict {
@@ -86,12 +113,12 @@ impl PyGuards {
         PyVerdict { passed: verdict.is_pass(), agreement, reason: verdict.reason().map(Into::into) }
     }
 
-    /// What the weighing of two wordings looks at, for fitting it.
+    /// What the weighing of two wordings looks at, for fitting it; None where something else parts them.
     fn _evidence(&self, py: Python<'_>, asked: &str, stored: &str) -> Option<Vec<f32>> {
         py.detach(|| self.core.evidence(&self.core.signature(asked), &self.core.signature(stored)))
     }
 
-    /// What the guards read in a question.
+    /// What the guards read in a question, as in ``["scope 1", "year 2023", "name Acme"]``.
     fn describe(&self, py: Python<'_>, text: &str) -> Vec<String> {
         py.detach(|| self.core.signature(text).describe())
     }

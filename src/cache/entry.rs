@@ -12,15 +12,15 @@ const OVERHEAD: usize = 400;
 
 /// What an entry is made of; it never changes after it is stored, but for what is counted.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct CacheEntry {
     pub id: u64,
     pub key: EntryKey,
     pub partition: PartitionKey,
     pub tenant: Arc<str>,
     pub scope: Option<Arc<str>>,
-    pub prompt: Box<str>,
+    pub prompt: Arc<str>,
     pub response: Payload,
-    pub tags: Box<[String]>,
+    pub tags: Arc<[String]>,
     /// Of its vector; 0 for an entry that serves exact repeats only.
     pub dimension: usize,
     /// What the prompt asks, taken apart when it is first compared.
@@ -37,6 +37,8 @@ pub(crate) struct Entry {
     pub priority: AtomicU64,
     /// Feedback said that it answers wrongly.
     pub rejected: AtomicBool,
+    /// Whether that was counted and written.
+    pub reported: AtomicBool,
 }
 
 /// How an entry stands at a moment.
@@ -47,7 +49,7 @@ pub(crate) enum Freshness {
     Expired,
 }
 
-impl Entry {
+impl CacheEntry {
     /// Bytes in memory, for `max_bytes`: the vector is held in f32 and, smaller, in the index (29 % more).
     pub fn size(&self) -> usize {
         let texts = self.prompt.len() + self.response.len() + self.tags.iter().map(String::len).sum::<usize>();

@@ -4,7 +4,7 @@
 //! priority of the last entry that was dropped, so that what is no longer asked for ages. The victim is the least of
 //! a random sample, as in Redis, so that a hit updates one number and takes no lock.
 
-use super::entry::Entry;
+use super::entry::CacheEntry;
 use super::key::DigestState;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
@@ -38,7 +38,7 @@ impl Evictor {
     }
 
     /// The priority of an entry at its next hit.
-    pub fn touch(&self, entry: &Entry) {
+    pub fn touch(&self, entry: &CacheEntry) {
         let hits = entry.hits.load(Ordering::Relaxed) + 1;
         let cost = entry.cost.map_or(DEFAULT_COST, |cost| (cost.max(1)) as f64);
         let floor = f64::from_bits(self.floor.load(Ordering::Relaxed));
@@ -46,7 +46,7 @@ impl Evictor {
         entry.priority.store(priority.to_bits(), Ordering::Relaxed);
     }
 
-    pub fn add(&self, entry: &Entry) {
+    pub fn add(&self, entry: &CacheEntry) {
         self.touch(entry);
         self.bytes.fetch_add(entry.size(), Ordering::Relaxed);
         let mut pool = self.pool.lock();
@@ -55,7 +55,7 @@ impl Evictor {
         pool.places.insert(entry.id, place);
     }
 
-    pub fn remove(&self, entry: &Entry) {
+    pub fn remove(&self, entry: &CacheEntry) {
         let mut pool = self.pool.lock();
         let Some(place) = pool.places.remove(&entry.id) else { return };
         pool.ids.swap_remove(place);
@@ -84,13 +84,13 @@ impl Evictor {
     }
 
     /// Remembers that `entry` was dropped: what comes later starts at its priority.
-    pub fn raise_floor(&self, entry: &Entry) {
+    pub fn raise_floor(&self, entry: &CacheEntry) {
         let priority = f64::from_bits(entry.priority.load(Ordering::Relaxed));
         let floor = f64::from_bits(self.floor.load(Ordering::Relaxed));
         self.floor.store(priority.max(floor).to_bits(), Ordering::Relaxed);
     }
 }
 
-pub(crate) fn priority(entry: &Entry) -> f64 {
+pub(crate) fn priority(entry: &CacheEntry) -> f64 {
     f64::from_bits(entry.priority.load(Ordering::Relaxed))
 }

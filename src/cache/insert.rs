@@ -1,13 +1,13 @@
 //! Storing entries, and keeping the bounds.
 
-use super::entry::{Entry, Freshness};
+use super::entry::{CacheEntry, Freshness};
 use super::evict;
 use super::index::Index;
 use super::key::PartitionKey;
 use super::persist::Record;
 use super::request::InsertRequest;
 use super::stats::Counters;
-use super::{EntryKey, Inner, SemanticCache, vector};
+use super::{CacheCore, EntryKey, SemanticCache, vector};
 use crate::embed::Embedder;
 use crate::{Error, Result};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -76,6 +76,7 @@ impl SemanticCache {
             let mut entry = self.inner.entry(request, record.vector.as_ref().map_or(0, Vec::len), record.created);
             entry.expires = record.expires;
             entry.rejected = AtomicBool::new(record.rejected);
+            entry.reported = AtomicBool::new(record.rejected);
             if entry.freshness(now, grace) != Freshness::Expired {
                 rows.push(Row { entry: Arc::new(entry), vector: record.vector.as_deref().zip(scale) });
             }
@@ -116,7 +117,7 @@ impl SemanticCache {
 }
 
 struct Row<'a> {
-    entry: Arc<Entry>,
+    entry: Arc<CacheEntry>,
     /// The vector as given, and what brings it to unit length.
     vector: Option<(&'a [f32], f64)>,
 }
@@ -131,9 +132,9 @@ impl Row<'_> {
     }
 }
 
-impl Inner {
-    fn entry(&self, request: InsertRequest<'_>, dimension: usize, now: std::time::Duration) -> Entry {
-        Entry {
+impl CacheCore {
+    fn entry(&self, request: InsertRequest<'_>, dimension: usize, now: std::time::Duration) -> CacheEntry {
+        CacheEntry {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             key: EntryKey::of(request.tenant, request.scope, request.prompt),
             partition: PartitionKey::of(request.tenant, request.scope),
@@ -150,6 +151,7 @@ impl Inner {
             hits: AtomicU64::new(0),
             priority: AtomicU64::new(0),
             rejected: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
         }
     }
 
@@ -205,7 +207,7 @@ impl Inner {
     }
 
     /// Drops entries until the bounds hold; the new one goes last.
-    fn keep_bounds(&self, newest: &Entry) {
+    fn keep_bounds(&self, newest: &CacheEntry) {
         let (entries, bytes) = (self.config.max_entries, self.config.max_bytes);
         let over = || {
             entries.is_some_and(|most| self.evictor.len() > most)
@@ -219,8 +221,9 @@ impl Inner {
                 .into_iter()
                 .filter_map(|id| self.by_id.get(&id).map(|entry| Arc::clone(&entry)))
                 .collect();
-            let end =
-                |entry: &&Arc<Entry>| entry.freshness(now, self.config.stale_while_revalidate) == Freshness::Expired;
+            let end = |entry: &&Arc<CacheEntry>| {
+                entry.freshness(now, self.config.stale_while_revalidate) == Freshness::Expired
+            };
             let victim = drawn
                 .iter()
                 .find(end)

@@ -4,7 +4,7 @@ use super::guard::Guards;
 use super::policy::{self, Calibration, Candidate, Decision, Judged, Policy};
 use super::request::CacheHit;
 use super::stats::Counters;
-use super::{EntryKey, Inner, SemanticCache, vector};
+use super::{CacheCore, EntryKey, SemanticCache, vector};
 use crate::{Error, Payload, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -45,10 +45,21 @@ impl SemanticCache {
                 self.inner.keep_evidence(&hit.entry.tenant, candidate, false)?;
             }
         }
-        if !correct && !hit.entry.rejected.swap(true, Ordering::AcqRel) {
+        if !correct {
+            self.reject(hit)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the entry of a hit, but not one that was stored under its key since; the hit may come from elsewhere.
+    fn reject(&self, hit: &CacheHit) -> Result<()> {
+        hit.entry.rejected.store(true, Ordering::Release);
+        let Some(entry) = self.inner.by_id.get(&hit.entry.id).map(|entry| Arc::clone(&entry)) else { return Ok(()) };
+        entry.rejected.store(true, Ordering::Release);
+        if !entry.reported.swap(true, Ordering::AcqRel) {
             Counters::add(&self.inner.counters.rejections);
             if let Some(store) = &self.inner.store {
-                store.reject(hit.entry.key)?;
+                store.reject(entry.key)?;
             }
         }
         Ok(())
@@ -77,7 +88,7 @@ impl SemanticCache {
     }
 }
 
-impl Inner {
+impl CacheCore {
     /// The learned policy of a tenant; None where none is asked for.
     pub(super) fn policy(&self, tenant: &str) -> Result<Option<Arc<Policy>>> {
         let Some(config) = self.config.policy else { return Ok(None) };

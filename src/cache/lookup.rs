@@ -1,13 +1,13 @@
 //! Finding the entry that serves.
 
-use super::entry::{Entry, Freshness};
+use super::entry::{CacheEntry, Freshness};
 use super::guard::{Guards, Signature, Verdict};
 use super::index::Candidates;
 use super::key::PartitionKey;
 use super::policy::Candidate;
-use super::request::{CacheHit, Explanation, HitKind, LookupRequest};
+use super::request::{CacheHit, Explanation, HitKind, LookupRequest, Nearest};
 use super::stats::Counters;
-use super::{EntryKey, Inner, SemanticCache, config, vector};
+use super::{CacheCore, EntryKey, SemanticCache, config, vector};
 use crate::Result;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -131,14 +131,14 @@ impl SemanticCache {
     ///
     /// # Errors
     /// As [`SemanticCache::lookup`].
-    pub fn explain(&self, request: &LookupRequest<'_>, limit: usize) -> Result<Vec<Explanation>> {
+    pub fn explain(&self, request: &LookupRequest<'_>, limit: usize) -> Result<Nearest> {
         let threshold = self.threshold_of(request)?;
         let query = match request.embedding {
             Some(embedding) => Some(self.query_vector(embedding)?),
             None => self.embed_prompt(request)?,
         };
         let key = EntryKey::of(request.tenant, request.scope, request.prompt);
-        let mut near: Vec<(Arc<Entry>, f32)> = Vec::new();
+        let mut near: Vec<(Arc<CacheEntry>, f32)> = Vec::new();
         near.extend(self.inner.entries.get(&key).map(|entry| (Arc::clone(&entry), 1.0)));
         if let (Some(query), Some(index)) = (query, self.inner.index_of(request)) {
             let others = index
@@ -150,23 +150,21 @@ impl SemanticCache {
             near.extend(others.take(limit.saturating_sub(near.len())));
         }
         let now = self.inner.now();
-        Ok(near
-            .into_iter()
-            .map(|(entry, similarity)| {
-                let mut blocked = Vec::new();
-                if entry.key != key && f64::from(similarity) < threshold {
-                    blocked.push(format!("threshold: {similarity:.4} is below {threshold}"));
-                }
-                blocked.extend(self.inner.obstacles(request, similarity, &entry, now));
-                Explanation {
-                    key: entry.key,
-                    prompt: entry.prompt.to_string(),
-                    similarity,
-                    serves: blocked.is_empty(),
-                    blocked,
-                }
-            })
-            .collect())
+        let explain = |(entry, similarity): (Arc<CacheEntry>, f32)| {
+            let mut blocked = Vec::new();
+            if entry.key != key && f64::from(similarity) < threshold {
+                blocked.push(format!("threshold: {similarity:.4} is below {threshold}"));
+            }
+            blocked.extend(self.inner.obstacles(request, similarity, &entry, now));
+            let (key, prompt) = (entry.key, entry.prompt.to_string());
+            Explanation { key, prompt, similarity, serves: blocked.is_empty(), blocked }
+        };
+        let own = PartitionKey::of(request.tenant, request.scope);
+        let is_elsewhere = |entry: &CacheEntry| *entry.tenant == *request.tenant && entry.partition != own;
+        Ok(Nearest {
+            entries: near.into_iter().map(explain).collect(),
+            in_other_scopes: self.inner.by_id.iter().filter(|entry| is_elsewhere(entry)).count(),
+        })
     }
 
     fn threshold_of(&self, request: &LookupRequest<'_>) -> Result<f64> {
@@ -231,7 +229,7 @@ fn groups(requests: &[LookupRequest<'_>], hits: &[Option<CacheHit>], queries: &[
     groups
 }
 
-impl Inner {
+impl CacheCore {
     pub(super) fn index_of(&self, request: &LookupRequest<'_>) -> Option<Arc<super::Index>> {
         let key = PartitionKey::of(request.tenant, request.scope);
         let index = self.indexes.get(&key).map(|index| Arc::clone(&index))?;
@@ -267,7 +265,7 @@ impl Inner {
         &self,
         request: &LookupRequest<'_>,
         prompt: Option<&str>,
-        candidates: impl IntoIterator<Item = (Candidate, Arc<Entry>)>,
+        candidates: impl IntoIterator<Item = (Candidate, Arc<CacheEntry>)>,
     ) -> Result<Option<CacheHit>> {
         for (candidate, entry) in candidates {
             if let Some(prompt) = prompt {
@@ -290,8 +288,8 @@ impl Inner {
         &self,
         guards: &Guards,
         request: &LookupRequest<'_>,
-        candidates: impl Iterator<Item = (Candidate, Arc<Entry>)>,
-    ) -> Vec<(Candidate, Arc<Entry>)> {
+        candidates: impl Iterator<Item = (Candidate, Arc<CacheEntry>)>,
+    ) -> Vec<(Candidate, Arc<CacheEntry>)> {
         let asked = guards.signature(request.prompt);
         let (mut passing, mut least, mut left) = (Vec::new(), f32::NEG_INFINITY, usize::MAX);
         for (candidate, entry) in candidates {
@@ -314,7 +312,13 @@ impl Inner {
     }
 
     /// What keeps an entry from serving, the threshold aside.
-    fn obstacles(&self, request: &LookupRequest<'_>, similarity: f32, entry: &Entry, now: Duration) -> Vec<String> {
+    fn obstacles(
+        &self,
+        request: &LookupRequest<'_>,
+        similarity: f32,
+        entry: &CacheEntry,
+        now: Duration,
+    ) -> Vec<String> {
         let mut reasons = Vec::new();
         if let Some(guards) = self.config.guards.as_ref().filter(|_| *entry.prompt != *request.prompt) {
             let asked = guards.signature(request.prompt);
@@ -334,7 +338,7 @@ impl Inner {
     }
 
     /// A hit on `entry`, unless its time is over or it was called wrong.
-    fn serve(&self, entry: Arc<Entry>, kind: HitKind, similarity: f32, asked: Option<&str>) -> Option<CacheHit> {
+    fn serve(&self, entry: Arc<CacheEntry>, kind: HitKind, similarity: f32, asked: Option<&str>) -> Option<CacheHit> {
         if entry.is_rejected() {
             return None;
         }

@@ -8,6 +8,7 @@
 //!
 //! Expired entries go when they are met or drawn; at a bound the one that saves least for its size goes.
 
+mod canonical;
 mod coalesce;
 mod config;
 mod entry;
@@ -26,17 +27,17 @@ pub mod scope;
 mod stats;
 mod vector;
 
-pub use coalesce::{Flight, Flights, Role, Waiter};
+pub use coalesce::{Flight, Flights, Joined, Waiter};
 pub use config::{CacheConfig, DEFAULT_THRESHOLD};
 pub use key::EntryKey;
 pub use learn::LabelledPair;
-pub use request::{CacheHit, Explanation, HitKind, InsertRequest, LookupRequest, Selection};
+pub use request::{CacheHit, Explanation, HitKind, HitParts, InsertRequest, LookupRequest, Nearest, Selection};
 pub use stats::CacheStats;
 
 use crate::store::Location;
 use crate::{Error, Result};
 use dashmap::DashMap;
-use entry::Entry;
+use entry::CacheEntry;
 use evict::Evictor;
 use index::Index;
 use key::{DigestState, PartitionKey};
@@ -66,14 +67,14 @@ use std::time::Duration;
 /// ```
 #[derive(Clone)]
 pub struct SemanticCache {
-    inner: Arc<Inner>,
+    inner: Arc<CacheCore>,
 }
 
-struct Inner {
+struct CacheCore {
     config: CacheConfig,
     threshold: f64,
-    entries: DashMap<EntryKey, Arc<Entry>, DigestState>,
-    by_id: DashMap<u64, Arc<Entry>, DigestState>,
+    entries: DashMap<EntryKey, Arc<CacheEntry>, DigestState>,
+    by_id: DashMap<u64, Arc<CacheEntry>, DigestState>,
     indexes: DashMap<PartitionKey, Arc<Index>, DigestState>,
     evictor: Evictor,
     counters: Counters,
@@ -103,7 +104,7 @@ impl SemanticCache {
             Location::Sqlite(path) => Some(Store::open(&path)?),
             _ => None,
         };
-        let inner = Inner {
+        let inner = CacheCore {
             threshold: config.effective_threshold(),
             config,
             entries: DashMap::default(),
@@ -269,7 +270,7 @@ impl SemanticCache {
     }
 }
 
-impl Inner {
+impl CacheCore {
     fn dimension(&self) -> Option<usize> {
         match self.dimension.load(Ordering::Acquire) {
             0 => None,
@@ -282,7 +283,7 @@ impl Inner {
     }
 
     /// Takes an entry out of all maps; false where another call did.
-    fn remove(&self, entry: &Entry) -> bool {
+    fn remove(&self, entry: &CacheEntry) -> bool {
         if self.by_id.remove(&entry.id).is_none() {
             return false;
         }

@@ -3,7 +3,7 @@
 //! A saved cache and a durable cache have the same tables, so that each opens as the other. Vectors are kept as they
 //! are searched, of unit length in little-endian f32; codes are made anew, which takes less time than reading them.
 
-use super::entry::Entry;
+use super::entry::CacheEntry;
 use super::key::EntryKey;
 use super::policy::Judged;
 use crate::store::sqlite::{Database, Schema, store_error};
@@ -64,7 +64,7 @@ impl Store {
     }
 
     /// Queues entries to be written, each with its vector.
-    pub fn put(&self, entries: Vec<(Arc<Entry>, Option<Vec<f32>>)>) -> Result<()> {
+    pub fn put(&self, entries: Vec<(Arc<CacheEntry>, Option<Vec<f32>>)>) -> Result<()> {
         self.enqueue(move |connection| {
             let mut insert = connection.prepare_cached(INSERT)?;
             for (entry, vector) in &entries {
@@ -75,7 +75,7 @@ impl Store {
     }
 
     /// Queues an entry to be deleted, if the file still has this one and not a later one of the same key.
-    pub fn delete(&self, entry: &Entry) -> Result<()> {
+    pub fn delete(&self, entry: &CacheEntry) -> Result<()> {
         let (key, created) = (entry.key, millis(entry.created));
         self.enqueue(move |connection| {
             let mut delete = connection.prepare_cached("DELETE FROM entries WHERE key = ?1 AND created_ms <= ?2")?;
@@ -141,7 +141,7 @@ impl Store {
 /// Writes entries and what was learned to a new file, in place of one that may be there.
 pub(super) fn save(
     path: &Path,
-    entries: impl Iterator<Item = (Arc<Entry>, Option<Vec<f32>>)>,
+    entries: impl Iterator<Item = (Arc<CacheEntry>, Option<Vec<f32>>)>,
     evidence: &[(String, Judged)],
 ) -> Result<usize> {
     let unfinished = path.with_extension("unfinished");
@@ -206,7 +206,7 @@ fn read_evidence(connection: &Connection) -> Result<Vec<(String, Judged)>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn insert_one(insert: &mut rusqlite::Statement<'_>, entry: &Entry, vector: Option<&[f32]>) -> Result<()> {
+fn insert_one(insert: &mut rusqlite::Statement<'_>, entry: &CacheEntry, vector: Option<&[f32]>) -> Result<()> {
     let bytes = vector.map(|vector| vector.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
     let tags = serde_json::Value::from(entry.tags.to_vec()).to_string();
     insert.execute(params![

@@ -1,11 +1,11 @@
 //! What is asked of a cache, and what comes back.
 
-use super::entry::Entry;
-use super::key::EntryKey;
+use super::entry::CacheEntry;
+use super::key::{EntryKey, PartitionKey};
 use super::policy::Candidate;
 use crate::Payload;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One question.
@@ -70,6 +70,12 @@ pub enum HitKind {
 }
 
 impl HitKind {
+    /// The kind of that name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Exact, Self::Semantic].into_iter().find(|kind| kind.name() == name)
+    }
+
     /// `exact` or `semantic`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -83,7 +89,7 @@ impl HitKind {
 /// An entry that serves. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct CacheHit {
-    pub(crate) entry: Arc<Entry>,
+    pub(crate) entry: Arc<CacheEntry>,
     pub(crate) kind: HitKind,
     pub(crate) similarity: f32,
     pub(crate) age: Duration,
@@ -156,6 +162,96 @@ impl CacheHit {
     }
 }
 
+/// A hit taken apart, to be kept or sent elsewhere; [`CacheHit::from`] puts it together again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HitParts {
+    /// What tells the entry from every other that any cache stores.
+    pub id: u64,
+    /// See [`CacheHit::kind`].
+    pub kind: HitKind,
+    /// See [`CacheHit::response`].
+    pub response: Payload,
+    /// See [`CacheHit::similarity`].
+    pub similarity: f32,
+    /// See [`CacheHit::prompt`].
+    pub prompt: String,
+    /// What was asked, where it differs from the prompt.
+    pub asked: Option<String>,
+    /// Whose it is.
+    pub tenant: String,
+    /// As canonical JSON.
+    pub scope: Option<String>,
+    /// When it was stored, since 1970.
+    pub created: Duration,
+    /// See [`CacheHit::age`].
+    pub age: Duration,
+    /// See [`CacheHit::saved_cost`].
+    pub cost: Option<i128>,
+    /// See [`CacheHit::is_stale`].
+    pub is_stale: bool,
+    /// See [`CacheHit::hits`].
+    pub hits: u64,
+    /// The guards' agreement, of which feedback learns; None for an exact repeat.
+    pub agreement: Option<f32>,
+}
+
+impl From<&CacheHit> for HitParts {
+    fn from(hit: &CacheHit) -> Self {
+        let entry = &hit.entry;
+        Self {
+            id: entry.id,
+            kind: hit.kind,
+            response: entry.response.clone(),
+            similarity: hit.similarity,
+            prompt: entry.prompt.to_string(),
+            asked: hit.asked.as_deref().map(Into::into),
+            tenant: entry.tenant.to_string(),
+            scope: entry.scope.as_deref().map(Into::into),
+            created: entry.created,
+            age: hit.age,
+            cost: entry.cost,
+            is_stale: hit.is_stale,
+            hits: hit.hits(),
+            agreement: hit.candidate.map(|candidate| candidate.agreement),
+        }
+    }
+}
+
+impl From<HitParts> for CacheHit {
+    fn from(parts: HitParts) -> Self {
+        let (tenant, scope) = (&*parts.tenant, parts.scope.as_deref());
+        let entry = CacheEntry {
+            id: parts.id,
+            key: EntryKey::of(tenant, scope, &parts.prompt),
+            partition: PartitionKey::of(tenant, scope),
+            tenant: tenant.into(),
+            scope: scope.map(Into::into),
+            prompt: parts.prompt.into(),
+            response: parts.response,
+            tags: [].into(),
+            dimension: 0,
+            signature: OnceLock::new(),
+            created: parts.created,
+            expires: None,
+            cost: parts.cost,
+            hits: AtomicU64::new(parts.hits),
+            priority: AtomicU64::new(0),
+            rejected: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
+        };
+        let learned = |agreement| Candidate { entry: parts.id, similarity: parts.similarity, agreement };
+        Self {
+            entry: Arc::new(entry),
+            kind: parts.kind,
+            similarity: parts.similarity,
+            age: parts.age,
+            is_stale: parts.is_stale,
+            candidate: parts.agreement.map(learned),
+            asked: parts.asked.map(Into::into),
+        }
+    }
+}
+
 /// Which entries to drop; every condition that is given must hold.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Selection<'a> {
@@ -170,7 +266,7 @@ pub struct Selection<'a> {
 }
 
 impl Selection<'_> {
-    pub(crate) fn matches(&self, entry: &Entry, now: Duration) -> bool {
+    pub(crate) fn matches(&self, entry: &CacheEntry, now: Duration) -> bool {
         self.tenant.is_none_or(|tenant| *entry.tenant == *tenant)
             && self.tag.is_none_or(|tag| entry.tags.iter().any(|own| own == tag))
             && self.scope.is_none_or(|scope| entry.scope.as_deref() == Some(scope))
@@ -180,6 +276,15 @@ impl Selection<'_> {
     pub(crate) fn is_everything(&self) -> bool {
         self.tenant.is_none() && self.tag.is_none() && self.scope.is_none() && self.older_than.is_none()
     }
+}
+
+/// The entries nearest to a question.
+#[derive(Debug, Clone)]
+pub struct Nearest {
+    /// The nearest first, of the tenant and the scope that were asked for.
+    pub entries: Vec<Explanation>,
+    /// How many entries the tenant has in other scopes, where none of them can serve.
+    pub in_other_scopes: usize,
 }
 
 /// How near a stored entry is to a question, and what keeps it from serving.

@@ -14,6 +14,7 @@ pub(crate) struct Counters {
     pub evictions: AtomicU64,
     pub expirations: AtomicU64,
     pub rejections: AtomicU64,
+    pub damaged: AtomicU64,
     /// In billionths of a dollar: attodollars would overflow 64 bits at 18 USD.
     pub saved_nanodollars: AtomicU64,
 }
@@ -45,6 +46,8 @@ pub struct CacheStats {
     pub expirations: u64,
     /// Entries that feedback called wrong.
     pub rejections: u64,
+    /// Rows of the file that were damaged, and so are no entries.
+    pub damaged: u64,
     /// What the hits saved, in billionths of a dollar.
     pub saved_nanodollars: u64,
 }
@@ -66,6 +69,7 @@ impl Counters {
             evictions: read(&self.evictions),
             expirations: read(&self.expirations),
             rejections: read(&self.rejections),
+            damaged: read(&self.damaged),
             saved_nanodollars: read(&self.saved_nanodollars),
             ..CacheStats::default()
         }

@@ -4,7 +4,7 @@ use super::answer::{Embeddings, Reply};
 use super::call::ChatCall;
 use super::turn::{Outcome, Turn};
 use super::{Client, estimate};
-use crate::cache::{CacheHit, EntryKey, HitKind, InsertRequest, LookupRequest, Role};
+use crate::cache::{CacheHit, EntryKey, HitKind, InsertRequest, Joined, LookupRequest};
 use crate::cost::money::Money;
 use crate::cost::tokens;
 use crate::cost::{Attribution, CacheUse, Call, DEFAULT_LEASE, Reservation, Settlement as Booking};
@@ -39,7 +39,7 @@ impl Client {
                 return self.served(&hit, &who).await;
             }
             match self.inner.flights.join(key) {
-                Role::Leader(flight) => {
+                Joined::Leader(flight) => {
                     let result = self.ask(&call, &who).await;
                     if let Ok(reply) = &result {
                         self.keep(&call, reply).await;
@@ -47,7 +47,7 @@ impl Client {
                     flight.land(result.clone());
                     return result;
                 }
-                Role::Waiter(mut waiter) => {
+                Joined::Waiter(mut waiter) => {
                     // None: the leader left without an answer, so somebody else must ask.
                     if let Some(result) = waiter.wait().await {
                         return self.shared(result?, &who).await;

@@ -1,16 +1,18 @@
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from os import PathLike
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, final, overload
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import disjoint_base
 
+from headrace.cache import CacheStats
+
 from .guard import Guards
 
-__all__ = ["CacheHit", "Calibration", "Explanation", "Flight", "SemanticCache", "scope_of"]
+__all__ = ["CacheHit", "Calibration", "Explanation", "Explanations", "Flight", "SemanticCache", "scope_of"]
 
 _Vector: TypeAlias = npt.ArrayLike
 _Seconds: TypeAlias = float | timedelta
@@ -174,8 +176,10 @@ class SemanticCache:
         tenant: str = "default",
         threshold: float | None = None,
         limit: int = 5,
-    ) -> list[Explanation]:
+    ) -> Explanations:
         """The nearest entries, and what keeps each from serving: threshold, guard, expiry, feedback. Counts nothing.
+
+        Where the tenant has no entry in the scope asked for, it says how many other scopes hold.
 
         Args:
             prompt: As for `get`.
@@ -252,7 +256,7 @@ class SemanticCache:
             path: The file; one that is there is replaced.
         """
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> CacheStats:
         """What was counted since the cache was opened: entries, bytes, hits, misses, hit rate, saved cost, and more."""
 
     @property
@@ -273,7 +277,15 @@ class SemanticCache:
 
 @final
 class CacheHit:
-    """An entry that serves."""
+    """An entry that serves. It can be pickled, and compared: equal hits hold the same of the same entry.
+
+    Example:
+        >>> cache = headrace.SemanticCache()
+        >>> key = cache.put("What is scope 2?", "Purchased energy.", cost="0.002")
+        >>> hit = cache.get("What is scope 2?")
+        >>> hit.response, hit.kind, hit.saved_cost
+        ('Purchased energy.', 'exact', Decimal('0.002'))
+    """
 
     @property
     def response(self) -> Any:
@@ -311,6 +323,13 @@ class CacheHit:
     def hits(self) -> int:
         """How often the entry has served."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """The hit as a dict, by the names of its attributes; JSON can hold it but for ``saved_cost``, a Decimal."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
 @final
 class Explanation:
     """How near a stored entry is, and what keeps it from serving."""
@@ -335,9 +354,63 @@ class Explanation:
     def blocked(self) -> list[str]:
         """What keeps it from serving, as in ``guard: year 2023 differs from 2024``."""
 
+    def __new__(cls, key: str, prompt: str, similarity: float, serves: bool, blocked: list[str]) -> Explanation: ...
+    def to_dict(self) -> dict[str, Any]:
+        """The explanation as a dict, by the names of its attributes."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class Explanations:
+    """The entries nearest to a question: a sequence of `Explanation`, nearest first.
+
+    Example:
+        >>> cache = headrace.SemanticCache()
+        >>> key = cache.put("What is scope 2?", "Purchased energy.", scope="energy")
+        >>> print(cache.explain("What is scope 2?"))
+        no entry of this tenant and scope; another scope of the tenant holds 1 entry: is scope= what the entries were put with?
+        >>> print(cache.explain("What is scope 2?", scope="energy")[0])
+        1.0000  "What is scope 2?"  serves
+    """
+
+    def __new__(cls, entries: Sequence[Explanation], in_other_scopes: int) -> Explanations: ...
+    @property
+    def entries(self) -> tuple[Explanation, ...]:
+        """All of them."""
+
+    @property
+    def in_other_scopes(self) -> int:
+        """How many entries the tenant has in other scopes, none of which can serve."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All as a dict of lists and numbers."""
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: int, /) -> Explanation: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> tuple[Explanation, ...]: ...
+    def __iter__(self) -> Iterator[Explanation]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
 @final
 class Calibration:
-    """The threshold that labelled pairs support."""
+    """The threshold that labelled pairs support, as `SemanticCache.calibrate` returns it."""
+
+    def __new__(
+        cls,
+        threshold: float | None,
+        interval: tuple[float, float],
+        pairs: int,
+        served: int,
+        wrong: int,
+        max_error_rate: float,
+        confidence: float,
+    ) -> Calibration: ...
 
     @property
     def threshold(self) -> float | None:
@@ -371,6 +444,13 @@ class Calibration:
     def confidence(self) -> float:
         """The confidence asked for."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """The calibration as a dict, by the names of its attributes."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
 @final
 class Flight:
     """One caller's part in a computation: it leads, or it waits."""
@@ -378,6 +458,10 @@ class Flight:
     @property
     def leads(self) -> bool:
         """Whether this caller computes."""
+
+    @property
+    def number(self) -> int:
+        """What tells the computation from all others of this process: the same for the leader and those who wait."""
 
     def land(self, value: Any) -> None:
         """Gives the value to all who wait."""
@@ -394,6 +478,7 @@ class Flight:
     async def await_result(self) -> tuple[Any] | None:
         """The asyncio twin of `wait`."""
 
+def _rebuild_hit(parts: Mapping[str, Any]) -> CacheHit: ...
 def scope_of(
     messages: Sequence[Mapping[str, Any]], model: str | None = None, parameters: Mapping[str, Any] | None = None
 ) -> tuple[str, dict[str, Any]]:

@@ -49,7 +49,10 @@ def stats(arguments: argparse.Namespace) -> int:
 def explain(arguments: argparse.Namespace) -> int:
     """Run `headrace cache explain`, with the static embedder."""
     cache = SemanticCache(embedders.static(), url=_there(arguments))
-    for near in cache.explain(arguments.prompt, scope=arguments.scope, tenant=arguments.tenant):
+    nearest = cache.explain(arguments.prompt, scope=arguments.scope, tenant=arguments.tenant)
+    if not nearest:
+        print(nearest)
+    for near in nearest:
         blocked = "; ".join(near.blocked) or "serves"
         print(f"{near.similarity:.3f}  {near.prompt}\n       {blocked}")
     return 0

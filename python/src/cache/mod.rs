@@ -1,5 +1,7 @@
 //! `headrace._core.cache`: the semantic cache for Python. The asyncio twins are in `headrace/cache.py`.
 
+#![allow(clippy::doc_markdown, reason = "docstrings of Python")]
+
 mod arguments;
 mod calibration;
 mod flight;
@@ -13,14 +15,44 @@ use flight::{Flight, PyFlights};
 use headrace::cache::policy::PolicyConfig;
 use headrace::cache::{self, CacheConfig, EntryKey, InsertRequest, LabelledPair, LookupRequest, Selection};
 use headrace::{Error, Payload};
-use hit::{CacheHit, Explanation};
+use hit::{CacheHit, Explanation, Explanations};
 use numpy::PyArray1;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::path::PathBuf;
 
-/// Answers by question.
+/// Answers by question: exact repeats, and similar questions that ask the same.
+///
+/// A lookup first looks for the same prompt. Otherwise the prompt's vector is compared with all of the same tenant
+/// and scope, exactly and not approximately; of the entries at or above the threshold, nearest first, the first that
+/// passes the guards serves. All methods can be called from many threads at once.
+///
+/// Args:
+///     embedder: A callable ``list[str] -> array (n, dim)``, plain or async, or one of `headrace.embedders`. None
+///         finds exact repeats only, unless ``embedding=`` is given.
+///     threshold: The least cosine similarity of a candidate, -1 to 1. None is what the embedder recommends where
+///         guards are on, else 0.85.
+///     max_error_rate: Of the answers served for similar questions at most this share is wrong, with a confidence
+///         of 95 %: nothing is served until the evidence says so. None serves every candidate that passes the guards.
+///     guards: True for the standard guards, False for none, or a `Guards`.
+///     ttl: Seconds that an entry serves, or a timedelta. None is for ever.
+///     stale_while_revalidate: Seconds after its end that an entry still serves, with ``hit.is_stale``.
+///     max_entries: The most entries.
+///     max_bytes: The most bytes that entries take in memory, vectors included.
+///     url: ``memory://``, or ``sqlite:///FILE`` for a cache that opens with what it held.
+///
+/// Raises:
+///     ConfigError: A setting is unknown or out of its range.
+///     StoreError: The file cannot be opened, or was written by something else.
+///
+/// Example:
+///     >>> cache = headrace.SemanticCache(headrace.embedders.static())
+///     >>> key = cache.put("What were the Scope 1 emissions in 2023?", "12,400 tCO2e")
+///     >>> cache.get("Scope 1 emissions 2023, what were they?").response
+///     '12,400 tCO2e'
+///     >>> cache.get("What were the Scope 1 emissions in 2024?") is None
+///     True
 #[pyclass(frozen, subclass, module = "headrace._core.cache")]
 pub(crate) struct SemanticCache {
     pub(crate) core: cache::SemanticCache,
@@ -62,6 +94,26 @@ impl SemanticCache {
         Ok(Self { core, flights: PyFlights::default() })
     }
 
+    /// Stores an answer, in place of one for the same prompt, tenant and scope.
+    ///
+    /// Args:
+    ///     prompt: The question. An empty one is not stored.
+    ///     response: The answer: any JSON value, or bytes.
+    ///     embedding: The prompt's vector, instead of the embedder's. Need not be of unit length; a contiguous
+    ///         float32 array is not copied.
+    ///     scope: What must be equal for the answer to serve: a string or a JSON value.
+    ///     tenant: Whose it is: two tenants never share an entry.
+    ///     tags: Names by which it can be invalidated.
+    ///     ttl: Seconds that it serves, or a timedelta, instead of the cache's own.
+    ///     cost: What the answer cost, in dollars: what a hit saves, and a weight at eviction.
+    ///
+    /// Returns:
+    ///     The entry's key: 64 hexadecimal digits. None for an empty prompt.
+    ///
+    /// Raises:
+    ///     EmbeddingError: The vector is zero, not finite, not one-dimensional or of another dimension, or the
+    ///         embedder failed. Nothing has changed.
+    ///     StoreError: A durable cache's file did not take it.
     #[pyo3(signature = (prompt, response, *, embedding=None, scope=None, tenant="default", tags=Vec::new(), ttl=None,
                         cost=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
@@ -93,6 +145,17 @@ impl SemanticCache {
         Ok(key.map(|key| key.to_string()))
     }
 
+    /// `put` for many: all are stored, or none.
+    ///
+    /// Args:
+    ///     prompts: The questions.
+    ///     responses: An answer for each.
+    ///     embeddings: An array of shape (n, dim), instead of the embedder's.
+    ///     scope: Of all.
+    ///     tenant: Of all.
+    ///     tags: Of all.
+    ///     ttl: Of all.
+    ///     cost: Of each.
     #[pyo3(signature = (prompts, responses, *, embeddings=None, scope=None, tenant="default", tags=Vec::new(), ttl=None,
                         cost=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
@@ -132,6 +195,17 @@ impl SemanticCache {
         Ok(keys.into_iter().map(|key| key.map(|key| key.to_string())).collect())
     }
 
+    /// The entry that serves, or None.
+    ///
+    /// Args:
+    ///     prompt: The question. An empty one is a miss.
+    ///     embedding: Its vector, instead of the embedder's.
+    ///     scope: What must be equal.
+    ///     tenant: Who asks.
+    ///     threshold: The least cosine, instead of the cache's own.
+    ///
+    /// Raises:
+    ///     EmbeddingError: As for `put`.
     #[pyo3(signature = (prompt, *, embedding=None, scope=None, tenant="default", threshold=None))]
     fn get(
         &self,
@@ -156,6 +230,14 @@ impl SemanticCache {
         Ok(hit.map(|core| CacheHit { core }))
     }
 
+    /// `get` for many, faster than one by one.
+    ///
+    /// Args:
+    ///     prompts: The questions. None: nothing is known but their vectors, so that similarity decides alone.
+    ///     embeddings: An array of shape (n, dim), instead of the embedder's.
+    ///     scope: Of all.
+    ///     tenant: Of all.
+    ///     threshold: Of all.
     #[pyo3(signature = (prompts=None, *, embeddings=None, scope=None, tenant="default", threshold=None))]
     fn get_many(
         &self,
@@ -195,6 +277,17 @@ impl SemanticCache {
         Ok(wrap(hits))
     }
 
+    /// The nearest entries, and what keeps each from serving: threshold, guard, expiry, feedback. Counts nothing.
+    ///
+    /// Where the tenant has no entry in the scope asked for, it says how many other scopes hold.
+    ///
+    /// Args:
+    ///     prompt: As for `get`.
+    ///     embedding: As for `get`.
+    ///     scope: As for `get`.
+    ///     tenant: As for `get`.
+    ///     threshold: As for `get`.
+    ///     limit: How many entries.
     #[pyo3(signature = (prompt, *, embedding=None, scope=None, tenant="default", threshold=None, limit=5))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn explain(
@@ -206,20 +299,34 @@ impl SemanticCache {
         tenant: &str,
         threshold: Option<f64>,
         limit: usize,
-    ) -> Result<Vec<Explanation>> {
+    ) -> Result<Explanations> {
         let vector = embedding.map(Vector::from_py).transpose()?;
         let scope = scope_from_py(scope)?;
         let embedding = vector.as_ref().map(Vector::as_slice);
         let request = LookupRequest { prompt, embedding, scope: scope.as_deref(), tenant, threshold };
-        let near = py.detach(|| self.core.explain(&request, limit))?;
-        Ok(near.into_iter().map(|core| Explanation { core }).collect())
+        Ok(py.detach(|| self.core.explain(&request, limit))?.into())
     }
 
+    /// Learns whether a hit answered rightly. A wrong entry serves no more, until it is stored anew.
+    ///
+    /// Args:
+    ///     hit: What `get` returned.
+    ///     correct: Whether it was right.
     #[pyo3(signature = (hit, correct))]
     fn feedback(&self, py: Python<'_>, hit: &CacheHit, correct: bool) -> Result<()> {
         Ok(py.detach(|| self.core.feedback(&hit.core, correct))?)
     }
 
+    /// The threshold that labelled pairs support. Changes nothing.
+    ///
+    /// Args:
+    ///     pairs: Two questions, and whether one answer serves both.
+    ///     max_error_rate: The largest allowed share of wrong answers among those served.
+    ///     confidence: How sure that must be.
+    ///
+    /// Raises:
+    ///     ConfigError: The cache has no embedder.
+    ///     ValueError: A rate is not between 0 and 1.
     #[pyo3(signature = (pairs, max_error_rate=0.01, *, confidence=0.95))]
     fn calibrate(
         &self,
@@ -234,6 +341,10 @@ impl SemanticCache {
         Ok(Calibration { core })
     }
 
+    /// Writes all entries to a file, and returns how many those were. `SemanticCache.load` reads it.
+    ///
+    /// Args:
+    ///     path: The file; one that is there is replaced.
     fn save(&self, py: Python<'_>, path: PathBuf) -> Result<usize> {
         Ok(py.detach(|| self.core.save(&path))?)
     }
@@ -243,20 +354,36 @@ impl SemanticCache {
         Ok(py.detach(|| self.core.load(&path).and_then(|count| self.core.flush().map(|()| count)))?)
     }
 
+    /// Writes a durable cache's file anew, so that nothing is left in it of what was dropped.
     fn compact(&self, py: Python<'_>) -> Result<()> {
         Ok(py.detach(|| self.core.compact())?)
     }
 
+    /// Drops the entries whose time is over, and returns how many those were.
     fn purge_expired(&self, py: Python<'_>) -> Result<usize> {
         let purge = || self.core.flush().map(|()| self.core.purge_expired());
         Ok(py.detach(purge)?)
     }
 
+    /// Drops an entry; False where there is none of that key.
+    ///
+    /// Args:
+    ///     key: What `put` returned.
     fn delete(&self, py: Python<'_>, key: &str) -> Result<bool> {
         let key = EntryKey::parse(key)?;
         Ok(py.detach(|| self.core.delete(&key).and_then(|found| self.core.flush().map(|()| found)))?)
     }
 
+    /// Drops the entries for which all that is given holds, and returns how many those were.
+    ///
+    /// Args:
+    ///     tenant: Of this tenant.
+    ///     tag: With this tag.
+    ///     scope: Of this scope.
+    ///     older_than: Stored at least so many seconds ago.
+    ///
+    /// Raises:
+    ///     ValueError: Nothing is given: see `clear`.
     #[pyo3(signature = (*, tenant=None, tag=None, scope=None, older_than=None))]
     fn invalidate(
         &self,
@@ -272,10 +399,12 @@ impl SemanticCache {
         Ok(py.detach(|| self.core.invalidate(&selection).and_then(|count| self.core.flush().map(|()| count)))?)
     }
 
+    /// Drops everything; the next vector may have another dimension.
     fn clear(&self, py: Python<'_>) -> Result<()> {
         Ok(py.detach(|| self.core.clear().and_then(|()| self.core.flush()))?)
     }
 
+    /// What was counted since the cache was opened: entries, bytes, hits, misses, hit rate, saved cost, and more.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = self.core.stats();
         let counts = PyDict::new(py);
@@ -292,6 +421,7 @@ impl SemanticCache {
             ("evictions", stats.evictions),
             ("expirations", stats.expirations),
             ("rejections", stats.rejections),
+            ("damaged", stats.damaged),
         ] {
             counts.set_item(name, count)?;
         }
@@ -302,11 +432,13 @@ impl SemanticCache {
         Ok(counts)
     }
 
+    /// The least cosine of a candidate, where a lookup names none.
     #[getter]
     fn threshold(&self) -> f64 {
         self.core.config().effective_threshold()
     }
 
+    /// The dimension of the vectors; None before the first.
     #[getter]
     fn dimension(&self) -> Option<usize> {
         self.core.dimension()
@@ -391,7 +523,7 @@ fn guards_from_py(given: Option<&Bound<'_, PyAny>>, config: &CacheConfig) -> PyR
     }
 }
 
-/// The prompt and the scope of a conversation.
+/// The prompt and the scope of a conversation: see `headrace.scope`.
 #[pyfunction]
 #[pyo3(signature = (messages, model=None, parameters=None))]
 fn scope_of<'py>(
@@ -414,7 +546,9 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<SemanticCache>()?;
     module.add_class::<CacheHit>()?;
     module.add_class::<Explanation>()?;
+    module.add_class::<Explanations>()?;
     module.add_class::<Calibration>()?;
     module.add_class::<Flight>()?;
+    module.add_function(wrap_pyfunction!(hit::_rebuild_hit, module)?)?;
     module.add_function(wrap_pyfunction!(scope_of, module)?)
 }
