@@ -4,7 +4,7 @@ use crate::awaitable::awaitable;
 use crate::cost::{decimal, usage::Usage};
 use crate::duration::timeout;
 use crate::error::Result;
-use crate::payload::{json_from_py, json_to_py};
+use crate::payload::{body_from_py, json_to_py};
 use crate::provider::provider;
 use crate::runtime::wait;
 use headrace::Error;
@@ -125,12 +125,12 @@ fn chat_call(given: &Bound<'_, PyDict>) -> Result<ChatCall> {
         text if text.is_instance_of::<PyString>() => {
             vec![json!({"role": "user", "content": text.extract::<String>()?})]
         }
-        list => match json_from_py(&list, 0)? {
+        list => match body_from_py(&list)? {
             Value::Array(messages) => messages,
             _ => return Err(PyTypeError::new_err("messages is neither a text nor a list of role/content dicts").into()),
         },
     };
-    let parameters = match json_from_py(&item("params")?, 0)? {
+    let parameters = match body_from_py(&item("params")?)? {
         Value::Object(map) => map.into_iter().filter(|(_, value)| !value.is_null()).collect(),
         _ => Map::new(),
     };

@@ -1,85 +1,42 @@
 //! Python values as payloads and back: bytes stay bytes, everything else is JSON.
+//!
+//! Two ways lead from Python to JSON. [`from_py`] is strict: what it takes comes back equal and of the same type, and
+//! all else is refused. It serves what a user stores and reads again. [`body_from_py`] is lenient: it serves what goes
+//! to a provider, where a tuple is as good as a list and an enum means its value.
+
+mod body;
+mod read;
+mod write;
+
+pub(crate) use body::body_from_py;
 
 use bytes::Bytes;
 use headrace::Payload;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use serde_json::{Map, Number, Value};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
+use serde_json::Value;
 
-/// Deeper nesting than this is refused, as it would end the stack.
-const MAX_DEPTH: usize = 128;
-
-/// The payload for a Python value.
+/// The payload for a Python value that comes back as it goes in.
+///
+/// # Errors
+/// `TypeError` for a type that JSON would change (a tuple, an enum, a key that is no text, a subclass), `ValueError`
+/// for a value that it has no form for (NaN, a lone surrogate, nesting deeper than 128).
 pub(crate) fn from_py(value: &Bound<'_, PyAny>) -> PyResult<Payload> {
     if let Ok(bytes) = value.cast_exact::<PyBytes>() {
-        // Not copied: the object stays alive as long as the payload. A subclass could run code when it is freed.
+        // Not copied: the object stays alive as long as the payload.
         return Ok(Payload::Bytes(Bytes::from_owner(PyBackedBytes::from(bytes.clone()))));
     }
-    if let Ok(bytes) = value.cast::<PyBytes>() {
-        return Ok(Payload::bytes(bytes.as_bytes()));
-    }
-    Ok(Payload::from(&json_from_py(value, 0)?))
+    Ok(Payload::Json(write::text_of(value)?.into()))
 }
 
 /// The Python value of a payload.
 pub(crate) fn to_py<'py>(py: Python<'py>, payload: &Payload) -> PyResult<Bound<'py, PyAny>> {
     match payload {
         Payload::Bytes(bytes) => Ok(PyBytes::new(py, bytes).into_any()),
-        Payload::Json(text) => {
-            let value = serde_json::from_slice(text)
-                .map_err(|error| PyValueError::new_err(format!("stored JSON cannot be read: {error}")))?;
-            json_to_py(py, &value)
-        }
+        Payload::Json(text) => read::value_of(py, text),
     }
-}
-
-/// A JSON value for a Python value; numbers keep every digit.
-pub(crate) fn json_from_py(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
-    if depth > MAX_DEPTH {
-        return Err(PyValueError::new_err(format!("the value is nested more than {MAX_DEPTH} deep: flatten it")));
-    }
-    if value.is_none() {
-        return Ok(Value::Null);
-    }
-    if let Ok(flag) = value.cast::<PyBool>() {
-        return Ok(Value::Bool(flag.is_true()));
-    }
-    if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Value::String(text.to_str()?.to_owned()));
-    }
-    if value.is_instance_of::<PyInt>() {
-        let text = value.str()?;
-        return Ok(Value::Number(Number::from_string_unchecked(text.to_str()?.to_owned())));
-    }
-    if let Ok(number) = value.cast::<PyFloat>() {
-        let float = number.value();
-        return Number::from_f64(float)
-            .map(Value::Number)
-            .ok_or_else(|| PyValueError::new_err(format!("{float} has no JSON form: give a finite number, or None")));
-    }
-    if let Ok(dict) = value.cast::<PyDict>() {
-        let mut map = Map::with_capacity(dict.len());
-        for (key, item) in dict {
-            let key = key.cast::<PyString>().map_err(|_| {
-                let kind = key.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string());
-                PyTypeError::new_err(format!("a JSON object's key must be a str, not {kind}"))
-            })?;
-            map.insert(key.to_str()?.to_owned(), json_from_py(&item, depth + 1)?);
-        }
-        return Ok(Value::Object(map));
-    }
-    if let Ok(list) = value.cast::<PyList>() {
-        return list.iter().map(|item| json_from_py(&item, depth + 1)).collect::<PyResult<_>>().map(Value::Array);
-    }
-    if let Ok(tuple) = value.cast::<PyTuple>() {
-        return tuple.iter().map(|item| json_from_py(&item, depth + 1)).collect::<PyResult<_>>().map(Value::Array);
-    }
-    Err(PyTypeError::new_err(format!(
-        "{} is neither JSON nor bytes: give a dict, list, str, number, bool, None or bytes",
-        value.get_type().name()?
-    )))
 }
 
 /// A Python value for a JSON value.
@@ -88,15 +45,7 @@ pub(crate) fn json_to_py<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<
         Value::Null => py.None().into_bound(py),
         Value::Bool(flag) => PyBool::new(py, *flag).to_owned().into_any(),
         Value::String(text) => PyString::new(py, text).into_any(),
-        Value::Number(number) => {
-            if let Some(small) = number.as_i64() {
-                small.into_pyobject(py)?.into_any()
-            } else if number.as_str().contains(['.', 'e', 'E']) {
-                PyFloat::new(py, number.as_f64().unwrap_or(f64::NAN)).into_any()
-            } else {
-                py.get_type::<PyInt>().call1((number.as_str(),))?
-            }
-        }
+        Value::Number(number) => number_to_py(py, number.as_str())?,
         Value::Array(items) => {
             let list = PyList::empty(py);
             for item in items {
@@ -112,4 +61,36 @@ pub(crate) fn json_to_py<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<
             dict.into_any()
         }
     })
+}
+
+/// An int where the text is one, of any length; else a float.
+fn number_to_py<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    if text.contains(['.', 'e', 'E']) {
+        let number: f64 = text.parse().map_err(|_| unreadable(&format!("{text:?} is no number")))?;
+        return Ok(PyFloat::new(py, number).into_any());
+    }
+    match text.parse::<i64>() {
+        Ok(small) => Ok(small.into_pyobject(py)?.into_any()),
+        Err(_) => py.get_type::<PyInt>().call1((text,)),
+    }
+}
+
+fn unreadable(why: &str) -> PyErr {
+    PyValueError::new_err(format!("stored JSON cannot be read: {why}"))
+}
+
+fn no_float(float: f64) -> PyErr {
+    PyValueError::new_err(format!("{float} has no JSON form: give a finite number, or None"))
+}
+
+fn no_text() -> PyErr {
+    PyValueError::new_err("a str has a lone surrogate, which UTF-8 cannot carry: encode it to bytes, or replace it")
+}
+
+fn too_deep(most: usize) -> PyErr {
+    PyValueError::new_err(format!("the value is nested more than {most} deep: flatten it"))
+}
+
+fn kind_of(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string())
 }

@@ -2,7 +2,7 @@
 
 use crate::duration::duration;
 use crate::error::Result;
-use crate::payload::json_from_py;
+use crate::payload::body_from_py;
 use crate::runtime::{runtime, wait};
 use headrace::Error;
 use headrace::provider::simulated::{self, FaultPlan, MODELS, ServerHandle, SimulatedConfig};
@@ -119,7 +119,7 @@ fn config(
 
 /// `{"rates": {"rate_limit": 0.1}, "schedule": [{"fault": "reset", "from": 0, "until": 3}]}`
 fn fault_plan(given: &Bound<'_, PyAny>) -> Result<FaultPlan> {
-    let mut value = json_from_py(given, 0)?;
+    let mut value = body_from_py(given)?;
     if let Some(rates) = value.get_mut("rates")
         && let Some(map) = rates.as_object()
     {

@@ -1,7 +1,7 @@
 //! Python arguments of the cache as values of the core.
 
 use crate::error::Result;
-use crate::payload::json_from_py;
+use crate::payload::body_from_py;
 use headrace::Error;
 use headrace::cache::scope;
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods};
@@ -112,7 +112,7 @@ fn shape_error(shape: &[usize], expected: &str) -> crate::error::BindError {
 
 /// Canonical JSON for a scope.
 pub(crate) fn scope_from_py(scope: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
-    scope.filter(|scope| !scope.is_none()).map(|scope| Ok(scope::canonical(&json_from_py(scope, 0)?))).transpose()
+    scope.filter(|scope| !scope.is_none()).map(|scope| Ok(scope::canonical(&body_from_py(scope)?))).transpose()
 }
 
 /// Seconds or a timedelta.

@@ -532,11 +532,11 @@ fn scope_of<'py>(
     model: Option<&str>,
     parameters: Option<&Bound<'py, PyAny>>,
 ) -> Result<(String, Bound<'py, PyAny>)> {
-    let list = match payload::json_from_py(messages, 0)? {
+    let list = match payload::body_from_py(messages)? {
         serde_json::Value::Array(list) => list,
         other => return Err(Error::invalid(format!("messages must be a list, not {other}")).into()),
     };
-    let parameters = parameters.map_or(Ok(serde_json::Value::Null), |given| payload::json_from_py(given, 0))?;
+    let parameters = parameters.map_or(Ok(serde_json::Value::Null), |given| payload::body_from_py(given))?;
     let (prompt, scope) = cache::scope::of_messages(&list, model, &parameters)?;
     let scope = payload::to_py(py, &Payload::Json(scope.into()))?;
     Ok((prompt, scope))
