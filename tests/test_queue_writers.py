@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from headrace import QueueClosed, RequestQueue, StoreError
+from headrace import Lease, QueueClosed, RequestQueue, StoreError
 
 
 def held_in(url: str) -> list[object]:
@@ -84,6 +84,31 @@ def test_an_event_loop_turns_while_the_disk_is_waited_for(tmp_path: Path) -> Non
 
     assert asyncio.run(main()) < 0.6
     assert len(q) == 20
+
+
+def test_the_end_of_a_lease_keeps_no_event_loop_waiting(tmp_path: Path) -> None:
+    """The loop itself lets the other process go on: were it blocked, each of these would fail after 10 s."""
+    path = tmp_path / "q.db"
+    q = RequestQueue(f"sqlite:///{path}")
+    q.put_many(list(range(4)))
+
+    async def block(lease: Lease) -> None:
+        async with lease:
+            pass
+
+    async def main() -> None:
+        one, two, three, four = await q.aget_many(4, timeout=5)
+        with locked(path):
+            ends = [one.aack("done"), two.anack("no", delay=60), three.aextend(60), block(four)]
+            tasks = [asyncio.create_task(end) for end in ends]
+            for _ in range(100):
+                await asyncio.sleep(0.001)
+            assert not any(task.done() for task in tasks)
+        await asyncio.gather(*tasks)
+        states = [await q.astatus(lease.id) for lease in (one, two, three, four)]
+        assert states == ["done", "scheduled", "leased", "done"]
+
+    asyncio.run(main())
 
 
 def test_ctrl_c_reaches_one_who_waits_behind_another_writer(tmp_path: Path) -> None:

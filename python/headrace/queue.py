@@ -7,19 +7,78 @@ import html
 from asyncio import sleep
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from types import TracebackType
+from typing import Any, TypeAlias, TypedDict
 
 from headrace._core.queue import Lease
 from headrace._core.queue import RequestQueue as _RequestQueue
-from headrace.errors import ConfigError
+from headrace.errors import ConfigError, LeaseLost
 
-__all__ = ["Lease", "Priority", "RequestQueue", "limit_rules"]
+__all__ = [
+    "DeadLetter",
+    "DurationSummary",
+    "Failure",
+    "Lease",
+    "Priority",
+    "QueueStats",
+    "RequestQueue",
+    "limit_rules",
+]
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Seconds: TypeAlias = "float | timedelta"
 Limits: TypeAlias = "Mapping[str, int | Mapping[str, Mapping[str, int]]]"
 
 _RATES = ("concurrency", "requests_per_minute", "tokens_per_minute")
+
+
+class Failure(TypedDict):
+    """What went wrong in one attempt: the attempt from 1, the error's text, and when, in UTC."""
+
+    attempt: int
+    error: str
+    at: datetime
+
+
+class DeadLetter(TypedDict):
+    """A request that was given up, with its last error as the reason and all failures, first to last."""
+
+    id: str
+    payload: Any
+    priority: str
+    tenant: str
+    reason: str
+    history: tuple[Failure, ...]
+
+
+class DurationSummary(TypedDict):
+    """How long something took, in seconds."""
+
+    count: int
+    mean: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    max: float
+
+
+class QueueStats(TypedDict):
+    """Counts and durations of a queue; `put`, `acked`, `retried` and `expired` are this process's own."""
+
+    by_status: dict[str, int]
+    by_priority: dict[str, int]
+    by_tenant: dict[str, int]
+    bytes: int
+    put: int
+    acked: int
+    retried: int
+    expired: int
+    paused: bool
+    closed: bool
+    enqueue: DurationSummary
+    wait: DurationSummary
+    run: DurationSummary
 
 
 class Priority(enum.IntEnum):
@@ -142,10 +201,10 @@ class RequestQueue(_RequestQueue):
             seed=seed,
         )
 
-    # Its options are no keyword-only ones: the interpreter looks up each default of such by name, in every call.
     async def aput(
         self,
         payload: Json | bytes,
+        *,
         priority: str | int = "normal",
         tenant: str | None = None,
         delay: Seconds | None = None,
@@ -154,7 +213,7 @@ class RequestQueue(_RequestQueue):
         max_attempts: int | None = None,
         timeout: Seconds | None = None,
     ) -> str:
-        """As `put`; costs no turn of the event loop where there is room in memory."""
+        """As `put`, for asyncio; costs no turn of the event loop where there is room in memory."""
         request = self._try_put(payload, priority, tenant, delay, deadline, key, max_attempts, timeout)
         if request is None:
             await sleep(0)
@@ -176,13 +235,13 @@ class RequestQueue(_RequestQueue):
         max_attempts: int | None = None,
         timeout: Seconds | None = None,
     ) -> list[str]:
-        """As `put_many`; costs no turn of the event loop where there is room in memory."""
+        """As `put_many`, for asyncio; costs no turn of the event loop where there is room in memory."""
         if self._is_turn_over():
             await sleep(0)
         return await self._put_many_future(payloads, priority, tenant, delay, deadline, key, max_attempts, timeout)
 
     async def aget(self, timeout: Seconds | None = None) -> Lease:
-        """As `get`; a request that is there costs no turn of the event loop, a cancelled wait swallows none."""
+        """As `get`, for asyncio; what is there costs no turn of the event loop, a cancelled wait takes nothing."""
         lease = self._try_get(timeout)
         if lease is None:
             await sleep(0)
@@ -193,7 +252,7 @@ class RequestQueue(_RequestQueue):
         return lease
 
     async def aget_many(self, n: int, timeout: Seconds | None = None) -> list[Lease]:
-        """As `get_many`; those that are there cost no turn of the event loop."""
+        """As `get_many`, for asyncio; those that are there cost no turn of the event loop."""
         if self._is_turn_over():
             await sleep(0)
         leases = await self._get_many_future(n, timeout)
@@ -201,14 +260,41 @@ class RequestQueue(_RequestQueue):
             lease._accept()
         return leases
 
-    async def aresult(self, id: str, timeout: Seconds | None = None) -> Json | bytes:
-        """As `result`."""
-        result: Json | bytes = await self._result_future(id, timeout)
-        return result
+    async def aresult(self, id: str, timeout: Seconds | None = None) -> Any:
+        """As `result`, for asyncio."""
+        return await self._result_future(id, timeout)
+
+    async def astatus(self, id: str) -> str:
+        """As `status`, for asyncio: a file is read beside the event loop."""
+        return await self._status_future(id)
+
+    async def acancel(self, id: str) -> bool:
+        """As `cancel`, for asyncio."""
+        return await self._cancel_future(id)
+
+    async def arequeue(self, id: str) -> None:
+        """As `requeue`, for asyncio."""
+        await self._requeue_future(id)
+
+    async def adead(self) -> list[DeadLetter]:
+        """As `dead`, for asyncio."""
+        return await self._dead_future()
+
+    async def apause(self) -> None:
+        """As `pause`, for asyncio."""
+        await self._pause_future(True)
+
+    async def aresume(self) -> None:
+        """As `resume`, for asyncio."""
+        await self._pause_future(False)
 
     async def adrain(self, timeout: Seconds | None = None) -> None:
-        """As `drain`."""
+        """As `drain`, for asyncio."""
         await self._drain_future(timeout)
+
+    async def astats(self) -> QueueStats:
+        """As `stats`, for asyncio."""
+        return await self._stats_future()
 
     def _repr_html_(self) -> str:
         stats = self.stats()
@@ -221,3 +307,60 @@ class RequestQueue(_RequestQueue):
             f"<tr>{head}</tr><tr>{body}</tr></table>"
             f"<small>open by tenant: {tenants or 'none'}; wait p50 {wait['p50']:.4f} s, p99 {wait['p99']:.4f} s</small>"
         )
+
+
+# The twins of a lease that wait. A class of Rust cannot have a plain `async def`, so it gets them here.
+
+
+async def _aack(self: Lease, result: Any = None, *, tokens: int | None = None) -> None:
+    """As `ack`, for asyncio: the event loop turns while a disk is waited for."""
+    pending = self._ack_future(result, tokens)
+    if pending is not None:
+        await pending
+
+
+async def _anack(self: Lease, error: object = None, *, delay: Seconds | None = None, retry: bool = True) -> None:
+    """As `nack`, for asyncio: the event loop turns while a disk is waited for."""
+    pending = self._nack_future(error, delay, retry)
+    if pending is not None:
+        await pending
+
+
+async def _aextend(self: Lease, seconds: Seconds) -> None:
+    """As `extend`, for asyncio: the event loop turns while a disk is waited for."""
+    pending = self._extend_future(seconds)
+    if pending is not None:
+        await pending
+
+
+async def _aenter(self: Lease) -> Lease:
+    """The lease itself: at the end of the block it is acked, or nacked where that raised."""
+    return self
+
+
+async def _aexit(
+    self: Lease, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+) -> bool:
+    """Ack, or nack where the block raised."""
+    try:
+        if kind is None:
+            await self.aack()
+        else:
+            await self.anack(f"{kind.__name__}: {error}")
+    except LeaseLost:
+        # It may have been settled inside the block; and an error of the block is told rather than this one.
+        if kind is None and not self._is_settled():
+            raise
+    return False
+
+
+for _name, _twin in {
+    "aack": _aack,
+    "anack": _anack,
+    "aextend": _aextend,
+    "__aenter__": _aenter,
+    "__aexit__": _aexit,
+}.items():
+    _twin.__name__ = _name
+    _twin.__qualname__ = f"Lease.{_name}"
+    setattr(Lease, _name, _twin)

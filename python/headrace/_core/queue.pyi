@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, TypeAlias
 
+from headrace.queue import DeadLetter, QueueStats
 from typing_extensions import Self, disjoint_base, final
 
 _Seconds: TypeAlias = float | timedelta
@@ -46,7 +47,8 @@ class RequestQueue:
         """Put a request and give its id; a durable queue has it on disk then.
 
         Args:
-            payload: any JSON value, or bytes; it comes back as it went in.
+            payload: any JSON value, or bytes; it comes back as it went in. What JSON would change (a tuple, an enum,
+                a key that is no text, NaN) is refused.
             priority: critical, high, normal or low, or 0 to 3.
             tenant: whose it is.
             delay: seconds, or a timedelta, until it may be handed out.
@@ -58,8 +60,8 @@ class RequestQueue:
         Raises:
             QueueFull: there was no room in time.
             QueueClosed: the queue is closed.
-            TypeError: the payload is neither JSON nor bytes.
-            ValueError: an option is out of its range.
+            TypeError: the payload is neither JSON nor bytes, or would come back changed.
+            ValueError: an option is out of its range, or the payload has no JSON form.
         """
     def put_many(
         self,
@@ -98,17 +100,17 @@ class RequestQueue:
         """Cancel an open request, leased ones too; whether it was open."""
     def requeue(self, id: str) -> None:
         """Put a dead letter back, with all its attempts before it."""
-    def dead(self) -> list[dict[str, Any]]:
+    def dead(self) -> list[DeadLetter]:
         """The dead letters: id, payload, priority, tenant, reason, history."""
     def pause(self) -> None:
-        """Stop handing out; what is leased goes on."""
+        """Stop handing out, in every process that shares the queue; what is leased goes on."""
     def resume(self) -> None:
         """Hand out again."""
     def drain(self, timeout: _Seconds | None = None) -> None:
         """Wait until nothing is open; Timeout where it takes longer."""
     def close(self) -> None:
         """End the queue for everyone who shares this object; a durable one keeps its requests."""
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> QueueStats:
         """Counts by state, priority and tenant; enqueue, wait and run times in seconds."""
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
@@ -139,6 +141,12 @@ class RequestQueue:
     def _get_many_future(self, n: int, timeout: _Seconds | None) -> Awaitable[list[Lease]]: ...
     def _result_future(self, id: str, timeout: _Seconds | None) -> Awaitable[Any]: ...
     def _drain_future(self, timeout: _Seconds | None) -> Awaitable[None]: ...
+    def _status_future(self, id: str) -> Awaitable[str]: ...
+    def _cancel_future(self, id: str) -> Awaitable[bool]: ...
+    def _requeue_future(self, id: str) -> Awaitable[None]: ...
+    def _dead_future(self) -> Awaitable[list[DeadLetter]]: ...
+    def _stats_future(self) -> Awaitable[QueueStats]: ...
+    def _pause_future(self, paused: bool) -> Awaitable[None]: ...
 
 @final
 class Lease:
@@ -175,7 +183,21 @@ class Lease:
         """The work failed: again after `delay`, or by exponential backoff with full jitter; dead without retry."""
     def extend(self, seconds: _Seconds) -> None:
         """Make the lease last that long from now."""
+    async def aack(self, result: Any = None, *, tokens: int | None = None) -> None:
+        """As `ack`, for asyncio: the event loop turns while a disk is waited for."""
+    async def anack(self, error: object = None, *, delay: _Seconds | None = None, retry: bool = True) -> None:
+        """As `nack`, for asyncio: the event loop turns while a disk is waited for."""
+    async def aextend(self, seconds: _Seconds) -> None:
+        """As `extend`, for asyncio: the event loop turns while a disk is waited for."""
     def _accept(self) -> None: ...
+    def _is_settled(self) -> bool: ...
+    def _ack_future(self, result: Any, tokens: int | None) -> Awaitable[None] | None: ...
+    def _nack_future(self, error: object, delay: _Seconds | None, retry: bool) -> Awaitable[None] | None: ...
+    def _extend_future(self, seconds: _Seconds) -> Awaitable[None] | None: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> bool: ...
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None

@@ -80,6 +80,30 @@ impl RequestQueue {
         Ok(Self { queue, turn: AtomicUsize::new(0) })
     }
 
+    /// Put a request and give its id; a durable queue has it on disk then. `aput` is the same for asyncio.
+    ///
+    /// Args:
+    ///     payload: any JSON value, or bytes; it comes back as it went in. What JSON would change (a tuple, an enum, a
+    ///         key that is no text, NaN) is refused.
+    ///     priority: critical, high, normal or low, or 0 to 3.
+    ///     tenant: whose it is.
+    ///     delay: seconds, or a timedelta, until it may be handed out.
+    ///     deadline: seconds, a timedelta, or an aware datetime after which it is dead with the reason `deadline`.
+    ///     key: a put whose key was seen before, done or not, puts nothing and gives the first id.
+    ///     max_attempts: how often it is handed out; the queue's own where None.
+    ///     timeout: seconds, or a timedelta, to wait for room in a full queue; None waits as long as it takes.
+    ///
+    /// Raises:
+    ///     QueueFull: there was no room in time.
+    ///     QueueClosed: the queue is closed.
+    ///     StoreError: it could not be written.
+    ///     TypeError: the payload is neither JSON nor bytes, or would come back changed.
+    ///     ValueError: an option is out of its range, or the payload has no JSON form.
+    ///
+    /// >>> import headrace
+    /// >>> q = headrace.RequestQueue()
+    /// >>> q.status(q.put({"question": "scope 1 in 2023?"}, priority="high", tenant="acme"))
+    /// 'waiting'
     #[pyo3(signature = (payload, *, priority=None, tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None))]
     #[allow(clippy::too_many_arguments)]
     fn put<'py>(
@@ -163,6 +187,15 @@ impl RequestQueue {
         })
     }
 
+    /// Put requests with the same options, all or none, and give their ids; see `put`. `aput_many` is the same for asyncio.
+    ///
+    /// Args:
+    ///     payloads: what each request carries.
+    ///     key: belongs to one request: give it with one payload only.
+    ///
+    /// Raises:
+    ///     QueueFull: there was no room for all of them in time.
+    ///     QueueClosed, StoreError, TypeError, ValueError: as `put`; nothing was put then.
     #[pyo3(signature = (payloads, *, priority=None, tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None))]
     #[allow(clippy::too_many_arguments)]
     fn put_many<'py>(
@@ -190,6 +223,15 @@ impl RequestQueue {
         }
     }
 
+    /// Take the next request, waiting for one. `aget` is the same for asyncio.
+    ///
+    /// Args:
+    ///     timeout: seconds, or a timedelta, to wait; None waits as long as it takes.
+    ///
+    /// Raises:
+    ///     Timeout: none came in time.
+    ///     QueueClosed: the queue is closed.
+    ///     StoreError: the file could not be read or written.
     #[pyo3(signature = (timeout=None))]
     fn get(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> Result<Lease> {
         let timeout = crate::duration::timeout(timeout)?;
@@ -212,6 +254,14 @@ impl RequestQueue {
         self.try_get()
     }
 
+    /// Take up to `n` requests, as many as there are, waiting for the first. `aget_many` is the same for asyncio.
+    ///
+    /// Args:
+    ///     n: how many at most, 1 or more.
+    ///     timeout: seconds, or a timedelta, to wait for the first; None waits as long as it takes.
+    ///
+    /// Raises:
+    ///     Timeout, QueueClosed, StoreError: as `get`.
     #[pyo3(signature = (n, timeout=None))]
     fn get_many<'py>(
         &self,
@@ -244,6 +294,17 @@ impl RequestQueue {
         })
     }
 
+    /// What the ack was given, waiting until the request is finished. `aresult` is the same for asyncio.
+    ///
+    /// Args:
+    ///     id: what `put` gave.
+    ///     timeout: seconds, or a timedelta, to wait; None waits as long as it takes.
+    ///
+    /// Raises:
+    ///     RequestFailed: it went to the dead letters.
+    ///     RequestCancelled: it was cancelled.
+    ///     Timeout: it was not finished in time.
+    ///     ValueError: the id is unknown, or what became of it is no longer kept.
     #[pyo3(signature = (id, timeout=None))]
     fn result<'py>(&self, py: Python<'py>, id: &str, timeout: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
         let (id, timeout) = (id.parse::<RequestId>()?, crate::duration::timeout(timeout)?);
@@ -267,36 +328,59 @@ impl RequestQueue {
         })
     }
 
+    /// Where a request is: waiting, scheduled, leased, done, dead or cancelled. `astatus` is the same for asyncio.
+    ///
+    /// Raises:
+    ///     ValueError: the id is unknown, or what became of it is no longer kept.
     fn status(&self, py: Python<'_>, id: &str) -> Result<&'static str> {
         let id = id.parse::<RequestId>()?;
         Ok(py.detach(|| self.queue.status(id))?.name())
     }
 
+    /// Cancel an open request, leased ones too; whether it was open. `acancel` is the same for asyncio.
+    ///
+    /// Raises:
+    ///     ValueError: the id is unknown, or what became of it is no longer kept.
     fn cancel(&self, py: Python<'_>, id: &str) -> Result<bool> {
         let id = id.parse::<RequestId>()?;
         let queue = self.queue.clone();
         wait(py, async move { Ok(queue.cancel_async(id).await?) })
     }
 
+    /// Put a dead letter back, with all its attempts before it. `arequeue` is the same for asyncio.
+    ///
+    /// Raises:
+    ///     ValueError: the id is unknown, or the request is not dead.
     fn requeue(&self, py: Python<'_>, id: &str) -> Result<()> {
         let id = id.parse::<RequestId>()?;
         let queue = self.queue.clone();
         wait(py, async move { Ok(queue.requeue_async(id).await?) })
     }
 
+    /// The dead letters, oldest first: id, payload, priority, tenant, reason, history. `adead` is the same for asyncio.
     fn dead<'py>(&self, py: Python<'py>) -> Result<Vec<Bound<'py, PyDict>>> {
         let letters = py.detach(|| self.queue.dead())?;
         letters.iter().map(|letter| dead_letter(py, letter)).collect()
     }
 
-    fn pause(&self) {
-        self.queue.pause();
+    /// Stop handing out, in every process that shares the queue; what is leased goes on. `apause` is the same for asyncio.
+    fn pause(&self, py: Python<'_>) -> Result<()> {
+        wait(py, async { Ok(self.queue.set_paused_async(true).await?) })
     }
 
-    fn resume(&self) {
-        self.queue.resume();
+    /// Hand out again. `aresume` is the same for asyncio.
+    fn resume(&self, py: Python<'_>) -> Result<()> {
+        wait(py, async { Ok(self.queue.set_paused_async(false).await?) })
     }
 
+    /// Wait until nothing is open. `adrain` is the same for asyncio.
+    ///
+    /// Args:
+    ///     timeout: seconds, or a timedelta, to wait; None waits as long as it takes.
+    ///
+    /// Raises:
+    ///     Timeout: something was still open then.
+    ///     QueueClosed: the queue is closed.
     #[pyo3(signature = (timeout=None))]
     fn drain(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> Result<()> {
         let timeout = crate::duration::timeout(timeout)?;
@@ -311,8 +395,47 @@ impl RequestQueue {
         self.future(py, async move { Ok(queue.drain_async(timeout).await?) })
     }
 
+    /// End the queue for everyone who shares this object; a durable one keeps its requests.
     fn close(&self) {
         self.queue.close();
+    }
+
+    fn _status_future<'py>(&self, py: Python<'py>, id: &str) -> Result<Bound<'py, PyAny>> {
+        let (id, queue) = (id.parse::<RequestId>()?, self.queue.clone());
+        self.future(py, async move { Ok(queue.status(id)?.name()) })
+    }
+
+    fn _cancel_future<'py>(&self, py: Python<'py>, id: &str) -> Result<Bound<'py, PyAny>> {
+        let (id, queue) = (id.parse::<RequestId>()?, self.queue.clone());
+        self.future(py, async move { Ok(queue.cancel_async(id).await?) })
+    }
+
+    fn _requeue_future<'py>(&self, py: Python<'py>, id: &str) -> Result<Bound<'py, PyAny>> {
+        let (id, queue) = (id.parse::<RequestId>()?, self.queue.clone());
+        self.future(py, async move { Ok(queue.requeue_async(id).await?) })
+    }
+
+    fn _dead_future<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let queue = self.queue.clone();
+        self.future(py, async move {
+            let letters = queue.dead()?;
+            Python::attach(|py| {
+                letters.iter().map(|letter| Ok(dead_letter(py, letter)?.unbind())).collect::<Result<Vec<_>>>()
+            })
+        })
+    }
+
+    fn _stats_future<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let queue = self.queue.clone();
+        self.future(py, async move {
+            let stats = queue.stats()?;
+            Python::attach(|py| Ok(text::stats(py, &stats)?.unbind()))
+        })
+    }
+
+    fn _pause_future<'py>(&self, py: Python<'py>, paused: bool) -> Result<Bound<'py, PyAny>> {
+        let queue = self.queue.clone();
+        self.future(py, async move { Ok(queue.set_paused_async(paused).await?) })
     }
 
     fn __len__(&self, py: Python<'_>) -> Result<usize> {
@@ -324,16 +447,19 @@ impl RequestQueue {
         true
     }
 
+    /// The address it was opened with.
     #[getter]
     fn url(&self) -> &str {
         self.queue.url()
     }
 
+    /// Its name inside the store.
     #[getter]
     fn name(&self) -> &str {
         self.queue.name()
     }
 
+    /// Counts by state, priority and tenant; how long puts, waits and runs took, in seconds. `astats` is the same for asyncio.
     fn stats<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
         let stats = py.detach(|| self.queue.stats())?;
         Ok(text::stats(py, &stats)?)
