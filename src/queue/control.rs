@@ -58,6 +58,7 @@ impl RequestQueue {
         let idle = core.open_count() == 0;
         drop(core);
         inner.wake_after_finish(id.0, idle);
+        inner.dispatch();
         Ok(true)
     }
 
@@ -99,15 +100,17 @@ impl RequestQueue {
         Ok(())
     }
 
-    /// Stops handing out; what is leased goes on.
-    pub fn pause(&self) {
-        self.inner.core.lock().paused = true;
-    }
-
-    /// Hands out again.
-    pub fn resume(&self) {
-        self.inner.core.lock().paused = false;
-        self.inner.ready.wake_all();
+    /// Stops handing out, or hands out again; what is leased goes on. The same, told to the store.
+    ///
+    /// # Errors
+    /// `Store` where it cannot be written.
+    pub async fn set_paused_async(&self, paused: bool) -> Result<()> {
+        self.inner.core.lock().paused = paused;
+        if !paused {
+            self.inner.dispatch();
+            self.inner.ready.wake_all();
+        }
+        Ok(())
     }
 
     /// Waits until nothing is open.
@@ -143,6 +146,7 @@ impl RequestQueue {
     /// Ends the queue for everyone who shares this object; a durable one keeps its requests.
     pub fn close(&self) {
         self.inner.core.lock().closed = true;
+        self.inner.turns.forget_all();
         self.inner.ready.wake_all();
         self.inner.room.wake_all();
         self.inner.idle.wake_all();

@@ -23,6 +23,15 @@ struct Tenant {
     stride: u64,
 }
 
+/// What is known of a flow.
+#[derive(Debug)]
+struct Known {
+    gauges: Gauges,
+    owner: u64,
+    provider: Option<Arc<str>>,
+    model: Option<Arc<str>>,
+}
+
 /// All flows that were seen, by their place.
 #[derive(Debug)]
 pub(super) struct Flows {
@@ -30,7 +39,9 @@ pub(super) struct Flows {
     ids: HashMap<Flow, FlowId>,
     /// The flow of the put before: most puts are like the one before them.
     last: Option<(Flow, FlowId)>,
-    gauges: Vec<Gauges>,
+    known: Vec<Known>,
+    /// How many flows belong to one handle: without any, nobody is asked whose they are.
+    owned: usize,
     tenants: Vec<Tenant>,
     tenant_index: HashMap<Arc<str>, u32>,
 }
@@ -41,23 +52,26 @@ impl Flows {
             weights: weights.iter().cloned().collect(),
             ids: HashMap::new(),
             last: None,
-            gauges: Vec::new(),
+            known: Vec::new(),
+            owned: 0,
             tenants: Vec::new(),
             tenant_index: HashMap::new(),
         }
     }
 
-    /// The flow of a request.
-    pub(super) fn id_of(&mut self, options: &PutOptions, limiter: &Limiter) -> FlowId {
+    /// The flow of a request. `owner` is the one handle that may take it, 0 where any may.
+    pub(super) fn id_of(&mut self, options: &PutOptions, owner: u64, limiter: &Limiter) -> FlowId {
         let tenant = options.tenant.as_deref().unwrap_or(DEFAULT_TENANT);
         if let Some((flow, id)) = &self.last
+            && flow.owner == owner
             && &*flow.tenant == tenant
             && flow.provider == options.provider
             && flow.model == options.model
         {
             return *id;
         }
-        let flow = Flow { tenant: Arc::from(tenant), provider: options.provider.clone(), model: options.model.clone() };
+        let (provider, model) = (options.provider.clone(), options.model.clone());
+        let flow = Flow { owner, tenant: Arc::from(tenant), provider, model };
         let id = self.ids.get(&flow).copied().unwrap_or_else(|| self.add(&flow, limiter));
         self.last = Some((flow, id));
         id
@@ -71,15 +85,37 @@ impl Flows {
             self.tenant_index.insert(flow.tenant.clone(), index);
             index
         });
-        let id = FlowId { flow: place(self.gauges.len()), tenant };
-        self.gauges.push(limiter.gauges_of(flow));
+        let id = FlowId { flow: place(self.known.len()), tenant };
+        self.known.push(Known {
+            gauges: limiter.gauges_of(flow),
+            owner: flow.owner,
+            provider: flow.provider.clone(),
+            model: flow.model.clone(),
+        });
+        self.owned += usize::from(flow.owner != 0);
         self.ids.insert(flow.clone(), id);
         id
     }
 
     /// The limits that a flow counts against.
     pub(super) fn gauges(&self, id: FlowId) -> &[usize] {
-        &self.gauges[id.flow as usize]
+        &self.known[id.flow as usize].gauges
+    }
+
+    /// The one handle that may take what is in a flow, 0 where any may.
+    pub(super) fn owner(&self, id: FlowId) -> u64 {
+        self.known[id.flow as usize].owner
+    }
+
+    /// The provider and the model that a flow goes to.
+    pub(super) fn route(&self, id: FlowId) -> (Option<Arc<str>>, Option<Arc<str>>) {
+        let known = &self.known[id.flow as usize];
+        (known.provider.clone(), known.model.clone())
+    }
+
+    /// Whether any flow belongs to one handle.
+    pub(super) fn any_owned(&self) -> bool {
+        self.owned > 0
     }
 
     pub(super) fn stride(&self, tenant: u32) -> u64 {

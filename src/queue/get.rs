@@ -3,6 +3,7 @@
 use super::inner::Inner;
 use super::journal;
 use super::moment::Moment;
+use super::owner::Who;
 use super::{Lease, RequestQueue};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -20,8 +21,9 @@ impl RequestQueue {
         inner.check_open(&core)?;
         let now = inner.now();
         inner.settle_due(&mut core, now);
-        let handed = core.pop(now);
+        let handed = core.pop(now, Who::Worker);
         drop(core);
+        inner.dispatch();
         Ok(handed.map(|handed| Lease::new(inner, handed)))
     }
 
@@ -31,7 +33,7 @@ impl RequestQueue {
     /// As [`RequestQueue::try_get`].
     pub fn try_get_many(&self, most: usize) -> Result<Vec<Lease>> {
         self.refuse_durable_get()?;
-        Ok(self.inner.take(most)?.0)
+        Ok(self.inner.take(most, Who::Worker)?.0)
     }
 
     fn refuse_durable_get(&self) -> Result<()> {
@@ -55,6 +57,19 @@ impl RequestQueue {
     /// # Errors
     /// As [`RequestQueue::get_async`].
     pub async fn get_many_async(&self, most: usize, timeout: Option<Duration>) -> Result<Vec<Lease>> {
+        self.take_many(most, timeout, Who::Worker).await
+    }
+
+    /// Hands out up to `most` requests that `acquire` put in a process that has died since, waiting for the first. In
+    /// memory there are none: what was put there has died with its process.
+    ///
+    /// # Errors
+    /// As [`RequestQueue::get_async`].
+    pub async fn adopt(&self, most: usize, timeout: Option<Duration>) -> Result<Vec<Lease>> {
+        self.take_many(most, timeout, Who::Heir).await
+    }
+
+    async fn take_many(&self, most: usize, timeout: Option<Duration>, who: Who) -> Result<Vec<Lease>> {
         let inner = &self.inner;
         let until = timeout.map(|timeout| inner.now().plus(timeout));
         let ready = inner.ready.listen();
@@ -62,7 +77,7 @@ impl RequestQueue {
             let notified = ready.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
-            let (leases, next) = inner.take(most)?;
+            let (leases, next) = inner.take(most, who)?;
             if !leases.is_empty() {
                 let claimed = inner.claim(leases).await?;
                 if !claimed.is_empty() {
@@ -83,16 +98,17 @@ impl RequestQueue {
 }
 
 impl Inner {
-    fn take(self: &Arc<Self>, most: usize) -> Result<(Vec<Lease>, Option<Moment>)> {
+    fn take(self: &Arc<Self>, most: usize, who: Who) -> Result<(Vec<Lease>, Option<Moment>)> {
         let mut core = self.core.lock();
         self.check_open(&core)?;
         let now = self.now();
         self.settle_due(&mut core, now);
         // No lease may be dropped in here: giving it back takes the lock again.
         let mut leases = Vec::with_capacity(most.min(core.ready_count()));
-        core.pop_many(most, now, |handed| leases.push(Lease::new(self, handed)));
+        core.pop_many(most, now, who, |handed| leases.push(Lease::new(self, handed)));
         let next = core.next_event();
         drop(core);
+        self.dispatch();
         Ok((leases, next))
     }
 

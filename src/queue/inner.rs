@@ -6,6 +6,7 @@ use super::moment::Moment;
 use super::options::QueueConfig;
 use super::outcomes::Outcomes;
 use super::signal::Signal;
+use super::turns::Turns;
 use crate::clock::Clock;
 use crate::{Error, Result};
 use parking_lot::Mutex;
@@ -32,6 +33,7 @@ pub(super) struct Inner {
     pub(super) room: Signal,
     pub(super) idle: Signal,
     pub(super) outcomes: Outcomes,
+    pub(super) turns: Turns,
     purged: Mutex<Option<Duration>>,
 }
 
@@ -53,6 +55,7 @@ impl Inner {
             room: Signal::new(),
             idle: Signal::new(),
             outcomes: Outcomes::new(),
+            turns: Turns::new(),
             purged: Mutex::default(),
         }
     }
@@ -62,13 +65,16 @@ impl Inner {
     }
 
     pub(super) fn check_open(&self, core: &Core) -> Result<()> {
-        if core.closed {
-            return Err(Error::QueueClosed(format!("queue {:?} is closed: open it again", self.name)));
-        }
-        Ok(())
+        if core.closed { Err(self.closed()) } else { Ok(()) }
     }
 
+    pub(super) fn closed(&self) -> Error {
+        Error::QueueClosed(format!("queue {:?} is closed: open it again", self.name))
+    }
+
+    /// Tells of a request that has ended. The state may be locked: what waits for a turn of its own is for `dispatch`.
     pub(super) fn wake_after_finish(&self, id: u64, idle: bool) {
+        self.turns.forget(id);
         self.outcomes.wake(id);
         self.ready.wake(1);
         self.room.wake_all();

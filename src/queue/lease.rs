@@ -5,6 +5,7 @@ use super::entry::{RequestId, Status};
 use super::inner::Inner;
 use super::journal::{self, Move};
 use super::options::Priority;
+use super::owner::NOBODY;
 use crate::{Error, Payload, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -12,8 +13,8 @@ use std::time::Duration;
 
 /// A request that was handed out. Dropped before it was accepted or settled, it goes back as if it had not left.
 pub struct Lease {
-    inner: Arc<Inner>,
-    handed: HandedOut,
+    pub(super) inner: Arc<Inner>,
+    pub(super) handed: HandedOut,
     /// Accepted or settled: dropping it changes nothing any more.
     kept: AtomicBool,
     settled: AtomicBool,
@@ -38,14 +39,17 @@ impl Lease {
         self.kept.store(true, Ordering::Release);
     }
 
-    fn set_settled(&self) {
+    pub(super) fn set_settled(&self) {
         self.disown();
         self.settled.store(true, Ordering::Release);
     }
 
-    /// Keeps the request for this worker: from here on, only an ack, a nack or the end of its time ends the lease.
+    /// Keeps the request for this worker: from here on, only an ack, a nack or the end of its time ends the lease. One
+    /// that `acquire` gave is its holder's all the while, and ends with it.
     pub fn accept(&self) {
-        self.disown();
+        if self.handed.owner == NOBODY {
+            self.disown();
+        }
     }
 
     /// Whether this lease was acked, nacked or lost through this object.
@@ -123,6 +127,7 @@ impl Lease {
         drop(core);
         self.set_settled();
         inner.wake_after_finish(self.handed.id, idle);
+        inner.dispatch();
         Ok(())
     }
 
@@ -209,6 +214,7 @@ impl Lease {
         drop(core);
         self.set_settled();
         self.inner.wake_after_finish(self.handed.id, idle);
+        self.inner.dispatch();
     }
 
     /// Makes the lease last `by` from now.
@@ -233,11 +239,15 @@ impl Drop for Lease {
             return;
         }
         let inner = &self.inner;
+        if self.handed.owner != NOBODY {
+            return inner.leave(self.handed.id, None);
+        }
         if let Some(journal) = &inner.journal {
             let attempt_after = self.handed.attempt.saturating_sub(1);
             drop(journal.transition(Move { attempt_after, ..self.change(Status::Waiting) }));
         }
         inner.core.lock().give_back(self.handed.id, self.handed.attempt, inner.now());
+        inner.dispatch();
         inner.ready.wake(1);
     }
 }

@@ -39,6 +39,8 @@ pub struct LimitRule {
 /// What a request counts against: who sends it, where it goes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Flow {
+    /// The one handle that may take it, 0 where any may.
+    pub(super) owner: u64,
     pub(super) tenant: Arc<str>,
     pub(super) provider: Option<Arc<str>>,
     pub(super) model: Option<Arc<str>>,
@@ -51,6 +53,8 @@ pub(super) type Gauges = Arc<[usize]>;
 struct Gauge {
     rule: LimitRule,
     active: u64,
+    /// Kept free for requests whose turn comes before: how many, and their tokens.
+    held: (u64, u64),
     grants: VecDeque<Grant>,
     tokens: u64,
 }
@@ -75,10 +79,11 @@ impl Gauge {
         let below = |limit: Option<u64>, used: u64| limit.is_none_or(|limit| used < limit);
         // A request that alone takes more than the limit passes when it is alone: else it would wait for ever.
         let tokens_fit = self.rule.tokens_per_minute.is_none_or(|limit| {
-            self.tokens.saturating_add(tokens) <= limit || (self.grants.is_empty() && tokens > limit)
+            let used = self.tokens.saturating_add(self.held.1);
+            used.saturating_add(tokens) <= limit || (self.grants.is_empty() && self.held.0 == 0 && tokens > limit)
         });
-        below(self.rule.concurrency, self.active)
-            && below(self.rule.requests_per_minute, self.grants.len() as u64)
+        below(self.rule.concurrency, self.active + self.held.0)
+            && below(self.rule.requests_per_minute, self.grants.len() as u64 + self.held.0)
             && tokens_fit
     }
 
@@ -99,7 +104,13 @@ impl Limiter {
         let mut limiter = Self::default();
         for rule in rules {
             limiter.by_scope.insert(rule.scope.clone(), limiter.gauges.len());
-            limiter.gauges.push(Gauge { rule: rule.clone(), active: 0, grants: VecDeque::new(), tokens: 0 });
+            limiter.gauges.push(Gauge {
+                rule: rule.clone(),
+                active: 0,
+                held: (0, 0),
+                grants: VecDeque::new(),
+                tokens: 0,
+            });
         }
         limiter
     }
@@ -120,6 +131,23 @@ impl Limiter {
                 gauge.admits(tokens)
             })
         })
+    }
+
+    /// Keeps room for a request whose turn comes first, until `release`.
+    pub(super) fn hold(&mut self, gauges: &[usize], tokens: u64) {
+        for &index in gauges {
+            if let Some(gauge) = self.gauges.get_mut(index) {
+                gauge.held.0 += 1;
+                gauge.held.1 = gauge.held.1.saturating_add(tokens);
+            }
+        }
+    }
+
+    /// Ends all that is held.
+    pub(super) fn release(&mut self) {
+        for gauge in &mut self.gauges {
+            gauge.held = (0, 0);
+        }
     }
 
     /// Counts a request that leaves.

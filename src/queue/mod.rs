@@ -17,6 +17,7 @@
 //! # }).unwrap();
 //! ```
 
+mod acquire;
 mod control;
 mod core;
 mod entry;
@@ -32,6 +33,7 @@ mod limit;
 mod moment;
 mod options;
 mod outcomes;
+mod owner;
 mod pages;
 mod put;
 mod result;
@@ -40,7 +42,9 @@ mod signal;
 mod sqlite;
 mod stats;
 mod timers;
+mod turns;
 
+pub use acquire::Again;
 pub use entry::{DeadLetter, Failure, RequestId, Status};
 pub use lease::Lease;
 pub use limit::{LimitRule, LimitScope};

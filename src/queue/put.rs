@@ -2,6 +2,7 @@
 
 use super::inner::Inner;
 use super::journal::{self, Journal, NewRequest};
+use super::owner::NOBODY;
 use super::{PutOptions, RequestId, RequestQueue};
 use crate::{Error, Payload, Result};
 use std::time::Duration;
@@ -31,7 +32,7 @@ impl RequestQueue {
             }
         }
         let id = core.new_id();
-        core.insert(id, Some(payload), size, options, now);
+        core.insert(id, Some(payload), size, options, NOBODY, now);
         core.meters.count_put(had_to_wait, || inner.now().since(now));
         drop(core);
         inner.ready.wake(1);
@@ -134,7 +135,7 @@ impl Inner {
         let now = self.now();
         for (stored, size) in stored.iter().zip(sizes) {
             if stored.fresh && !core.contains(stored.id) {
-                core.insert(stored.id, None, size, options, now);
+                core.insert(stored.id, None, size, options, NOBODY, now);
             }
         }
         core.meters.enqueue.record(now.since(started));
@@ -143,7 +144,7 @@ impl Inner {
         Ok(stored.into_iter().map(|stored| RequestId(stored.id)).collect())
     }
 
-    async fn wait_for_room(
+    pub(super) async fn wait_for_room(
         &self,
         count: usize,
         bytes: usize,
@@ -167,9 +168,7 @@ impl Inner {
                 if core.has_room(count, bytes) {
                     return Ok(());
                 }
-                let never = core.config().max_size.is_some_and(|most| count > most)
-                    || core.config().max_bytes.is_some_and(|most| bytes > most);
-                if never || until.is_some_and(|until| until <= now) {
+                if !core.fits_ever(count, bytes) || until.is_some_and(|until| until <= now) {
                     return Err(core.full());
                 }
                 core.next_event()

@@ -8,6 +8,7 @@ use super::flow::{FlowId, Flows};
 use super::lane::{CLASSES, FlowQueue, Lane, Ready};
 use super::limit::Limiter;
 use super::moment::Moment;
+use super::owner::{Claim, Taker, Who};
 use super::timers::Timers;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -93,7 +94,19 @@ impl Class {
     }
 
     /// The request whose turn it is, among those that their limits let through.
-    fn choose(&self, now: Moment, flows: &Flows, limiter: &mut Limiter) -> Option<(FlowId, Lane, Ready)> {
+    fn choose(
+        &self,
+        now: Moment,
+        flows: &Flows,
+        limiter: &mut Limiter,
+        taker: Taker<'_>,
+    ) -> Option<(FlowId, Lane, Ready)> {
+        if flows.any_owned() {
+            return self.choose_for(now, flows, limiter, taker);
+        }
+        if taker.who != Who::Worker {
+            return None;
+        }
         self.turns.iter().find_map(|&(_, tenant)| {
             let queue = &self.tenants[tenant as usize];
             if let [(flow, only)] = &queue.flows[..] {
@@ -108,6 +121,37 @@ impl Class {
                 .filter(|(flow, _, ready)| limiter.admits(flows.gauges(*flow), ready.tokens, now))
                 .min_by_key(|(_, _, ready)| ready.order)
         })
+    }
+
+    /// The same where some requests are for one taker only. What is another's and comes first keeps its room.
+    fn choose_for(
+        &self,
+        now: Moment,
+        flows: &Flows,
+        limiter: &mut Limiter,
+        taker: Taker<'_>,
+    ) -> Option<(FlowId, Lane, Ready)> {
+        let mut heads = Vec::new();
+        for &(_, tenant) in &self.turns {
+            let of_flow = |(flow, queue): &(u32, FlowQueue)| {
+                let (lane, ready) = queue.oldest()?;
+                Some((FlowId { flow: *flow, tenant }, lane, *ready))
+            };
+            heads.clear();
+            heads.extend(self.tenants[tenant as usize].flows.iter().filter_map(of_flow));
+            heads.sort_unstable_by_key(|(_, _, ready)| ready.order);
+            for &(flow, lane, ready) in &heads {
+                let claim = taker.claim(flows.owner(flow));
+                if claim == Claim::Idle || !limiter.admits(flows.gauges(flow), ready.tokens, now) {
+                    continue;
+                }
+                if claim == Claim::Mine {
+                    return Some((flow, lane, ready));
+                }
+                limiter.hold(flows.gauges(flow), ready.tokens);
+            }
+        }
+        None
     }
 
     fn turn(&mut self, tenant: u32, stride: u64) {
@@ -232,18 +276,38 @@ impl Schedule {
         }
     }
 
-    /// Takes the next request that its limits let through.
-    pub(super) fn pop(&mut self, now: Moment, flows: &Flows, limiter: &mut Limiter) -> Option<(FlowId, Ready)> {
+    /// Takes the next request that is for `taker` and that its limits let through.
+    pub(super) fn pop(
+        &mut self,
+        now: Moment,
+        flows: &Flows,
+        limiter: &mut Limiter,
+        taker: Taker<'_>,
+    ) -> Option<(FlowId, Ready)> {
         if self.waiting == 0 {
             return None;
         }
         self.rise(now);
+        let found = self.find_next(now, flows, limiter, taker);
+        if flows.any_owned() {
+            limiter.release();
+        }
+        found
+    }
+
+    fn find_next(
+        &mut self,
+        now: Moment,
+        flows: &Flows,
+        limiter: &mut Limiter,
+        taker: Taker<'_>,
+    ) -> Option<(FlowId, Ready)> {
         for class in &mut self.classes {
             if class.waiting == 0 {
                 continue;
             }
             class.dismiss_empty();
-            if let Some((flow, lane, ready)) = class.choose(now, flows, limiter) {
+            if let Some((flow, lane, ready)) = class.choose(now, flows, limiter, taker) {
                 class.take(flow, |queue| queue.take(lane, ready.order));
                 self.waiting -= 1;
                 class.turn(flow.tenant, flows.stride(flow.tenant));

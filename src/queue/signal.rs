@@ -36,6 +36,11 @@ impl Signal {
         Listener { signal: self, list: self.get() }
     }
 
+    /// Whether anybody waits.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.listeners.load(Ordering::SeqCst) > 0
+    }
+
     /// Wakes up to `most` of those who wait; one that nobody waits for yet is kept for the next.
     pub(super) fn wake(&self, most: usize) {
         let count = self.listeners.load(Ordering::SeqCst).min(most);

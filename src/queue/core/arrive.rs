@@ -4,6 +4,7 @@ use super::super::entry::{Entry, Rare, State, Status};
 use super::super::lane::Ready;
 use super::super::moment::Moment;
 use super::super::options::PutOptions;
+use super::super::owner::NOBODY;
 use super::Core;
 use super::due::{is_bounded, is_leased, is_scheduled};
 use crate::Payload;
@@ -16,16 +17,17 @@ impl Core {
         self.next_id - 1
     }
 
-    /// Takes a request in. `payload` is None where a store keeps it.
+    /// Takes a request in. `payload` is None where a store keeps it, `owner` is who may take it: `NOBODY`, any worker.
     pub(in crate::queue) fn insert(
         &mut self,
         id: u64,
         payload: Option<Payload>,
         size: usize,
         options: &PutOptions,
+        owner: u64,
         now: Moment,
     ) {
-        let entry = Entry { payload, size, ..self.blank(options, now) };
+        let entry = Entry { payload, size, ..self.blank(options, owner, now) };
         self.adopt(id, entry, now);
         self.meters.put += 1;
     }
@@ -38,7 +40,7 @@ impl Core {
         now: Moment,
     ) -> Range<u64> {
         let first = self.next_id;
-        let blank = self.blank(options, now);
+        let blank = self.blank(options, NOBODY, now);
         for payload in payloads {
             let (id, size) = (self.new_id(), payload.len());
             self.adopt(id, Entry { payload: Some(payload), size, ..blank.clone() }, now);
@@ -48,7 +50,7 @@ impl Core {
     }
 
     /// An entry that is not filled yet.
-    fn blank(&mut self, options: &PutOptions, now: Moment) -> Entry {
+    fn blank(&mut self, options: &PutOptions, owner: u64, now: Moment) -> Entry {
         let deadline = options.deadline.map(|deadline| now.plus(deadline));
         Entry {
             payload: None,
@@ -57,7 +59,7 @@ impl Core {
             ready_at: now.plus(options.delay),
             order: 0,
             tokens: options.estimated_tokens,
-            flow: self.flows.id_of(options, &self.limiter),
+            flow: self.flows.id_of(options, owner, &self.limiter),
             priority: options.priority,
             attempt: 0,
             max_attempts: options.max_attempts.unwrap_or(self.config.max_attempts),
@@ -106,6 +108,9 @@ impl Core {
     }
 
     pub(super) fn watch_lease(&mut self, id: u64, attempt: u32, expires: Moment) {
+        if expires == Moment::NEVER {
+            return;
+        }
         let (entries, live) = (&self.entries, self.counts[Status::Leased as usize]);
         self.leases.push(expires, (id, attempt), live, |at, (id, attempt)| is_leased(entries, at, id, attempt));
     }

@@ -2,6 +2,7 @@
 
 use super::super::entry::{Entry, Failure, Rare, RequestId, State, Status};
 use super::super::moment::Moment;
+use super::super::owner::{NOBODY, Taker, Who};
 use super::look::unknown;
 use super::{Core, HandedOut, Transition};
 use crate::{Error, Payload, Result};
@@ -13,19 +14,19 @@ const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(10);
 
 impl Core {
-    /// Hands out the next request.
-    pub(in crate::queue) fn pop(&mut self, now: Moment) -> Option<HandedOut> {
-        let handed = self.pop_unmetered(now)?;
+    /// Hands out the next request that is for `who`.
+    pub(in crate::queue) fn pop(&mut self, now: Moment, who: Who) -> Option<HandedOut> {
+        let handed = self.pop_unmetered(now, who)?;
         self.meters.wait.record(handed.waited);
         Some(handed)
     }
 
     /// Hands out up to `most` requests.
-    pub(in crate::queue) fn pop_many(&mut self, most: usize, now: Moment, mut out: impl FnMut(HandedOut)) {
+    pub(in crate::queue) fn pop_many(&mut self, most: usize, now: Moment, who: Who, mut out: impl FnMut(HandedOut)) {
         // What was put together has waited equally long, and is counted together.
         let (mut waited, mut count) = (Duration::ZERO, 0);
         for _ in 0..most {
-            let Some(handed) = self.pop_unmetered(now) else { break };
+            let Some(handed) = self.pop_unmetered(now, who) else { break };
             if handed.waited != waited && count > 0 {
                 self.meters.wait.record_n(waited, count);
                 count = 0;
@@ -39,14 +40,17 @@ impl Core {
         }
     }
 
-    fn pop_unmetered(&mut self, now: Moment) -> Option<HandedOut> {
+    fn pop_unmetered(&mut self, now: Moment, who: Who) -> Option<HandedOut> {
         if self.paused {
             return None;
         }
-        let (flow, ready) = self.schedule.pop(now, &self.flows, &mut self.limiter)?;
+        let (flow, ready) =
+            self.schedule.pop(now, &self.flows, &mut self.limiter, Taker { who, owners: &self.owners, now })?;
+        let owner = self.flows.owner(flow);
         let entry = self.entries.get_mut(ready.id)?;
         entry.attempt += 1;
-        let expires = now.plus(self.config.lease);
+        // Who waits for a turn of its own holds it as long as it lives.
+        let expires = if owner == NOBODY { now.plus(self.config.lease) } else { Moment::NEVER };
         entry.state = State::Leased { expires, since: now, here: true };
         let waited = now.since(entry.ready_at);
         let handed = HandedOut {
@@ -55,6 +59,7 @@ impl Core {
             payload: entry.payload.clone(),
             priority: entry.priority,
             flow,
+            owner,
             enqueued: entry.enqueued,
             waited,
         };
@@ -164,7 +169,7 @@ impl Core {
         }
     }
 
-    fn take_open(&mut self, id: u64, actual_tokens: Option<u64>, now: Moment) -> Option<Entry> {
+    pub(super) fn take_open(&mut self, id: u64, actual_tokens: Option<u64>, now: Moment) -> Option<Entry> {
         self.entries.get(id).filter(|entry| entry.state != State::Dead)?;
         let entry = self.entries.remove(id)?;
         self.withdraw(id, &entry, actual_tokens, now);

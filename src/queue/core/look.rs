@@ -43,6 +43,11 @@ impl Core {
             && self.config.max_bytes.is_none_or(|most| self.bytes + bytes <= most)
     }
 
+    /// Whether they would fit into an empty queue.
+    pub(in crate::queue) fn fits_ever(&self, count: usize, bytes: usize) -> bool {
+        self.config.max_size.is_none_or(|most| count <= most) && self.config.max_bytes.is_none_or(|most| bytes <= most)
+    }
+
     /// The error of a put that found no room.
     pub(in crate::queue) fn full(&self) -> Error {
         Error::QueueFull(format!(

@@ -64,7 +64,7 @@ impl Core {
             ready_at: moment(row.ready_at),
             order: 0,
             tokens: row.tokens,
-            flow: self.flows.id_of(&options, &self.limiter),
+            flow: self.flows.id_of(&options, super::super::owner::NOBODY, &self.limiter),
             priority: row.priority,
             attempt: row.attempt,
             max_attempts: row.max_attempts,

@@ -1,11 +1,13 @@
 //! The queue as a state machine: no threads, no clock, no disk. Every call is told what time it is.
 
+mod again;
 mod arrive;
 mod due;
 mod leave;
 mod look;
 mod merge;
 
+pub(super) use again::Route;
 pub(super) use leave::lost;
 pub(super) use look::unknown;
 
@@ -15,6 +17,7 @@ use super::flow::{FlowId, Flows};
 use super::limit::Limiter;
 use super::moment::Moment;
 use super::options::{Priority, QueueConfig};
+use super::owner::Owners;
 use super::pages::Pages;
 use super::schedule::Schedule;
 use super::timers::Timers;
@@ -34,6 +37,8 @@ pub(super) struct HandedOut {
     pub(super) payload: Option<Payload>,
     pub(super) priority: Priority,
     pub(super) flow: FlowId,
+    /// The handle that put it for itself.
+    pub(super) owner: u64,
     pub(super) enqueued: Moment,
     pub(super) waited: Duration,
 }
@@ -87,6 +92,7 @@ pub(super) struct Core {
     schedule: Schedule,
     limiter: Limiter,
     flows: Flows,
+    pub(super) owners: Owners,
     scheduled: Timers<u64>,
     leases: Timers<(u64, u32)>,
     deadlines: Timers<u64>,
@@ -110,6 +116,7 @@ impl Core {
             schedule: Schedule::new(config.ageing),
             limiter: Limiter::new(&config.limits),
             flows: Flows::new(&config.weights),
+            owners: Owners::default(),
             scheduled: Timers::default(),
             leases: Timers::default(),
             deadlines: Timers::default(),
