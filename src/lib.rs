@@ -8,6 +8,7 @@ pub mod cache;
 pub mod client;
 pub mod clock;
 pub mod cost;
+pub mod doctor;
 pub mod embed;
 pub mod error;
 pub mod load;

@@ -10,6 +10,7 @@ mod cache;
 mod client;
 mod clock;
 mod cost;
+mod doctor;
 mod duration;
 mod embed;
 mod error;
@@ -37,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     submodule(module, "embed", embed::register)?;
     submodule(module, "guard", guard::register)?;
     submodule(module, "cost", cost::register)?;
+    submodule(module, "doctor", doctor::register)?;
     submodule(module, "provider", provider::register)?;
     submodule(module, "client", client::register)?;
     submodule(module, "load", load::register)

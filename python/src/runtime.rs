@@ -18,6 +18,8 @@ const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 const WORKER_THREADS: usize = 2;
 /// How long the interpreter's exit waits for tasks that still have to tell Python something.
 const EXIT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long it waits for files to be closed, each with its log moved into it.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether the interpreter is about to end: from then on, no thread of ours may ask for the GIL.
 static EXITING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
@@ -93,7 +95,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// Ends every awaitable, and waits until none of them will ask for the GIL any more.
+/// Ends every awaitable, waits until none of them will ask for the GIL any more, and closes the files of all stores.
 #[pyfunction]
 fn before_exit(py: Python<'_>) {
     py.detach(|| {
@@ -102,6 +104,7 @@ fn before_exit(py: Python<'_>) {
         while BRIDGED.load(Ordering::SeqCst) > 0 && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(1));
         }
+        headrace::store::sqlite::close_all(CLOSING_PATIENCE);
     });
 }
 

@@ -31,6 +31,7 @@ pub use coalesce::{Flight, Flights, Joined, Waiter};
 pub use config::{CacheConfig, DEFAULT_THRESHOLD};
 pub use key::EntryKey;
 pub use learn::LabelledPair;
+pub(crate) use persist::SCHEMA;
 pub use request::{CacheHit, Explanation, HitKind, HitParts, InsertRequest, LookupRequest, Nearest, Selection};
 pub use stats::CacheStats;
 
@@ -102,7 +103,8 @@ impl SemanticCache {
         config.validate()?;
         let store = match Location::parse(&config.url)? {
             Location::Sqlite(path) => Some(Store::open(&path)?),
-            _ => None,
+            Location::Memory => None,
+            other @ Location::Redis(_) => return Err(other.not_served_by("SemanticCache")),
         };
         let inner = CacheCore {
             threshold: config.effective_threshold(),

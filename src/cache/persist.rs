@@ -14,16 +14,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-const SCHEMA: Schema = Schema {
+pub(crate) const SCHEMA: Schema = Schema::of(
+    "cache",
     // "hrca" in ASCII.
-    application_id: 0x6872_6361,
-    version: 1,
-    tables: "CREATE TABLE IF NOT EXISTS entries (
+    0x6872_6361,
+    1,
+    "CREATE TABLE IF NOT EXISTS entries (
         key BLOB PRIMARY KEY, tenant TEXT NOT NULL, scope TEXT, prompt TEXT NOT NULL, response BLOB NOT NULL,
         is_json INTEGER NOT NULL, embedding BLOB, tags TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER,
         cost TEXT, rejected INTEGER NOT NULL);
         CREATE TABLE IF NOT EXISTS evidence (tenant TEXT NOT NULL, score REAL NOT NULL, correct INTEGER NOT NULL)",
-};
+);
 const LEARN: &str = "INSERT INTO evidence VALUES (?1, ?2, ?3)";
 const INSERT: &str = "INSERT OR REPLACE INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const SELECT: &str = "SELECT tenant, scope, prompt, response, is_json, embedding, tags, created_ms, expires_ms, cost, \
@@ -55,7 +56,7 @@ pub(super) struct Record {
 
 impl Store {
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self { database: Database::open(path, SCHEMA)?, path: path.to_path_buf() })
+        Ok(Self { database: Database::open(path, &SCHEMA)?, path: path.to_path_buf() })
     }
 
     /// Hands over everything in the file.

@@ -123,7 +123,7 @@ impl Backend {
     }
 
     pub(crate) fn sqlite(path: &Path) -> Result<Self> {
-        Ok(Self::Sqlite(Arc::new(Database::open(path, sqlite::SCHEMA)?)))
+        Ok(Self::Sqlite(Arc::new(Database::open(path, &sqlite::SCHEMA)?)))
     }
 
     /// Writes a record, in place of the reservation where there is one.

@@ -22,6 +22,7 @@ pub use cheapest::Needs;
 pub use deferred::Deferred;
 pub use ledger::aggregate::Aggregate;
 pub use ledger::filter::Filter;
+pub(crate) use ledger::sqlite::SCHEMA;
 pub use record::{CacheUse, Call, CostRecord, Estimated, RateCard};
 pub use reservation::{Reservation, Settlement};
 pub use summary::{Dimension, SummaryRow};

@@ -92,6 +92,7 @@ impl CostTracker {
         let backend = match Location::parse(url)? {
             Location::Memory => Backend::memory(),
             Location::Sqlite(path) => Backend::sqlite(&path)?,
+            other @ Location::Redis(_) => return Err(other.not_served_by("CostTracker")),
         };
         let (pricing, watches, counts) = (Pricing::new(prices), RwLock::new(Arc::from([])), Counters::default());
         let retention = Retention::default();

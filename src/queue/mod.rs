@@ -49,6 +49,7 @@ pub use entry::{DeadLetter, Failure, RequestId, Status};
 pub use lease::Lease;
 pub use limit::{LimitRule, LimitScope};
 pub use options::{Priority, PutOptions, QueueConfig};
+pub(crate) use sqlite::SCHEMA;
 pub use stats::QueueStats;
 
 use crate::Result;
@@ -91,6 +92,7 @@ impl RequestQueue {
         let journal: Option<Box<dyn Journal>> = match Location::parse(url)? {
             Location::Memory => None,
             Location::Sqlite(path) => Some(Box::new(sqlite::SqliteJournal::open(&path, &config)?)),
+            other @ Location::Redis(_) => return Err(other.not_served_by("RequestQueue")),
         };
         let inner = Inner::new(url, config, clock, journal);
         inner.sync()?;

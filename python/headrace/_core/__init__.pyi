@@ -2,6 +2,7 @@ from . import cache as cache
 from . import client as client
 from . import clock as clock
 from . import cost as cost
+from . import doctor as doctor
 from . import embed as embed
 from . import guard as guard
 from . import load as load

@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import headrace
+from headrace.cli import file_doctor
+from headrace.errors import ConfigError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -23,12 +25,18 @@ def register(subparsers: Subparsers) -> None:
     Args:
         subparsers: What `ArgumentParser.add_subparsers` gave.
     """
-    doctor = subparsers.add_parser("doctor", help="say what is installed and what is missing")
+    doctor = subparsers.add_parser("doctor", help="say what is installed and what is missing, or what a file holds")
+    doctor.add_argument("file", nargs="?", metavar="FILE", help="a file of a queue, a cache or a ledger, to be checked")
+    doctor.add_argument("--repair", action="store_true", help="set damaged rows of FILE aside, mend sums and indexes")
     doctor.set_defaults(run=run)
 
 
-def run(_given: argparse.Namespace) -> int:
-    """Run `headrace doctor`."""
+def run(given: argparse.Namespace) -> int:
+    """Run `headrace doctor`, or `headrace doctor FILE`."""
+    if given.file is not None:
+        return file_doctor.report(given.file, repair=given.repair)
+    if given.repair:
+        raise ConfigError("--repair needs the FILE to repair: headrace doctor FILE --repair")
     print(f"headrace {headrace.__version__}, Python {sys.version.split()[0]}")
     for package, what in EXTRAS.items():
         found = importlib.util.find_spec(package) is not None

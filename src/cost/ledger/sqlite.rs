@@ -24,11 +24,8 @@ const RECORD: &str =
 const RECORDS: &str = "record LEFT JOIN told ON told.record = record.id";
 const ATTO_PER_NANO: i128 = 1_000_000_000;
 
-pub(crate) const SCHEMA: Schema = Schema {
-    application_id: 0x6872_6c64, // "hrld"
-    version: 2,
-    tables: include_str!("schema.sql"),
-};
+/// Its id is "hrld" in ASCII.
+pub(crate) const SCHEMA: Schema = Schema::of("costs", 0x6872_6c64, 2, include_str!("schema.sql"));
 
 /// Nanodollars and the attodollars below them; both at least as large as zero where the money is.
 pub(crate) fn split(money: Money) -> Result<(i64, i64)> {

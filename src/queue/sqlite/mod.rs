@@ -17,11 +17,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-const SCHEMA: Schema = Schema {
+pub(crate) const SCHEMA: Schema = Schema::of(
+    "queue",
     // "hrQ1" in ASCII.
-    application_id: 0x6872_5131,
-    version: 2,
-    tables: "
+    0x6872_5131,
+    2,
+    "
 CREATE TABLE IF NOT EXISTS changes (n INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY,
@@ -53,7 +54,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS requests_key ON requests (queue, key) WHERE ke
 CREATE INDEX IF NOT EXISTS requests_change ON requests (queue, change) WHERE change IS NOT NULL;
 CREATE INDEX IF NOT EXISTS requests_finished ON requests (queue, finished) WHERE finished IS NOT NULL;
 ",
-};
+);
 
 /// What `read_row` reads, then the number of the change.
 const COLUMNS: &str = "id, status, priority, tenant, provider, model, tokens, key, attempt, max_attempts, enqueued,
@@ -68,7 +69,7 @@ pub(super) struct SqliteJournal {
 
 impl SqliteJournal {
     pub(super) fn open(path: &Path, config: &QueueConfig) -> Result<Self> {
-        let database = Database::open(path, SCHEMA)?;
+        let database = Database::open(path, &SCHEMA)?;
         database.write_and_wait(|connection| {
             connection.execute("INSERT INTO changes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM changes)", [])?;
             Ok(())

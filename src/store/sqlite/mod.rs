@@ -6,54 +6,68 @@
 //! A forked child has none of its parent's threads: its first write starts a writer of its own.
 
 mod checkpoint;
+mod close;
+mod connect;
+mod doctor;
+mod erase;
+mod exit;
+pub(super) mod fork;
+mod header;
+pub(super) mod locks;
 mod patience;
+mod place;
+mod readers;
 mod room;
+mod schema;
 mod session;
+mod work;
 mod writer;
 
+pub use connect::open_read_only;
+pub use doctor::{FileReport, RoomReport, examine};
+pub use exit::close_all;
+pub use schema::{Change, Check, Schema, Step};
+
+use super::notice::Notices;
 use crate::{Error, Result, blocking};
 use parking_lot::Mutex;
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use readers::Readers;
+use rusqlite::Connection;
+use session::Shared;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
-use writer::{Reply, Work, Writer};
-
-/// What a file must hold: its application id, the version of its tables, and how to create them.
-#[derive(Debug, Clone, Copy)]
-pub struct Schema {
-    /// `PRAGMA application_id`, so that a file of another program is refused.
-    pub application_id: i32,
-    /// `PRAGMA user_version`, so that a file of another version is refused.
-    pub version: i32,
-    /// The statements that create the tables where they are missing (`IF NOT EXISTS`).
-    pub tables: &'static str,
-}
+use writer::Writer;
 
 /// An open file: one writer, any number of readers.
 pub struct Database {
     path: PathBuf,
-    writer: Mutex<OfProcess<Arc<Writer>>>,
-    readers: Mutex<OfProcess<Vec<Connection>>>,
+    open: Mutex<Open>,
     poisoned: Arc<AtomicBool>,
 }
 
 /// What only the process that made it may use.
-struct OfProcess<T> {
+struct Open {
     process: u32,
-    value: T,
+    closed: bool,
+    writer: Arc<Writer>,
+    readers: Arc<Readers>,
+    notices: Arc<Notices>,
 }
 
-impl<T> OfProcess<T> {
-    fn new(value: T) -> Self {
-        Self { process: crate::process::id(), value }
-    }
-
-    fn is_inherited(&self) -> bool {
-        self.process != crate::process::id()
+impl Open {
+    fn start(connection: Connection, path: &Path, poisoned: &Arc<AtomicBool>) -> Result<Self> {
+        let (readers, notices) = (Arc::new(Readers::of(path)), Notices::of(path));
+        let shared = Shared {
+            path: path.to_path_buf(),
+            poisoned: Arc::clone(poisoned),
+            readers: Arc::clone(&readers),
+            notices: Arc::clone(&notices),
+        };
+        let writer = Writer::start(connection, shared)?;
+        exit::register(&writer);
+        Ok(Self { process: crate::process::id(), closed: false, writer, readers, notices })
     }
 }
 
@@ -64,23 +78,24 @@ impl std::fmt::Debug for Database {
 }
 
 impl Database {
-    /// Opens or creates the file at `path`.
+    /// Opens or creates the file at `path`, with the tables of a room in their newest version.
     ///
     /// # Errors
-    /// `Store` where the file cannot be opened, is no database, or was written by something else.
-    pub fn open(path: &Path, schema: Schema) -> Result<Self> {
+    /// `Store` where the file cannot be opened, is no database, or was written by something else. It is then left as
+    /// it was.
+    pub fn open(path: &Path, schema: &Schema) -> Result<Self> {
         // A relative path must go on meaning the same file when the process changes its directory.
-        let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-        let mut connection = connect(path)?;
-        prepare(&mut connection, path, schema)?;
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let connection = connect::open(&path, schema)?;
         let poisoned = Arc::new(AtomicBool::new(false));
-        let writer = Writer::start(connection, path, &poisoned)?;
-        Ok(Self {
-            path: path.clone(),
-            writer: Mutex::new(OfProcess::new(writer)),
-            readers: Mutex::new(OfProcess::new(Vec::new())),
-            poisoned,
-        })
+        let open = Mutex::new(Open::start(connection, &path, &poisoned)?);
+        Ok(Self { path, open, poisoned })
+    }
+
+    /// The file, from the root.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Queues a write; the answer comes when it is on disk. A write that fails is undone alone.
@@ -104,30 +119,12 @@ impl Database {
         U: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel();
-        let boxed: Work = Box::new(move |connection| match connection.and_then(|found| whole(|| work(found))) {
-            Ok(value) => Ok(Box::new(move |committed: Result<()>| {
-                let _ = sender.send(committed.and_then(|()| whole(|| Ok(answer(value)))));
-            }) as Reply),
-            Err(error) => {
-                let _ = sender.send(Err(error));
-                Err(writer::Undo)
-            }
-        });
-        match self.writer() {
-            Ok(writer) => writer.submit(boxed),
-            Err(error) => drop(boxed(Err(error))),
+        let (work, receiver) = work::of(work, answer);
+        match self.using(|open| Arc::clone(&open.writer)) {
+            Ok(writer) => writer.submit(work),
+            Err(error) => drop(work(Err(error))),
         }
         receiver
-    }
-
-    fn writer(&self) -> Result<Arc<Writer>> {
-        let mut slot = self.writer.lock();
-        if slot.is_inherited() {
-            let started = Writer::start(connect(&self.path)?, &self.path, &self.poisoned)?;
-            *slot = OfProcess::new(started);
-        }
-        Ok(slot.value.clone())
     }
 
     /// Queues a write and blocks this thread until it is on disk.
@@ -147,21 +144,67 @@ impl Database {
     /// # Errors
     /// What `work` returns, or `Store` where the file cannot be opened.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let pooled = {
-            let mut readers = self.readers.lock();
-            if readers.is_inherited() {
-                // SQLite forbids a child to use its parent's connections, and even to close them.
-                std::mem::forget(std::mem::replace(&mut *readers, OfProcess::new(Vec::new())));
-            }
-            readers.value.pop()
-        };
-        let connection = pooled.map_or_else(|| connect(&self.path), Ok)?;
-        let result = work(&connection);
-        self.readers.lock().value.push(connection);
-        result
+        self.using(|open| Arc::clone(&open.readers))?.read(work)
     }
 
-    /// Whether a sync failed: nothing more can be promised until the file is opened again.
+    /// What tells of changes that others made to the file.
+    ///
+    /// # Errors
+    /// `Store` where the file was closed, or cannot be opened again after a fork.
+    pub fn notices(&self) -> Result<Arc<Notices>> {
+        self.using(|open| Arc::clone(&open.notices))
+    }
+
+    /// Makes sure that nothing of what was deleted can be read in the file or its log any more. Writes the whole file
+    /// anew, and blocks until that is done.
+    ///
+    /// # Errors
+    /// `Store` where it failed, or where another process reads the log for longer than 10 s.
+    pub fn erase_and_wait(&self) -> Result<()> {
+        // What was deleted before must be committed.
+        self.write_and_wait(|_| Ok(()))?;
+        erase::erase(&self.path)
+    }
+
+    /// The same on a thread of its own.
+    pub fn erase(&self) -> oneshot::Receiver<Result<()>> {
+        let (sender, receiver) = oneshot::channel();
+        let (path, before) = (self.path.clone(), self.write(|_| Ok(())));
+        let run = move || {
+            let committed = before.blocking_recv().unwrap_or_else(|_| Err(readers::closed(&path)));
+            let _ = sender.send(committed.and_then(|()| erase::erase(&path)));
+        };
+        // Without a thread the answer is dropped, which is an error as well.
+        let _ = std::thread::Builder::new().name("headrace-erase".into()).spawn(run);
+        receiver
+    }
+
+    /// Closes the file when what was queued is written; the answer comes when that is done. Where no other process has
+    /// it open, the file alone holds everything then. What comes later is refused.
+    pub fn close(&self) -> oneshot::Receiver<Result<()>> {
+        let _inside = fork::enter();
+        let mut open = self.open.lock();
+        open.closed = true;
+        if open.process != crate::process::id() {
+            // Nothing was opened in this process.
+            let (sender, receiver) = oneshot::channel();
+            let _ = sender.send(Ok(()));
+            return receiver;
+        }
+        open.writer.close();
+        open.writer.when_closed()
+    }
+
+    /// The same, and blocks this thread until then.
+    ///
+    /// # Errors
+    /// `Store` where the log could not be moved into the file. It stays beside it then, and nothing is lost.
+    pub fn close_and_wait(&self) -> Result<()> {
+        let closing = self.close();
+        blocking::block_on(closing).unwrap_or_else(|_| Err(self.closed()))
+    }
+
+    /// Whether a sync failed or the file was removed: nothing more can be promised until it is opened again.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Acquire)
@@ -170,72 +213,34 @@ impl Database {
     /// The error of a write whose writer is gone.
     #[must_use]
     pub fn closed(&self) -> Error {
-        Error::Store(format!("{} is closed: open it again", self.path.display()))
+        readers::closed(&self.path)
+    }
+
+    /// What this process has open; a forked child opens the file for itself.
+    fn using<T>(&self, take: impl FnOnce(&Open) -> T) -> Result<T> {
+        let _inside = fork::enter();
+        let mut open = self.open.lock();
+        if open.closed {
+            return Err(self.closed());
+        }
+        if open.process != crate::process::id() {
+            let connection = connect::again(&self.path)?;
+            let own = Open::start(connection, &self.path, &self.poisoned)?;
+            // SQLite forbids a child to use its parent's connections, and even to close them.
+            std::mem::forget(std::mem::replace(&mut *open, own));
+        }
+        Ok(take(&open))
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let writer = self.writer.get_mut();
-        if !writer.is_inherited() {
-            writer.value.close();
+        let open = self.open.get_mut();
+        if open.process == crate::process::id() {
+            open.writer.close();
+        } else {
+            std::mem::forget((Arc::clone(&open.writer), Arc::clone(&open.readers)));
         }
-        let readers = self.readers.get_mut();
-        if readers.is_inherited() {
-            std::mem::forget(std::mem::take(&mut readers.value));
-        }
-    }
-}
-
-/// An error where it panics: whoever commits does so for others too, who must not go down with it.
-fn whole<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(Error::Store("a write broke inside headrace: this is a bug of headrace, please report it".into()))
-    })
-}
-
-fn connect(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || -> rusqlite::Result<Connection> {
-        let connection = Connection::open_with_flags(path, flags)?;
-        patience::have(&connection)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        // The writer checkpoints when it ends. What closes a connection must not: a forked child that closes does not
-        // hold the locks that SQLite believes it holds.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        Ok(connection)
-    };
-    open().map_err(|error| store_error(path, &error))
-}
-
-fn prepare(connection: &mut Connection, path: &Path, schema: Schema) -> Result<()> {
-    let run = |connection: &mut Connection| -> rusqlite::Result<Option<(i32, i32)>> {
-        // One transaction: another process that opens the file at the same time sees all of it or nothing.
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let number = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-        let found = (number("application_id")?, number("user_version")?);
-        let is_empty: bool = transaction.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
-        if found == (0, 0) && is_empty {
-            transaction.pragma_update(None, "application_id", schema.application_id)?;
-            transaction.pragma_update(None, "user_version", schema.version)?;
-        } else if found != (schema.application_id, schema.version) {
-            return Ok(Some(found));
-        }
-        transaction.execute_batch(schema.tables)?;
-        transaction.commit()?;
-        Ok(None)
-    };
-    match run(connection).map_err(|error| store_error(path, &error))? {
-        None => Ok(()),
-        Some((id, version)) => Err(Error::Store(format!(
-            "{} was written by something else (application id {id}, version {version}; expected {}, {}): give another file",
-            path.display(),
-            schema.application_id,
-            schema.version
-        ))),
     }
 }
 

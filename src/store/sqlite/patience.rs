@@ -3,6 +3,7 @@
 //! `SQLite`'s own way looks every 100 ms after a while. A process that writes all the time frees the file for some ten
 //! microseconds between two syncs, so that such a look hardly ever meets one, and gives up. Looks in quick succession do.
 
+use super::fork;
 use rusqlite::Connection;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -31,6 +32,7 @@ fn look_again(looks: i32) -> bool {
     let now = Instant::now();
     let since = SINCE.get().filter(|_| looks > 0).unwrap_or(now);
     SINCE.set(Some(since));
-    std::thread::sleep(PAUSE);
+    // A fork need not wait for it.
+    fork::outside(|| std::thread::sleep(PAUSE));
     now.duration_since(since) < MOST
 }

@@ -4,9 +4,10 @@
 //! ext4 half as dear again, and a wait for a kernel thread. Over zeros that are there already, a sync has the data
 //! alone to write. SQLite ends its log at the first frame without a valid checksum, so zeros behind it say nothing.
 
+use super::header::beside;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How far a log grows at a time: 254 frames of a page each.
 const STEP: u64 = 1 << 20;
@@ -22,8 +23,7 @@ pub(super) struct Room {
 impl Room {
     /// For the file at `path`, whose log is there. No log is no error: it then grows as SQLite makes it.
     pub(super) fn of(path: &Path) -> Self {
-        // Closing any handle of the file itself would end SQLite's locks on it. Of the log there are none.
-        Self { log: OpenOptions::new().append(true).open(log_of(path)).ok() }
+        Self { log: OpenOptions::new().append(true).open(beside(path, "-wal")).ok() }
     }
 
     /// Adds room where the log has grown by a frame and so ends between two steps.
@@ -44,11 +44,4 @@ impl Room {
             missing -= piece;
         }
     }
-}
-
-/// SQLite's name for it.
-fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
 }

@@ -1,90 +1,137 @@
 //! One transaction at a time on the connection that writes.
 
-use super::checkpoint;
-use super::patience;
+use super::checkpoint::{Checkpoints, Turn};
+use super::place::Place;
+use super::readers::Readers;
 use super::room::Room;
-use super::store_error;
-use super::writer::{Reply, Undo, Work};
+use super::work::{Reply, Undo, Work};
+use super::{close, fork, patience, store_error};
+use crate::store::notice::Notices;
 use crate::{Error, Result};
 use rusqlite::ffi::SQLITE_IOERR_WRITE;
 use rusqlite::{Connection, ErrorCode};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 
 pub(super) struct Session {
-    connection: Connection,
     path: PathBuf,
     poisoned: Arc<AtomicBool>,
-    turn: checkpoint::Turn,
-    checkpoints: mpsc::SyncSender<()>,
-    /// How many rows had changed when a checkpoint was last asked for.
-    checkpointed: u64,
+    turn: Turn,
+    readers: Arc<Readers>,
+    notices: Arc<Notices>,
+    place: Place,
     room: Room,
+    /// None when it was closed.
+    open: Option<(Connection, Checkpoints)>,
+}
+
+/// What the connections of one file share.
+pub(super) struct Shared {
+    pub path: PathBuf,
+    pub poisoned: Arc<AtomicBool>,
+    pub readers: Arc<Readers>,
+    pub notices: Arc<Notices>,
 }
 
 impl Session {
-    pub(super) fn new(connection: Connection, path: &Path, poisoned: &Arc<AtomicBool>) -> Result<Self> {
-        let turn = checkpoint::Turn::default();
-        Ok(Self {
-            connection,
-            path: path.to_path_buf(),
-            poisoned: Arc::clone(poisoned),
-            checkpoints: checkpoint::start(path, &turn, poisoned)?,
-            turn,
-            checkpointed: 0,
-            room: Room::of(path),
-        })
+    pub(super) fn new(connection: Connection, shared: Shared) -> Result<Self> {
+        let Shared { path, poisoned, readers, notices } = shared;
+        let turn = Turn::default();
+        let checkpoints = Checkpoints::start(&path, &turn, &poisoned)?;
+        let (place, room) = (Place::of(&path), Room::of(&path));
+        Ok(Self { path, poisoned, turn, readers, notices, place, room, open: Some((connection, checkpoints)) })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Commits a batch; gives it back where another process is writing.
     pub(super) fn write_unless_busy(&mut self, batch: Vec<Work>) -> std::result::Result<(), Vec<Work>> {
-        let turn = Arc::clone(&self.turn);
-        let _mine = turn.lock();
-        // Before a write and not after it: what is on disk is told at once.
-        self.room.add();
-        let _ = patience::have_none(&self.connection);
-        let begun = self.execute("BEGIN IMMEDIATE");
-        let _ = patience::have(&self.connection);
-        match begun {
-            Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.code == ErrorCode::DatabaseBusy => Err(batch),
-            begun => {
-                self.write_begun(begun, batch);
-                Ok(())
-            }
-        }
+        self.commit(batch, false)
     }
 
     /// Commits a batch, waiting for other processes.
     pub(super) fn write(&mut self, batch: Vec<Work>) {
+        // With patience nothing is given back.
+        let _ = self.commit(batch, true);
+    }
+
+    fn commit(&mut self, batch: Vec<Work>, patient: bool) -> std::result::Result<(), Vec<Work>> {
         let turn = Arc::clone(&self.turn);
-        let _mine = turn.lock();
-        self.room.add();
+        let mine = turn.lock();
+        let Some((connection, checkpoints)) = &mut self.open else { return Ok(()) };
+        let (replies, refused) = {
+            let _inside = fork::enter();
+            // Before a write and not after it: what is on disk is told at once.
+            self.room.add();
+            let one = Transaction { connection, path: &self.path, poisoned: &self.poisoned, place: &self.place };
+            match one.begin(patient) {
+                Err(rusqlite::Error::SqliteFailure(failure, _)) if is_busy(failure) && !patient => return Err(batch),
+                begun => one.run(begun, batch),
+            }
+        };
+        checkpoints.after(connection.total_changes());
+        drop(mine);
+        let (replies, committed) = replies;
+        if committed.is_ok() && !replies.is_empty() {
+            self.notices.tell();
+        }
+        for reply in replies {
+            reply(committed.clone());
+        }
+        for (work, error) in refused {
+            drop(work(Err(error)));
+        }
+        Ok(())
+    }
+
+    /// Closes the file; whoever is the last one moves its log into it.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let Some((connection, checkpoints)) = self.open.take() else { return Ok(()) };
+        checkpoints.end();
+        let sound = !self.poisoned.load(Ordering::Acquire) && self.place.check().is_ok();
+        close::close(connection, &self.path, &self.readers, sound)
+    }
+}
+
+fn is_busy(failure: rusqlite::ffi::Error) -> bool {
+    failure.code == ErrorCode::DatabaseBusy
+}
+
+/// Those that the commit answers, and those that were not tried, each with its error.
+type Outcome = ((Vec<Reply>, Result<()>), Vec<(Work, Error)>);
+
+struct Transaction<'a> {
+    connection: &'a Connection,
+    path: &'a Path,
+    poisoned: &'a AtomicBool,
+    place: &'a Place,
+}
+
+impl Transaction<'_> {
+    fn begin(&self, patient: bool) -> rusqlite::Result<()> {
+        if patient {
+            return self.execute("BEGIN IMMEDIATE");
+        }
+        let _ = patience::have_none(self.connection);
         let begun = self.execute("BEGIN IMMEDIATE");
-        self.write_begun(begun, batch);
+        let _ = patience::have(self.connection);
+        begun
     }
 
-    /// Moves what is in the log into the file, if nobody else needs the log.
-    pub(super) fn finish(&mut self) {
-        let _ = patience::have_none(&self.connection);
-        let _ = self.connection.pragma_query(None, "wal_checkpoint(TRUNCATE)", |_| Ok(()));
-    }
-
-    fn write_begun(&mut self, begun: rusqlite::Result<()>, batch: Vec<Work>) {
+    fn run(&self, begun: rusqlite::Result<()>, batch: Vec<Work>) -> Outcome {
         let refused = match begun {
             Ok(()) if self.poisoned.load(Ordering::Acquire) => {
                 self.roll_back();
                 Some(self.refused())
             }
             Ok(()) => None,
-            Err(error) => Some(store_error(&self.path, &error)),
+            Err(error) => Some(store_error(self.path, &error)),
         };
         if let Some(error) = refused {
-            for work in batch {
-                drop(work(Err(error.clone())));
-            }
-            return;
+            return ((Vec::new(), Ok(())), batch.into_iter().map(|work| (work, error.clone())).collect());
         }
         let mut replies = Vec::with_capacity(batch.len());
         let alone = batch.len() == 1;
@@ -97,26 +144,20 @@ impl Session {
             }
         }
         let committed = self.end();
-        for reply in replies {
-            reply(committed.clone());
-        }
-        for work in batch {
-            let error = committed.clone().err().unwrap_or_else(|| self.undone());
-            drop(work(Err(error)));
-        }
-        self.ask_for_checkpoint();
+        let untried = committed.clone().err().unwrap_or_else(|| self.undone());
+        ((replies, committed), batch.map(|work| (work, untried.clone())).collect())
     }
 
     fn step(&self, work: Work, alone: bool, replies: &mut Vec<Reply>) -> rusqlite::Result<()> {
         if alone {
-            match work(Ok(&self.connection)) {
+            match work(Ok(self.connection)) {
                 Ok(reply) => replies.push(reply),
                 Err(Undo) => self.roll_back(),
             }
             return Ok(());
         }
         self.execute("SAVEPOINT one")?;
-        match work(Ok(&self.connection)) {
+        match work(Ok(self.connection)) {
             Ok(reply) => replies.push(reply),
             Err(Undo) if self.connection.is_autocommit() => return Ok(()),
             Err(Undo) => self.execute("ROLLBACK TO one")?,
@@ -129,13 +170,19 @@ impl Session {
         if self.connection.is_autocommit() {
             return Err(self.undone());
         }
-        let Err(error) = self.execute("COMMIT") else { return Ok(()) };
-        self.roll_back();
-        if !is_harmless(&error) {
-            self.poisoned.store(true, Ordering::Release);
-            tracing::error!(path = %self.path.display(), %error, "a commit failed: the file promises nothing until it is opened again");
+        if let Err(error) = self.execute("COMMIT") {
+            self.roll_back();
+            if !is_harmless(&error) {
+                self.poison(&error);
+            }
+            return Err(store_error(self.path, &error));
         }
-        Err(store_error(&self.path, &error))
+        self.place.check().inspect_err(|error| self.poison(error))
+    }
+
+    fn poison(&self, error: &dyn std::error::Error) {
+        self.poisoned.store(true, Ordering::Release);
+        tracing::error!(path = %self.path.display(), %error, "a commit failed: the file promises nothing until it is opened again");
     }
 
     fn roll_back(&self) {
@@ -152,20 +199,11 @@ impl Session {
     }
 
     fn refused(&self) -> Error {
-        Error::Store(format!("{}: an earlier sync failed: open it again", self.path.display()))
+        Error::Store(format!("{}: an earlier sync failed, or the file was removed: open it again", self.path.display()))
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
-    }
-
-    fn ask_for_checkpoint(&mut self) {
-        let changed = self.connection.total_changes();
-        if changed.saturating_sub(self.checkpointed) >= checkpoint::EVERY_CHANGES {
-            self.checkpointed = changed;
-            // One that is still running will do.
-            let _ = self.checkpoints.try_send(());
-        }
     }
 }
 

@@ -3,23 +3,19 @@
 //! A caller that waits anyway commits on its own thread, for all that wait by then, if nobody else is committing; the
 //! rest is the business of a thread. So one caller alone pays for no change of threads, and many share a sync.
 
-use super::session::Session;
+use super::readers::closed;
+use super::session::{Session, Shared};
+use super::work::Work;
 use crate::{Error, Result, blocking};
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// The most writes in one transaction: bounds the time that the first of them waits.
 const MAX_BATCH: usize = 4096;
-
-/// A write: given the connection it works and keeps its answer for the commit; given an error it answers with that.
-pub(super) type Work = Box<dyn FnOnce(Result<&Connection>) -> std::result::Result<Reply, Undo> + Send>;
-pub(super) type Reply = Box<dyn FnOnce(Result<()>) + Send>;
-
-/// A write failed and has answered: what it did is to be undone.
-pub(super) struct Undo;
 
 #[derive(Default)]
 struct Inbox {
@@ -27,30 +23,52 @@ struct Inbox {
     closed: bool,
 }
 
+/// How the file was closed, and who waits for it.
+#[derive(Default)]
+struct End {
+    result: Option<Result<()>>,
+    waiting: Vec<oneshot::Sender<Result<()>>>,
+}
+
 pub(super) struct Writer {
+    path: PathBuf,
     inbox: Mutex<Inbox>,
     arrived: Condvar,
     session: Mutex<Session>,
+    end: Mutex<End>,
+    ended: Condvar,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, path: &Path, poisoned: &Arc<AtomicBool>) -> Result<Arc<Self>> {
+    pub(super) fn start(connection: Connection, shared: Shared) -> Result<Arc<Self>> {
+        let session = Session::new(connection, shared)?;
         let writer = Arc::new(Self {
+            path: session.path().to_path_buf(),
             inbox: Mutex::default(),
             arrived: Condvar::new(),
-            session: Mutex::new(Session::new(connection, path, poisoned)?),
+            session: Mutex::new(session),
+            end: Mutex::default(),
+            ended: Condvar::new(),
         });
         let thread = Arc::clone(&writer);
         std::thread::Builder::new()
             .name("headrace-sqlite".into())
             .spawn(move || thread.run())
-            .map_err(|error| Error::Store(format!("no thread for {}: {error}", path.display())))?;
+            .map_err(|error| Error::Store(format!("no thread for {}: {error}", writer.path.display())))?;
         Ok(writer)
     }
 
     /// Takes a write, and on a thread that waits commits it at once if nobody else is committing.
     pub(super) fn submit(&self, work: Work) {
-        self.inbox.lock().waiting.push(work);
+        {
+            let mut inbox = self.inbox.lock();
+            if inbox.closed {
+                drop(inbox);
+                drop(work(Err(closed(&self.path))));
+                return;
+            }
+            inbox.waiting.push(work);
+        }
         if blocking::thread_waits() {
             self.lead();
         }
@@ -63,6 +81,9 @@ impl Writer {
     fn lead(&self) {
         let Some(mut session) = self.session.try_lock() else { return };
         let batch = self.take();
+        if batch.is_empty() {
+            return;
+        }
         if let Err(batch) = session.write_unless_busy(batch) {
             // Another process writes: the thread has the patience for it, and Ctrl-C must work here.
             let mut inbox = self.inbox.lock();
@@ -83,19 +104,63 @@ impl Writer {
             while inbox.waiting.is_empty() && !inbox.closed {
                 self.arrived.wait(&mut inbox);
             }
-            let ends = inbox.waiting.is_empty();
             drop(inbox);
             let mut session = self.session.lock();
-            if ends {
-                return session.finish();
+            // Whoever led may have taken it meanwhile, or given it back.
+            let batch = self.take();
+            if !batch.is_empty() {
+                session.write(batch);
+            } else if self.is_over() {
+                return self.report(session.finish());
             }
-            session.write(self.take());
         }
     }
 
-    /// Lets the thread end when it has written what waits.
+    fn is_over(&self) -> bool {
+        let inbox = self.inbox.lock();
+        inbox.closed && inbox.waiting.is_empty()
+    }
+
+    fn report(&self, result: Result<()>) {
+        if let Err(error) = &result {
+            tracing::error!(%error, "the log could not be moved into the file: it stays beside it, with all that it holds");
+        }
+        let mut end = self.end.lock();
+        for waiting in end.waiting.drain(..) {
+            let _ = waiting.send(result.clone());
+        }
+        end.result = Some(result);
+        drop(end);
+        self.ended.notify_all();
+    }
+
+    /// Lets the thread end when it has written what waits; what comes later is refused.
     pub(super) fn close(&self) {
         self.inbox.lock().closed = true;
         self.arrived.notify_one();
+    }
+
+    /// Where it is told that the file is closed.
+    pub(super) fn when_closed(&self) -> oneshot::Receiver<Result<()>> {
+        let (sender, receiver) = oneshot::channel();
+        let mut end = self.end.lock();
+        match &end.result {
+            Some(result) => {
+                let _ = sender.send(result.clone());
+            }
+            None => end.waiting.push(sender),
+        }
+        receiver
+    }
+
+    /// Waits for that with this thread; whether it came in time.
+    pub(super) fn wait_until(&self, until: Instant) -> bool {
+        let mut end = self.end.lock();
+        while end.result.is_none() {
+            if self.ended.wait_until(&mut end, until).timed_out() {
+                return end.result.is_some();
+            }
+        }
+        true
     }
 }

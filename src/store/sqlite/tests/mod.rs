@@ -1,8 +1,7 @@
 use super::*;
 use std::time::Duration;
 
-const SCHEMA: Schema =
-    Schema { application_id: 7, version: 1, tables: "CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, b BLOB);" };
+const SCHEMA: Schema = Schema::of("test", 7, 1, "CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, b BLOB);");
 
 fn add(database: &Database, n: i64, size: usize) -> oneshot::Receiver<Result<()>> {
     database.write(move |connection| {
@@ -17,7 +16,7 @@ fn count(database: &Database) -> i64 {
 
 fn open() -> (tempfile::TempDir, Database) {
     let directory = tempfile::tempdir().unwrap();
-    let database = Database::open(&directory.path().join("t.db"), SCHEMA).unwrap();
+    let database = Database::open(&directory.path().join("t.db"), &SCHEMA).unwrap();
     (directory, database)
 }
 
@@ -49,20 +48,6 @@ fn a_full_disk_fails_cleanly_and_can_be_mended() {
     limit(1_000_000);
     add(&database, 100, 8000).blocking_recv().unwrap().unwrap();
     assert_eq!(count(&database), 2 + held as i64);
-}
-
-#[test]
-fn another_programs_file_is_refused_and_left_alone() {
-    let (directory, database) = open();
-    drop(database);
-    let other = Schema { version: 2, ..SCHEMA };
-    assert!(matches!(Database::open(&directory.path().join("t.db"), other), Err(Error::Store(_))));
-    let foreign = directory.path().join("foreign.db");
-    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE mine (n)").unwrap();
-    assert!(matches!(Database::open(&foreign, SCHEMA), Err(Error::Store(_))));
-    let text = directory.path().join("notes.txt");
-    std::fs::write(&text, "not a database, just a long enough text ".repeat(100)).unwrap();
-    assert!(matches!(Database::open(&text, SCHEMA), Err(Error::Store(_))));
 }
 
 #[test]
@@ -126,7 +111,7 @@ fn a_log_has_room_before_it_is_written_to() {
     }
     assert_eq!(log_length(&directory), room, "what it was written to was there");
     drop(database);
-    let database = Database::open(&directory.path().join("t.db"), SCHEMA).unwrap();
+    let database = Database::open(&directory.path().join("t.db"), &SCHEMA).unwrap();
     assert_eq!(count(&database), 50);
 }
 
@@ -144,3 +129,6 @@ fn a_busy_log_is_written_over_from_its_start() {
     let (log, written) = (log_length(&directory), (rounds * each * 1000) as u64);
     assert!(log < written / 2, "the log has {log} bytes after {written} were written");
 }
+
+mod end;
+mod schema;

@@ -1,0 +1,166 @@
+//! A store address. A URL says which store; one that a room cannot serve is an error, never another store.
+
+use crate::{Error, Result};
+use std::fmt;
+use std::path::PathBuf;
+
+/// A parsed store address.
+///
+/// ```
+/// use headrace::store::Location;
+/// assert_eq!(Location::parse("memory://").unwrap(), Location::Memory);
+/// assert_eq!(Location::parse("sqlite:///q.db").unwrap(), Location::Sqlite("q.db".into()));
+/// assert_eq!(Location::parse("sqlite:////var/q.db").unwrap(), Location::Sqlite("/var/q.db".into()));
+/// assert!(matches!(Location::parse("redis://localhost:6379/0").unwrap(), Location::Redis(_)));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// Inside the process, gone with it.
+    Memory,
+    /// A file.
+    Sqlite(PathBuf),
+    /// A Redis server, a cluster of them, or Upstash's REST interface to one.
+    Redis(RedisUrl),
+}
+
+/// How a Redis server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedisKind {
+    /// `redis://`: one server.
+    Plain,
+    /// `rediss://`: one server, over TLS.
+    Tls,
+    /// `redis+cluster://`: the servers of a cluster.
+    Cluster,
+    /// `redis+sentinel://`: the server that sentinels name.
+    Sentinel,
+    /// `upstash://`: over Upstash's REST interface.
+    Upstash,
+}
+
+impl RedisKind {
+    const ALL: [Self; 5] = [Self::Plain, Self::Tls, Self::Cluster, Self::Sentinel, Self::Upstash];
+
+    /// The scheme of the URL, without `://`.
+    #[must_use]
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Plain => "redis",
+            Self::Tls => "rediss",
+            Self::Cluster => "redis+cluster",
+            Self::Sentinel => "redis+sentinel",
+            Self::Upstash => "upstash",
+        }
+    }
+}
+
+/// The address of a Redis server. It may hold a password, which is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisUrl {
+    kind: RedisKind,
+    url: String,
+}
+
+impl RedisUrl {
+    /// How the server is reached.
+    #[must_use]
+    pub fn kind(&self) -> RedisKind {
+        self.kind
+    }
+
+    /// The whole URL, with its password: for who connects, never for a message.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.url
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisUrl({}://...)", self.kind.scheme())
+    }
+}
+
+/// What every room serves.
+const SERVED: &str = "give memory:// or sqlite:///FILE";
+
+impl Location {
+    /// Reads a URL. `sqlite:///a.db` is relative, `sqlite:////a.db` absolute, as in `SQLAlchemy`.
+    ///
+    /// # Errors
+    /// `Config` where the scheme is unknown, or what must follow it is missing.
+    pub fn parse(url: &str) -> Result<Self> {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err(Error::Config(format!("a store address begins with a scheme and ://: {SERVED}")));
+        };
+        if scheme == "memory" {
+            return match rest {
+                "" => Ok(Self::Memory),
+                _ => Err(Error::Config("memory:// takes nothing after it: state in memory has no name".into())),
+            };
+        }
+        if scheme == "sqlite" {
+            return match rest.strip_prefix('/') {
+                Some(path) if path.contains('\0') => {
+                    Err(Error::Config("a sqlite:// address holds a zero byte: give the path of a file".into()))
+                }
+                Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+                _ => Err(Error::Config(format!(
+                    "sqlite address {url:?} names no file: give sqlite:///FILE, or sqlite:////FILE from the root"
+                ))),
+            };
+        }
+        match RedisKind::ALL.into_iter().find(|kind| kind.scheme() == scheme) {
+            Some(_) if rest.is_empty() => {
+                Err(Error::Config(format!("{scheme}:// names no server: give {scheme}://HOST")))
+            }
+            Some(kind) => Ok(Self::Redis(RedisUrl { kind, url: url.to_owned() })),
+            None => Err(Error::Config(format!("store address with scheme {scheme:?} is not supported: {SERVED}"))),
+        }
+    }
+
+    /// The error of a room that cannot serve this address.
+    ///
+    /// ```
+    /// use headrace::store::Location;
+    /// let error = Location::parse("redis://:secret@host").unwrap().not_served_by("RequestQueue");
+    /// assert_eq!(error.to_string(), "redis:// is not supported by RequestQueue yet: give memory:// or sqlite:///FILE");
+    /// ```
+    #[must_use]
+    pub fn not_served_by(&self, room: &str) -> Error {
+        let scheme = match self {
+            Self::Memory => "memory",
+            Self::Sqlite(_) => "sqlite",
+            Self::Redis(url) => url.kind.scheme(),
+        };
+        Error::Config(format!("{scheme}:// is not supported by {room} yet: {SERVED}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheme_that_is_not_known_is_an_error_and_shows_no_secret() {
+        for url in ["", "memory", "memory:/", "memory://x", "Memory://", "sqlite://", "sqlite:///", "sqlite://a.db"] {
+            assert!(matches!(Location::parse(url), Err(Error::Config(_))), "{url}");
+        }
+        for url in ["sqlite3:///q.db", "redi://:secret@host", "redis://", "redis:host", "upstash://", "secret"] {
+            let Err(Error::Config(message)) = Location::parse(url) else { panic!("{url} was accepted") };
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_redis_is_known_and_shows_no_secret() {
+        for kind in RedisKind::ALL {
+            let url = format!("{}://user:secret@host:1/0", kind.scheme());
+            let Location::Redis(found) = Location::parse(&url).unwrap() else { panic!("{url}") };
+            assert_eq!((found.kind(), found.expose()), (kind, url.as_str()));
+            assert!(!format!("{found:?}").contains("secret"));
+            let Error::Config(message) = Location::Redis(found).not_served_by("SemanticCache") else { panic!() };
+            assert!(message.contains(kind.scheme()) && !message.contains("secret"), "{message}");
+        }
+    }
+}
