@@ -54,7 +54,7 @@ def guards(
             ...
         headrace.errors.ConfigError: terms['mill'] is 'Upper Mill': give a list of texts, as in ['Upper Mill', 'Lower Mill']
     """  # noqa: E501
-    options = {
+    options: dict[str, Any] = {
         "synonyms": [
             _texts(f"synonyms[{place}]", group, 2) for place, group in enumerate(_items("synonyms", synonyms))
         ],
