@@ -50,7 +50,7 @@ lint: build
 	$(PYTHON) scripts/check_dependencies.py
 	$(PYTHON) scripts/check_unused.py
 	$(PYTHON) scripts/check_tests.py
-	-$(PYTHON) scripts/check_names.py
+	$(PYTHON) scripts/check_names.py
 
 ci:
 	scripts/ci.sh

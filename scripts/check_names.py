@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Refuse two types of the core that share a name: a reader who meets one must not take it for the other.
 
-Looks at every struct, enum, type alias, trait and union in src/ that is visible outside its own module; those of tests
-do not count.
+Looks at every struct, enum, type alias, trait and union in src/ that other rooms can see (`pub` and `pub(crate)`); what a
+room keeps to itself, and what is of tests, does not count.
 
 Usage: scripts/check_names.py [FOLDER]
 """
@@ -14,7 +14,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-TYPE = re.compile(r"^pub(?:\([a-z: ]+\))? (?:struct|enum|type|trait|union) (\w+)", re.MULTILINE)
+TYPE = re.compile(r"^pub(?:\(crate\))? (?:struct|enum|type|trait|union) (\w+)", re.MULTILINE)
 TEST_MODULE = re.compile(r"^#\[cfg\(test\)\]\s*mod \w+ \{.*", re.MULTILINE | re.DOTALL)
 
 

@@ -125,3 +125,39 @@ def test_what_is_not_committed_is_not_tested(checkout, tmp_path, file):
     assert "not committed" in told
     assert file in told
     assert not (tmp_path / "seen").exists()
+
+
+def checked(script, folder):
+    return run(sys.executable, str(ROOT / "scripts" / script), str(folder))
+
+
+def test_two_types_of_one_name_are_found(tmp_path):
+    (tmp_path / "a.rs").write_text(
+        "pub struct Entry;\npub(super) struct Row;\n#[cfg(test)]\nmod tests {\npub struct Own;\n}\n"
+    )
+    (tmp_path / "b.rs").write_text("pub(super) enum Row {}\npub enum Own {}\n")
+    assert checked("check_names.py", tmp_path)[0] == 0
+    (tmp_path / "c.rs").write_text("pub(crate) trait Entry {}\n")
+    status, told = checked("check_names.py", tmp_path)
+    assert (status, told) == (1, f"Entry is the name of 2 types: {tmp_path.name}/a.rs, {tmp_path.name}/c.rs\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("    print(1)\n", "asserts nothing"),
+        ("    if x:\n        return\n    assert x\n", "returns before its end"),
+        ("    assert True\n", "constant"),
+        ("    assert (x, 'told')\n", "tuple"),
+        ("    assert x or os.environ.get('CI')\n", "environment"),
+        ("    with pytest.raises(Exception):\n        x()\n", "raises(Exception)"),
+    ],
+)
+def test_a_test_that_cannot_fail_is_found(tmp_path, body, fault):
+    file = tmp_path / "test_it.py"
+    file.write_text(f"def test_it(x):\n{body}")
+    status, told = checked("check_tests.py", tmp_path)
+    assert status == 1
+    assert fault in told
+    file.write_text("def test_it(x):\n    assert x\n")
+    assert checked("check_tests.py", tmp_path)[0] == 0

@@ -351,9 +351,7 @@ class SemanticCache(_core.cache.SemanticCache):
         older_than: Duration | None = None,
     ) -> int:
         """The asyncio twin of `invalidate`."""
-        return await asyncio.to_thread(
-            self.invalidate, tenant=tenant, tag=tag, scope=scope, older_than=older_than
-        )
+        return await asyncio.to_thread(self.invalidate, tenant=tenant, tag=tag, scope=scope, older_than=older_than)
 
     async def aclear(self) -> None:
         """The asyncio twin of `clear`."""

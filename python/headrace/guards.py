@@ -53,10 +53,14 @@ def guards(
         Traceback (most recent call last):
             ...
         headrace.errors.ConfigError: terms['mill'] is 'Upper Mill': give a list of texts, as in ['Upper Mill', 'Lower Mill']
-    """
-    options = {
-        "synonyms": [_texts(f"synonyms[{place}]", group, 2) for place, group in enumerate(_items("synonyms", synonyms))],
-        "terms": [(_slot("terms", slot), _texts(f"terms[{slot!r}]", words, 1)) for slot, words in _pairs("terms", terms)],
+    """  # noqa: E501
+    options: dict[str, Any] = {
+        "synonyms": [
+            _texts(f"synonyms[{place}]", group, 2) for place, group in enumerate(_items("synonyms", synonyms))
+        ],
+        "terms": [
+            (_slot("terms", slot), _texts(f"terms[{slot!r}]", words, 1)) for slot, words in _pairs("terms", terms)
+        ],
         "patterns": [
             (_slot("patterns", slot), _text(f"patterns[{slot!r}]", pattern))
             for slot, pattern in _pairs("patterns", patterns)

@@ -42,7 +42,7 @@ struct PyVerdict {
 /// A check written in Python.
 struct Callable(Py<PyAny>);
 
-impl guard::Check for Callable {
+impl guard::FactCheck for Callable {
     fn differs(&self, asked: &str, stored: &str) -> Option<String> {
         let called = Python::attach(|py| self.0.call1(py, (asked, stored))?.extract::<Option<String>>(py));
         // A check that fails has not said that the answer may serve.

@@ -2,7 +2,7 @@
 
 use super::attribution::Attribution;
 use super::budget::book::{Asked, Book};
-use super::budget::{Budget, BudgetStatus, Step, store as budget_store};
+use super::budget::{Budget, BudgetStatus, Spending, store as budget_store};
 use super::deferred::Deferred;
 use super::ledger::aggregate::{Aggregate, Cell};
 use super::ledger::bucket::Buckets;
@@ -75,7 +75,7 @@ impl Drop for Hold {
 }
 
 /// A record's id, and what it did to budgets.
-pub(crate) type Recorded = (u64, Vec<Step>);
+pub(crate) type Recorded = (u64, Vec<Spending>);
 
 /// Records a page at a time, the oldest first.
 pub(crate) struct Pages {

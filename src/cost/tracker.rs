@@ -2,7 +2,7 @@
 
 use super::attribution::Attribution;
 use super::backend::{Backend, Recorded};
-use super::budget::{AlertListener, Budget, BudgetStatus, Fraction, Watch};
+use super::budget::{AlertListener, AlertWatch, Budget, BudgetStatus, Fraction};
 use super::carbon::{EmissionFactors, Override};
 use super::deferred::Deferred;
 use super::ledger::filter::Filter;
@@ -32,7 +32,7 @@ pub struct CostTracker {
 pub(crate) struct Inner {
     pub(crate) backend: Backend,
     pricing: Pricing,
-    watches: RwLock<Arc<[Watch]>>,
+    watches: RwLock<Arc<[AlertWatch]>>,
     clock: Arc<dyn Clock>,
     counts: Counters,
     retention: Retention,
@@ -194,7 +194,7 @@ impl CostTracker {
         let identity = budget.identity();
         let mut watches = self.inner.watches.write();
         let kept = watches.iter().filter(|watch| watch.identity != identity).cloned();
-        let added = listener.map(|listener| Watch { identity: identity.clone(), fractions, listener });
+        let added = listener.map(|listener| AlertWatch { identity: identity.clone(), fractions, listener });
         *watches = kept.chain(added).collect();
         drop(watches);
         self.inner.backend.set_budget(budget, self.now())

@@ -6,9 +6,8 @@ from typing import Any, TypeAlias, final, overload
 
 import numpy as np
 import numpy.typing as npt
-from typing_extensions import disjoint_base
-
 from headrace.cache import CacheStats
+from typing_extensions import disjoint_base
 
 from .guard import Guards
 
@@ -373,7 +372,7 @@ class Explanations:
         no entry of this tenant and scope; another scope of the tenant holds 1 entry: is scope= what the entries were put with?
         >>> print(cache.explain("What is scope 2?", scope="energy")[0])
         1.0000  "What is scope 2?"  serves
-    """
+    """  # noqa: E501
 
     def __new__(cls, entries: Sequence[Explanation], in_other_scopes: int) -> Explanations: ...
     @property
@@ -411,7 +410,6 @@ class Calibration:
         max_error_rate: float,
         confidence: float,
     ) -> Calibration: ...
-
     @property
     def threshold(self) -> float | None:
         """Serve from this cosine on; None where the pairs support no threshold."""

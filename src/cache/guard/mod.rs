@@ -37,7 +37,7 @@ mod transfer;
 mod vector;
 mod wording;
 
-pub use own::Check;
+pub use own::FactCheck;
 pub use signature::Signature;
 
 use crate::Result;
@@ -61,7 +61,7 @@ pub struct Guards {
     lexicon: Arc<Lexicon>,
     vectors: Option<Arc<dyn WordVectors>>,
     patterns: Arc<[own::Pattern]>,
-    checks: Arc<[Arc<dyn Check>]>,
+    checks: Arc<[Arc<dyn FactCheck>]>,
 }
 
 /// Whether an entry's question asks the same as the question at hand.
@@ -134,7 +134,7 @@ impl Guards {
 
     /// The same guards and a check of your own, asked last.
     #[must_use]
-    pub fn with_check(mut self, check: Arc<dyn Check>) -> Self {
+    pub fn with_check(mut self, check: Arc<dyn FactCheck>) -> Self {
         self.checks = self.checks.iter().cloned().chain([check]).collect();
         self
     }

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// A check that the guards ask last, with both questions as they were written.
-pub trait Check: Debug + Send + Sync {
+pub trait FactCheck: Debug + Send + Sync {
     /// Why the stored question's answer must not serve; None where nothing speaks against it.
     fn differs(&self, asked: &str, stored: &str) -> Option<String>;
 }
@@ -44,7 +44,7 @@ pub(super) fn read(patterns: &[Pattern], text: &str, signature: &mut Signature) 
     }
 }
 
-pub(super) fn check(checks: &[Arc<dyn Check>], asked: &Signature, stored: &Signature) -> Option<String> {
+pub(super) fn check(checks: &[Arc<dyn FactCheck>], asked: &Signature, stored: &Signature) -> Option<String> {
     let (asked, stored) = (asked.text.as_deref()?, stored.text.as_deref()?);
     checks.iter().find_map(|check| check.differs(asked, stored))
 }

@@ -410,7 +410,7 @@ fn long_texts_differ_in_what_stands_far_behind() {
 fn users_add_terms_synonyms_patterns_and_checks() {
     #[derive(Debug)]
     struct Shouting;
-    impl Check for Shouting {
+    impl FactCheck for Shouting {
         fn differs(&self, asked: &str, stored: &str) -> Option<String> {
             (asked.ends_with('!') != stored.ends_with('!')).then(|| "tone differs".to_owned())
         }

@@ -1,6 +1,6 @@
 //! Budgets in memory: what is spent and reserved in each period. One lock outside guards it all.
 
-use super::{Budget, BudgetStatus, OnExceed, Step, Taken};
+use super::{Budget, BudgetStatus, OnExceed, Spending, Taken};
 use crate::cost::attribution::Attribution;
 use crate::cost::money::Money;
 use crate::cost::record::RateCard;
@@ -159,7 +159,7 @@ impl Book {
     }
 
     /// Books what a call did cost.
-    pub(crate) fn spend(&mut self, asked: Asked<'_>, now: i64) -> Vec<Step> {
+    pub(crate) fn spend(&mut self, asked: Asked<'_>, now: i64) -> Vec<Spending> {
         let mut steps = Vec::new();
         for line in self.lines.values_mut() {
             if !asked.is_for(&line.budget) {
@@ -170,7 +170,7 @@ impl Book {
             part.spent += asked.amount;
             let after = line.taken(now).spent;
             line.forget(now);
-            steps.push(Step { budget: line.budget.clone(), before, after });
+            steps.push(Spending { budget: line.budget.clone(), before, after });
         }
         steps
     }

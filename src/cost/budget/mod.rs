@@ -216,7 +216,7 @@ pub type AlertListener = Arc<dyn Fn(&Alert) + Send + Sync>;
 
 /// A budget's spending before and after one call.
 #[derive(Debug, Clone)]
-pub(crate) struct Step {
+pub(crate) struct Spending {
     pub(crate) budget: Budget,
     pub(crate) before: Money,
     pub(crate) after: Money,
@@ -224,15 +224,15 @@ pub(crate) struct Step {
 
 /// Who wants to know, and at which fractions.
 #[derive(Clone)]
-pub(crate) struct Watch {
+pub(crate) struct AlertWatch {
     pub(crate) identity: (Scope, String, String),
     pub(crate) fractions: Vec<Fraction>,
     pub(crate) listener: AlertListener,
 }
 
-impl Watch {
+impl AlertWatch {
     /// Calls the listener for each fraction that this step crossed.
-    pub(crate) fn see(&self, step: &Step) {
+    pub(crate) fn see(&self, step: &Spending) {
         if step.budget.identity() != self.identity {
             return;
         }

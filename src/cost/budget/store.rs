@@ -1,7 +1,7 @@
 //! Budgets in a SQLite file, read and changed inside the writer's transaction, so that processes agree.
 
 use super::book::Asked;
-use super::{Budget, BudgetStatus, OnExceed, Period, Scope, Step, Taken};
+use super::{Budget, BudgetStatus, OnExceed, Period, Scope, Spending, Taken};
 use crate::cost::attribution::Attribution;
 use crate::cost::ledger::filter::Filter;
 use crate::cost::ledger::sqlite::{each_record, from_json, join, split, to_json};
@@ -209,7 +209,7 @@ fn lapse(connection: &Connection, now: i64) -> Result<()> {
 }
 
 /// Books what a call did cost.
-pub(crate) fn spend(connection: &Connection, asked: Asked<'_>, now: i64) -> Result<Vec<Step>> {
+pub(crate) fn spend(connection: &Connection, asked: Asked<'_>, now: i64) -> Result<Vec<Spending>> {
     let mut steps = Vec::new();
     for (id, budget) in budgets(connection)? {
         if !asked.is_for(&budget) {
@@ -222,7 +222,7 @@ pub(crate) fn spend(connection: &Connection, asked: Asked<'_>, now: i64) -> Resu
         connection
             .prepare_cached("DELETE FROM spend WHERE budget = ? AND start < ?")?
             .execute(params![id, budget.kept(now)])?;
-        steps.push(Step { budget, before, after });
+        steps.push(Spending { budget, before, after });
     }
     Ok(steps)
 }
