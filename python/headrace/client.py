@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from headrace import providers as _providers
 from headrace._core.client import ChatStream, Chunk, Response, ToolCall
@@ -26,6 +26,7 @@ __all__ = ["ChatStream", "Chunk", "Client", "Response", "ToolCall"]
 Messages: TypeAlias = "str | Sequence[Mapping[str, Any]]"
 Seconds: TypeAlias = "float | timedelta"
 Provider: TypeAlias = "_providers.HttpProvider | _providers.Simulated"
+_Told = TypeVar("_Told", bound="Response | BaseException")
 Outcome: TypeAlias = "Response | HeadraceError | ValueError | TypeError"
 
 _log = logging.getLogger("headrace")
@@ -183,8 +184,8 @@ class Client(_Client):
         Takes the same as `chat`; `timeout` is for all of the answer.
 
         Raises:
-            ProviderError: before the first word as for `chat`; after it, from the iteration: what was sent is booked, and
-                nothing is cached.
+            ProviderError: before the first word as for `chat`; after it, from the iteration: what was sent is booked,
+                and nothing is cached.
 
         >>> client = Client(_providers.Simulated(time_to_first_token=0, tokens_per_second=0))
         >>> stream = client.stream("simulated/echo", "Which scope is travel?")
@@ -330,10 +331,10 @@ class Client(_Client):
         if show:
             show(outcome)
 
-    def _finish(self, outcome: Any, schema: Any) -> Any:
+    def _finish(self, outcome: _Told, schema: Any) -> _Told:
         """The outcome with `.parsed` where a form was asked for; the hook is told."""
         if isinstance(outcome, Response):
-            outcome = _parsed(outcome, schema)
+            outcome = cast("_Told", _parsed(outcome, schema))
         self._tell(outcome)
         return outcome
 
@@ -346,7 +347,7 @@ class Client(_Client):
                 _log.exception("on_call raised")
 
     def close(self) -> None:
-        """End it: where it made its queue, waiting calls fail with QueueClosed. A queue that it was given stays open."""
+        """End it: calls that wait in a queue of its own fail with QueueClosed. A queue that it was given stays open."""
         if self._owns_queue:
             self.queue.close()
 
@@ -390,7 +391,8 @@ def _fallbacks_of(given: Any) -> dict[str, list[str]]:
     if given is not None and not isinstance(given, Mapping):
         raise ConfigError('fallbacks is no dict: give models by model, as in {"a/m": ["b/m"]}')
     for model, others in (given or {}).items():
-        if isinstance(others, str) or not isinstance(others, Iterable) or not all(isinstance(other, str) for other in others):
+        is_list = isinstance(others, Iterable) and not isinstance(others, str)
+        if not is_list or not all(isinstance(other, str) for other in others):
             raise ConfigError(f'fallbacks of {model!r} are {others!r}: give a list of models, as in ["b/m"]')
         found[model] = list(others)
     return found

@@ -18,6 +18,7 @@ pub use http::{HttpProvider, HttpProviderConfig};
 pub use registry::{Authentication, ProviderRow, protocol, registry};
 pub use retry::RetryPolicy;
 pub use secret::Secret;
+pub(crate) use sse::SseDecoder;
 
 use crate::Result;
 use crate::chat::{Event, Reply, Request};

@@ -4,25 +4,25 @@ use std::collections::VecDeque;
 
 /// One server-sent event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct SseEvent {
+pub(crate) struct SseEvent {
     /// Its name; empty where it has none.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its data, several lines joined by line feeds.
-    pub(super) data: String,
+    pub(crate) data: String,
     /// Whether the stream ended before the blank line that ends an event: its data may be cut.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 /// An event or a line is larger than it may be.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLarge;
+pub(crate) struct TooLarge;
 
 /// Turns bytes into events.
 ///
 /// More lenient than the standard at the end of a stream: an event that was begun is told, marked as cut, since there are
 /// servers that leave the last blank line out. An event with a name and no data is told too.
 #[derive(Debug)]
-pub(super) struct SseDecoder {
+pub(crate) struct SseDecoder {
     /// The line that has not ended yet.
     line: Vec<u8>,
     /// Whether the last byte was a carriage return: a line feed after it ends no second line.
@@ -38,7 +38,7 @@ pub(super) struct SseDecoder {
 
 impl SseDecoder {
     /// A decoder of events of at most `limit` bytes each.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             line: Vec::new(),
             after_return: false,
@@ -52,7 +52,7 @@ impl SseDecoder {
     }
 
     /// Takes the next bytes.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), TooLarge> {
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), TooLarge> {
         if self.after_return
             && let Some((first, rest)) = bytes.split_first()
         {
@@ -88,7 +88,7 @@ impl SseDecoder {
     }
 
     /// Says that no bytes follow.
-    pub(super) fn end(&mut self) -> Result<(), TooLarge> {
+    pub(crate) fn end(&mut self) -> Result<(), TooLarge> {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {
             self.end_line(&line)?;
@@ -98,7 +98,7 @@ impl SseDecoder {
     }
 
     /// The next event that is there.
-    pub(super) fn next_event(&mut self) -> Option<SseEvent> {
+    pub(crate) fn next_event(&mut self) -> Option<SseEvent> {
         self.events.pop_front()
     }
 
@@ -238,10 +238,10 @@ mod tests {
     #[test]
     fn a_line_beyond_the_bound_is_refused_before_it_is_kept() {
         let mut decoder = SseDecoder::new(1000);
-        let fed = (0..).map(|_| decoder.feed(&[b'x'; 100])).take_while(Result::is_ok).count();
+        let fed = (0..1000).map(|_| decoder.feed(&[b'x'; 100])).take_while(Result::is_ok).count();
         assert_eq!(fed, 10);
         let mut decoder = SseDecoder::new(1000);
-        let fed = (0..).map(|_| decoder.feed(b"data: 0123456789\n")).take_while(Result::is_ok).count();
+        let fed = (0..1000).map(|_| decoder.feed(b"data: 0123456789\n")).take_while(Result::is_ok).count();
         assert!((80..=100).contains(&fed), "{fed} lines of one event");
     }
 

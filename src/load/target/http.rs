@@ -1,13 +1,17 @@
 //! Any OpenAI-compatible server, by its URL.
 
 use super::Target;
+use crate::chat::{Accumulator, Event};
 use crate::load::observation::{CacheKind, Observation};
 use crate::load::request::LoadRequest;
+use crate::provider::SseDecoder;
+use crate::usage::UsageReport;
+use crate::wire::{EventReader, Protocol, json, openai_chat};
 use crate::{Error, Result};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json as value_of};
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
@@ -98,16 +102,16 @@ impl HttpTarget {
 
     fn body(&self, request: &LoadRequest) -> Value {
         let messages: Vec<Value> =
-            request.messages().map(|(role, content)| json!({"role": role, "content": content})).collect();
+            request.messages().map(|(role, content)| value_of!({"role": role, "content": content})).collect();
         let mut body = Map::new();
-        body.insert("model".into(), json!(request.model.as_deref().unwrap_or(&self.config.model)));
+        body.insert("model".into(), value_of!(request.model.as_deref().unwrap_or(&self.config.model)));
         body.insert("messages".into(), Value::Array(messages));
         if self.config.limit_tokens && request.output_tokens > 0 {
-            body.insert("max_tokens".into(), json!(request.output_tokens));
+            body.insert("max_tokens".into(), value_of!(request.output_tokens));
         }
         if self.config.stream {
-            body.insert("stream".into(), json!(true));
-            body.insert("stream_options".into(), json!({"include_usage": true}));
+            body.insert("stream".into(), value_of!(true));
+            body.insert("stream_options".into(), value_of!({"include_usage": true}));
         }
         Value::Object(body)
     }
@@ -133,29 +137,24 @@ impl HttpTarget {
         let streamed = header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
         if !streamed {
             let bytes = whole(reply).await?;
-            let value: Value = serde_json::from_slice(&bytes).map_err(|_| "malformed")?;
+            let body = json::parse(&bytes).map_err(|_| "malformed")?;
+            let reply = openai_chat::PROTOCOL.read_reply(body).map_err(|_| "malformed")?;
             observation.first_token = Some(begun.elapsed());
-            observation.tokens = usage(&value);
-            let text = value.pointer("/choices/0/message/content").and_then(Value::as_str);
-            observation.text = Some(text.ok_or("malformed")?.to_owned());
+            observation.tokens = reply.usage.as_ref().map(counts);
+            observation.text = Some(reply.text());
             return Ok(());
         }
-        let (mut events, mut read) = (Events::default(), 0);
-        let mut body = reply.bytes_stream();
-        let mut stream = Streamed { begun, last: None, text: String::new(), finished: false };
+        let mut stream = Streamed::new(begun);
+        let (mut body, mut read) = (reply.bytes_stream(), 0);
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| transport(&error))?;
             read += piece.len();
             if read > LARGEST {
                 return Err("too_large");
             }
-            events.buffer.extend_from_slice(&piece);
-            for line in events.by_ref() {
-                stream.take(&line, observation)?;
-            }
+            stream.take(&piece, observation)?;
         }
-        observation.text = Some(stream.text);
-        if stream.finished { Ok(()) } else { Err("truncated") }
+        stream.end(observation)
     }
 }
 
@@ -200,56 +199,60 @@ fn transport(error: &reqwest::Error) -> &'static str {
 struct Streamed {
     begun: Instant,
     last: Option<Instant>,
-    text: String,
-    finished: bool,
+    decoder: SseDecoder,
+    reader: Box<dyn EventReader>,
+    reply: Accumulator,
 }
 
 impl Streamed {
-    fn take(&mut self, line: &str, observation: &mut Observation) -> std::result::Result<(), &'static str> {
-        let Some(data) = line.strip_prefix("data:").map(str::trim) else { return Ok(()) };
-        if data == "[DONE]" {
-            self.finished = true;
-            return Ok(());
+    fn new(begun: Instant) -> Self {
+        let (decoder, reader) = (SseDecoder::new(LARGEST), openai_chat::PROTOCOL.event_reader());
+        Self { begun, last: None, decoder, reader, reply: Accumulator::default() }
+    }
+
+    fn take(&mut self, bytes: &[u8], observation: &mut Observation) -> std::result::Result<(), &'static str> {
+        self.decoder.feed(bytes).map_err(|_| "too_large")?;
+        let mut told = Vec::new();
+        while let Some(event) = self.decoder.next_event() {
+            self.reader.read(&event.name, &event.data, &mut told);
         }
-        let value: Value = serde_json::from_str(data).map_err(|_| "malformed")?;
-        if value.get("error").is_some() {
-            return Err("stream_error");
-        }
-        observation.tokens = usage(&value).or(observation.tokens);
-        let content = value.pointer("/choices/0/delta/content").and_then(Value::as_str).unwrap_or_default();
-        if !content.is_empty() {
-            let now = Instant::now();
-            match self.last {
-                None => observation.first_token = Some(now - self.begun),
-                Some(last) => observation.token_gaps.push(now - last),
+        for event in told {
+            let event = event.map_err(|error| if error.is_malformed { "malformed" } else { "stream_error" })?;
+            if says_something(&event) {
+                let now = Instant::now();
+                match self.last {
+                    None => observation.first_token = Some(now - self.begun),
+                    Some(last) => observation.token_gaps.push(now - last),
+                }
+                self.last = Some(now);
             }
-            self.last = Some(now);
-            self.text.push_str(content);
+            self.reply.push(&event).map_err(|_| "stream_error")?;
         }
         Ok(())
     }
-}
 
-/// Lines of a body that comes in pieces.
-#[derive(Default)]
-struct Events {
-    buffer: Vec<u8>,
-}
-
-impl Iterator for Events {
-    type Item = String;
-
-    fn next(&mut self) -> Option<String> {
-        let end = self.buffer.iter().position(|&byte| byte == b'\n')?;
-        let line: Vec<u8> = self.buffer.drain(..=end).collect();
-        Some(String::from_utf8_lossy(&line).trim_end().to_owned())
+    fn end(self, observation: &mut Observation) -> std::result::Result<(), &'static str> {
+        let is_whole = self.reader.is_done() || self.reply.is_stopped();
+        let reply = self.reply.finish();
+        observation.tokens = reply.usage.as_ref().map(counts);
+        observation.text = Some(reply.text());
+        if is_whole { Ok(()) } else { Err("truncated") }
     }
 }
 
-fn usage(value: &Value) -> Option<(u64, u64, u64)> {
-    let usage = value.get("usage")?;
-    let cached = usage.pointer("/prompt_tokens_details/cached_tokens").and_then(Value::as_u64).unwrap_or(0);
-    Some((usage.get("prompt_tokens")?.as_u64()?, usage.get("completion_tokens")?.as_u64()?, cached))
+/// Whether an event is a token: words, thoughts, a refusal or a tool call.
+fn says_something(event: &Event) -> bool {
+    match event {
+        Event::Text { text, .. } | Event::Reasoning { text, .. } | Event::Refusal { text, .. } => !text.is_empty(),
+        Event::ToolCallStart { .. } | Event::ToolCallDelta { .. } | Event::Part { .. } => true,
+        _ => false,
+    }
+}
+
+/// Input, output and cached input.
+fn counts(report: &UsageReport) -> (u64, u64, u64) {
+    let usage = report.usage;
+    (usage.input_tokens, usage.output_tokens, usage.cached_input_tokens)
 }
 
 /// A decimal number of dollars as attodollars, exact; `None` where it is no such number or has more digits.
@@ -277,14 +280,17 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_put_together_from_pieces() {
-        let mut events = Events::default();
-        let mut lines = Vec::new();
-        for piece in ["da", "ta: a\r\n\nda", "ta: é\n"] {
-            events.buffer.extend_from_slice(piece.as_bytes());
-            lines.extend(events.by_ref());
+    fn the_first_token_may_be_a_thought_or_a_tool_call() {
+        let thought = r#"{"reasoning_content":"hm"}"#;
+        let call = r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"look","arguments":""}}]}"#;
+        let refusal = r#"{"refusal":"no"}"#;
+        for delta in [thought, call, refusal] {
+            let (mut observation, mut stream) = (Observation::default(), Streamed::new(Instant::now()));
+            let event = format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta}}}]}}\n\n");
+            stream.take(event.as_bytes(), &mut observation).unwrap();
+            assert!(observation.first_token.is_some(), "{delta}");
+            assert_eq!(stream.end(&mut observation), Err("truncated"));
         }
-        assert_eq!(lines, ["data: a", "", "data: é"]);
     }
 
     #[test]

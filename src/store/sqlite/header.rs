@@ -32,12 +32,11 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(super) fn look(path: &Path, schema: &Schema) -> Result<Found> {
     match identify(path)? {
         Identity::Nothing => Ok(Found::Nothing),
-        Identity::Unmade => Ok(Found::File),
         Identity::Made { id, .. } if !schema.is_ours(id) => Err(foreign(path, id)),
         Identity::Made { id, version } if id == schema.application_id && version > schema.version => {
             Err(schema.too_new(path, version))
         }
-        Identity::Made { .. } => Ok(Found::File),
+        Identity::Unmade | Identity::Made { .. } => Ok(Found::File),
     }
 }
 

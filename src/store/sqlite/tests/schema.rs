@@ -129,9 +129,9 @@ fn steps_lead_from_an_earlier_version_to_this_one() {
 
 #[test]
 fn a_step_that_fails_changes_nothing() {
-    let (_folder, path) = made(&FIRST);
     const BROKEN: &[Step] =
         &[STEPS[0], Step { from: 2, change: Change::Code(|_| Err(Error::Store("as a test".into()))) }];
+    let (_folder, path) = made(&FIRST);
     let broken = Schema { steps: BROKEN, ..THIRD };
     let Err(Error::Store(message)) = Database::open(&path, &broken).map(drop) else { panic!() };
     assert!(message.contains("as a test") && message.contains("t.db"), "{message}");
