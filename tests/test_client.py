@@ -188,7 +188,9 @@ def test_asyncio_has_the_same_answers(provider):
 
     async def main(client):
         answers = await asyncio.gather(*(client.achat("simulated/echo", f"question {n}?") for n in range(50)))
-        streamed = "".join([chunk.text async for chunk in await client.astream("simulated/echo", "streamed?", cache=False)])
+        streamed = "".join(
+            [chunk.text async for chunk in await client.astream("simulated/echo", "streamed?", cache=False)]
+        )
         vectors = await client.aembed("simulated/embedding", ["a", "b"])
         return [answer.text for answer in answers], streamed, vectors
 

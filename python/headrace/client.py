@@ -36,7 +36,8 @@ class Client(_Client):
     """One place to ask from: cache, budgets, queue, provider and ledger behind one call.
 
     Args:
-        providers: the providers, or one of them; None takes those whose keys the environment holds, and the simulated one.
+        providers: the providers, or one of them; None takes those whose keys the environment holds, and the simulated
+            one.
         cache: what answers again; None makes one for equal questions, in memory. Give `SemanticCache(embedder)` for
             questions that mean the same.
         queue: where calls wait for their turn; None makes one in memory. A durable one finishes, on the next start,
@@ -123,9 +124,9 @@ class Client(_Client):
             tags: what it is for, in the ledger.
             timeout: seconds to wait in all.
             cache: whether the cache may answer, and keep the answer.
-            params: what else the provider takes, under the names of OpenAI's API: temperature, max_tokens, tools, ...; a
-                pydantic model as `response_format` asks for its schema, and `.parsed` of the response is an instance of
-                it. `extra_body={...}` goes into the request as it is.
+            params: what else the provider takes, under the names of OpenAI's API: temperature, max_tokens, tools, ...
+                A pydantic model as `response_format` asks for its schema, and `.parsed` of the response is an instance
+                of it. `extra_body={...}` goes into the request as it is.
 
         Raises:
             UnknownModel: no provider has the model.

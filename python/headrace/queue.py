@@ -129,7 +129,7 @@ def limit_rules(limits: Limits | None) -> list[dict[str, object]]:
             if not isinstance(name, str) or "*" in name or not name:
                 raise ConfigError(f"limits of {kind} name {name!r}: name each {kind}; a limit for all has no name")
             if not isinstance(of_name, Mapping):
-                raise ConfigError(f"limits of {kind} {name!r} are {of_name!r}: give a dict such as {{'concurrency': 4}}")
+                raise ConfigError(f"limits of {kind} {name!r} are {of_name!r}: give a dict, as {{'concurrency': 4}}")
             add((kind, name), of_name)
     return rows
 

@@ -32,7 +32,7 @@ class Client:
         """Asks many calls, `concurrency` at a time; what comes back tells the outcomes as they come."""
     @property
     def models(self) -> list[str]:
-        """The models that the providers are known to have, as `provider/model`; a provider that takes any is not in it."""
+        """The models that are known, as `provider/model`; a provider that takes any is not in it."""
     @property
     def _provider_names(self) -> list[str]: ...
     def health(self) -> dict[str, Literal["closed", "open", "half_open"]]:
@@ -65,7 +65,7 @@ class Response:
         """Why the model stopped, in OpenAI's words; None where it is not told."""
     @property
     def parsed(self) -> Any:
-        """The answer as what was asked for by `response_format`; None where no form was asked for or it is not of it."""
+        """The answer as what `response_format` asked for; None where it asked for no form or the answer is not of it."""
     def _with_parsed(self, parsed: Any) -> Response: ...
     @property
     def usage(self) -> Usage:
@@ -136,8 +136,8 @@ class ToolCall:
 class ChatStream:
     """An answer as it comes: iterate over its chunks, with `for` or `async for`.
 
-    Afterwards `response` has the whole answer with its cost. Left before its end (`break`, `close`), the provider is told
-    to stop and what was sent so far is booked.
+    Afterwards `response` has the whole answer with its cost. Left before its end (`break`, `close`), the provider is
+    told to stop and what was sent so far is booked.
     """
 
     def __iter__(self) -> Self: ...

@@ -54,8 +54,8 @@ class HttpProvider:
         read_timeout: seconds, or a timedelta, that the server may send nothing; None for 120.
 
     Raises:
-        ConfigError: the name has a slash, `row` is unknown, the URL is none or holds a key, or the key or a header has a
-            line break or a character in it that cannot be sent.
+        ConfigError: the name has a slash, `row` is unknown, the URL is none or holds a key, or the key or a header has
+            a line break or a character in it that cannot be sent.
     """
 
     def __new__(

@@ -152,8 +152,8 @@ class Targets:
         self._servers.append(made)
         return made
 
-    def provider(self, *, read_timeout: float = 30.0, **settings: Any) -> providers.OpenAICompatible:
-        """Who answers, over HTTP; `read_timeout` is for a server at a URL, settings for the simulated one."""
+    def provider(self, *, read_timeout: float = 30.0, **settings: Any) -> providers.HttpProvider:
+        """The provider, over HTTP; `read_timeout` is for a server at a URL, settings for the simulated one."""
         if self.live:
             return self._live_provider
         if self.url:
