@@ -126,7 +126,7 @@ def test_processes_share_one_room(url: str) -> None:
             other.ask("put", *range(4))
         assert sorted(str(other.answer()) for other in others) == ["4", "4", "full"]
         assert [other.do("put", "a", "b") for other in others] == [2, "full", "full"]
-        assert others[0].do("get", 1) == [0] or True
+        assert len(others[0].do("get", 1)) == 1
         others[0].do("ack")
         assert others[2].do("put", "x" * 2000) == "full"
         assert others[1].do("put", "y") == 1
@@ -205,13 +205,11 @@ def test_results_of_another_process_are_heard_of_by_tasks(url: str) -> None:
 
 
 def test_a_killed_process_holds_nothing_for_longer_than_its_leases(url: str) -> None:
-    options = {"lease_seconds": 1.0, "limits": {"concurrency": 2}}
-    q = RequestQueue(url, **options)
-    with workers(1, url, **options) as (other,):
+    limits = {"concurrency": 2}
+    q = RequestQueue(url, limits=limits)
+    with workers(1, url, lease_seconds=1.0, limits=limits) as (other,):
         other.do("put", 1, 2, 3)
         assert other.do("get", 2) == [1, 2]
-        with pytest.raises(headrace.Timeout):
-            q.get(timeout=0)
         other.kill()
         found = []
         while len(q):

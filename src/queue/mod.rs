@@ -53,7 +53,7 @@ pub use limit::{LimitRule, LimitScope};
 pub use options::{Priority, PutOptions, QueueConfig};
 pub(crate) use sqlite::SCHEMA;
 pub use stats::QueueStats;
-pub use store::{Handout, QueueStore, Settlement};
+pub use store::{Acked, Handout, LeaseEnd, QueueStore};
 
 use crate::Result;
 use crate::clock::{Clock, SystemClock};

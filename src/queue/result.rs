@@ -1,6 +1,7 @@
 //! Waiting for what became of a request.
 
 use super::inner::QueueInner;
+use super::store::Acked;
 use super::{RequestId, RequestQueue};
 use crate::{Error, Payload, Result};
 use std::time::Duration;
@@ -26,8 +27,8 @@ impl RequestQueue {
                 inner.check_open(&core)?;
                 core.next_event()
             };
-            if let Some(result) = inner.outcome(id.0)? {
-                return Ok(result);
+            if let Some(acked) = inner.outcome(id.0)? {
+                return Ok(acked.result);
             }
             if until.is_some_and(|until| until <= inner.now()) {
                 let waited = timeout.unwrap_or_default().as_secs_f64();
@@ -40,13 +41,13 @@ impl RequestQueue {
 
 impl QueueInner {
     /// What the ack of a request was given; None while it is open.
-    pub(super) fn outcome(&self, id: u64) -> Result<Option<Option<Payload>>> {
+    pub(super) fn outcome(&self, id: u64) -> Result<Option<Acked>> {
         let outcome = self.core.lock().outcome(id);
         match (outcome, &self.file) {
             (None, _) => Ok(None),
             // Results are on disk. One that is not there yet is told of when it is.
             (Some(Ok(_)), Some(file)) => file.result(id),
-            (Some(outcome), _) => outcome.map(Some),
+            (Some(outcome), _) => outcome.map(|result| Some(Acked { result })),
         }
     }
 }

@@ -34,9 +34,16 @@ pub struct Handout {
     pub waited: Duration,
 }
 
+/// What the ack of a request was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acked {
+    /// The result, where the ack had one.
+    pub result: Option<Payload>,
+}
+
 /// How a lease ends before its time is over.
 #[derive(Debug, Clone)]
-pub enum Settlement {
+pub enum LeaseEnd {
     /// The work is done.
     Ack {
         /// What `result` gives.
@@ -74,7 +81,7 @@ pub trait QueueStore: Send + Sync {
     ///
     /// # Errors
     /// `LeaseLost` where it is over, `Store`.
-    async fn settle(&self, id: RequestId, attempt: u32, how: Settlement) -> Result<()>;
+    async fn settle(&self, id: RequestId, attempt: u32, how: LeaseEnd) -> Result<()>;
 
     /// Makes a lease last `by` from now.
     ///
@@ -104,7 +111,7 @@ pub trait QueueStore: Send + Sync {
     ///
     /// # Errors
     /// `RequestFailed`, `RequestCancelled`, `InvalidArgument` for an unknown id, `Store`.
-    async fn result(&self, id: RequestId) -> Result<Option<Option<Payload>>>;
+    async fn result(&self, id: RequestId) -> Result<Option<Acked>>;
 
     /// The dead letters, oldest first.
     ///
@@ -160,10 +167,10 @@ impl QueueStore for RequestQueue {
         Ok(leases.iter().map(handout).collect())
     }
 
-    async fn settle(&self, id: RequestId, attempt: u32, how: Settlement) -> Result<()> {
+    async fn settle(&self, id: RequestId, attempt: u32, how: LeaseEnd) -> Result<()> {
         match how {
-            Settlement::Ack { result, tokens } => self.inner.ack(id.0, attempt, result, tokens).await,
-            Settlement::Nack { error, delay, retry } => self.inner.nack(id.0, attempt, &error, delay, retry).await,
+            LeaseEnd::Ack { result, tokens } => self.inner.ack(id.0, attempt, result, tokens).await,
+            LeaseEnd::Nack { error, delay, retry } => self.inner.nack(id.0, attempt, &error, delay, retry).await,
         }
     }
 
@@ -184,7 +191,7 @@ impl QueueStore for RequestQueue {
         Ok(self.inner.core.lock().status(id.0))
     }
 
-    async fn result(&self, id: RequestId) -> Result<Option<Option<Payload>>> {
+    async fn result(&self, id: RequestId) -> Result<Option<Acked>> {
         self.inner.refresh().await?;
         self.inner.outcome(id.0)
     }

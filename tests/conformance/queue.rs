@@ -2,7 +2,7 @@
 
 use headrace::clock::ManualClock;
 use headrace::queue::{
-    Handout, LimitRule, LimitScope, Priority, PutOptions, QueueConfig, QueueStore, RequestId, Settlement, Status,
+    Acked, Handout, LeaseEnd, LimitRule, LimitScope, Priority, PutOptions, QueueConfig, QueueStore, RequestId, Status,
 };
 use headrace::{Error, Payload};
 use std::sync::Arc;
@@ -35,11 +35,11 @@ fn number(handout: &Handout) -> usize {
 }
 
 async fn ack(store: &dyn QueueStore, handout: &Handout) -> headrace::Result<()> {
-    store.settle(handout.id, handout.attempt, Settlement::Ack { result: None, tokens: None }).await
+    store.settle(handout.id, handout.attempt, LeaseEnd::Ack { result: None, tokens: None }).await
 }
 
-fn nack(delay: u64, retry: bool) -> Settlement {
-    Settlement::Nack { error: "no".into(), delay: Some(second(delay)), retry }
+fn nack(delay: u64, retry: bool) -> LeaseEnd {
+    LeaseEnd::Nack { error: "no".into(), delay: Some(second(delay)), retry }
 }
 
 /// All of it, each part on a store of its own.
@@ -76,9 +76,9 @@ async fn a_life(stores: Stores<'_>) {
     assert!(take_one(&*one).await.is_none());
     assert_eq!(one.look(id).await.expect("a store"), Some(Status::Leased));
     let result = Some(Payload::bytes("answer"));
-    one.settle(id, 1, Settlement::Ack { result: result.clone(), tokens: None }).await.expect("the lease");
+    one.settle(id, 1, LeaseEnd::Ack { result: result.clone(), tokens: None }).await.expect("the lease");
     assert_eq!(two.look(id).await.expect("a store"), Some(Status::Done));
-    assert_eq!(two.result(id).await.expect("done"), Some(result));
+    assert_eq!(two.result(id).await.expect("done"), Some(Acked { result }));
     assert!(matches!(ack(&*two, &handout).await, Err(Error::LeaseLost(_))));
     assert!(two.look(RequestId(999)).await.expect("a store").is_none());
 }

@@ -38,6 +38,7 @@ pub(crate) use schema::SCHEMA;
 use super::entry::RequestId;
 use super::inner::QueueInner;
 use super::options::QueueConfig;
+use super::store::Acked;
 use crate::store::sqlite::Database;
 use crate::{Error, Payload, Result};
 use parking_lot::Mutex;
@@ -92,7 +93,7 @@ impl QueueFile {
     }
 
     /// The result of a request that is done on disk.
-    pub(super) fn result(&self, id: u64) -> Result<Option<Option<Payload>>> {
+    pub(super) fn result(&self, id: u64) -> Result<Option<Acked>> {
         self.database.read(|connection| rows::result(connection, id))
     }
 

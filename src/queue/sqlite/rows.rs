@@ -4,6 +4,7 @@ use super::schema::finished_at;
 use crate::queue::entry::{Failure, Status};
 use crate::queue::moment::Moment;
 use crate::queue::options::Priority;
+use crate::queue::store::Acked;
 use crate::queue::stored_request::StoredRequest;
 use crate::store::Checksum;
 use crate::{Error, Payload, Result};
@@ -229,8 +230,8 @@ pub(super) fn payload(connection: &Connection, id: u64) -> Result<Option<Payload
     Ok(connection.prepare_cached(sql)?.query_row([id], |row| Ok(whole(row, id))).optional()?.flatten())
 }
 
-/// The result of a request that is done on disk: the outer None where it is not done yet.
-pub(super) fn result(connection: &Connection, id: u64) -> Result<Option<Option<Payload>>> {
+/// The result of a request that is done on disk; None where it is not done yet.
+pub(super) fn result(connection: &Connection, id: u64) -> Result<Option<Acked>> {
     let sql = "SELECT result_is_json, result, result_sum, result IS NULL, status FROM requests WHERE id = ?1";
     let mut select = connection.prepare_cached(sql)?;
     let mut rows = select.query([signed(id)])?;
@@ -239,10 +240,10 @@ pub(super) fn result(connection: &Connection, id: u64) -> Result<Option<Option<P
         return Ok(None);
     }
     if row.get(3)? {
-        return Ok(Some(None));
+        return Ok(Some(Acked { result: None }));
     }
     match whole(row, signed(id)) {
-        Some(result) => Ok(Some(Some(result))),
+        Some(result) => Ok(Some(Acked { result: Some(result) })),
         None => Err(Error::RequestFailed(format!("the result of request {id:016x} is {}", super::DAMAGED))),
     }
 }

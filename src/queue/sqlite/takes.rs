@@ -20,8 +20,8 @@ pub(super) fn write(
     let sql = "INSERT INTO takes (n, queue, at, owner, tenant, provider, model, class, requests, sum)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let mut insert = connection.prepare_cached(sql)?;
-    let newest = "SELECT coalesce(max(n), 0) FROM takes";
-    let mut n: i64 = connection.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
+    // The copy has read all that there is.
+    let mut n = position.take;
     for taken in taken {
         n += 1;
         let requests: Vec<u8> =
