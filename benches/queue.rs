@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used)] // a bench that cannot begin may stop
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use futures_util::FutureExt;
 use headrace::Payload;
 use headrace::queue::{PutOptions, QueueConfig, RequestQueue};
 use std::hint::black_box;
@@ -34,6 +35,13 @@ fn memory(criterion: &mut Criterion) {
             bench.iter(|| through(&queue, &body, &options));
         });
     }
+    let queue = open("memory://");
+    criterion.bench_function("queue/acquire, ack", |bench| {
+        bench.iter(|| {
+            let turn = queue.acquire(Payload::bytes([]), options.clone(), None).now_or_never();
+            turn.expect("nothing in the way").expect("an open queue").ack(None, None).expect("a lease");
+        });
+    });
     let queue = open("memory://");
     let mut group = criterion.benchmark_group("queue");
     group.throughput(Throughput::Elements(MANY as u64));

@@ -1,5 +1,5 @@
 //! Random histories of a queue beside a model of it, by a clock that the history moves: order, ageing, leases,
-//! idempotency, deadlines, dead letters; on a file with crashes between the steps.
+//! idempotency, deadlines, dead letters; on a file through two handles in turns, with crashes between the steps.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -17,7 +17,13 @@ const MAX_ATTEMPTS: u32 = 3;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Put { priority: usize, tenant: u8, delay: u64, deadline: Option<u64>, key: Option<u8> },
+    Put {
+        priority: usize,
+        tenant: u8,
+        delay: u64,
+        deadline: Option<u64>,
+        key: Option<u8>,
+    },
     Get,
     Ack(usize),
     Nack(usize, u64, bool),
@@ -26,6 +32,9 @@ enum Step {
     Cancel(usize),
     Requeue(usize),
     Advance(u64),
+    /// Goes on with the other handle of the file.
+    Switch,
+    /// Both handles are gone, and what they held with them.
     Crash,
 }
 
@@ -44,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any.clone().prop_map(Step::Cancel),
         1 => any.prop_map(Step::Requeue),
         4 => (1..25u64).prop_map(Step::Advance),
+        3 => Just(Step::Switch),
         1 => Just(Step::Crash),
     ]
 }
@@ -68,8 +78,6 @@ struct Model {
     requests: Vec<Request>,
     keys: HashMap<u8, RequestId>,
     next_order: u64,
-    /// Ids alone give the order after a restart.
-    order_is_known: bool,
 }
 
 impl Model {
@@ -117,10 +125,8 @@ impl Model {
         let class = self.class(chosen);
         let best = self.waiting().map(|request| self.class(request)).min();
         assert_eq!(Some(class), best, "the most urgent class comes first");
-        if self.order_is_known {
-            let peers = self.waiting().filter(|peer| peer.tenant == chosen.tenant && self.class(peer) == class);
-            assert_eq!(peers.map(|peer| peer.order).min(), Some(chosen.order), "the oldest of a tenant comes first");
-        }
+        let peers = self.waiting().filter(|peer| peer.tenant == chosen.tenant && self.class(peer) == class);
+        assert_eq!(peers.map(|peer| peer.order).min(), Some(chosen.order), "the oldest of a tenant comes first");
     }
 }
 
@@ -139,7 +145,8 @@ async fn run(url: &str, steps: Vec<Step>) {
     let clock = ManualClock::new(Duration::from_secs(1_700_000_000));
     let open = || RequestQueue::open_with_clock(url, config(), Arc::new(clock.clone())).expect("opens");
     let mut queue = open();
-    let mut model = Model { order_is_known: true, ..Model::default() };
+    let mut other = open();
+    let mut model = Model::default();
     let mut held: Vec<Lease> = Vec::new();
     for step in steps {
         match step {
@@ -261,9 +268,9 @@ async fn run(url: &str, steps: Vec<Step>) {
             }
             Step::Crash if url != "memory://" => {
                 held.clear();
-                queue = open();
-                model.order_is_known = false;
+                (queue, other) = (open(), open());
             }
+            Step::Switch if url != "memory://" => std::mem::swap(&mut queue, &mut other),
             _ => {}
         }
         let open = model.requests.iter().filter(|request| request.status.is_open()).count();
@@ -289,7 +296,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn on_a_file_with_crashes(steps in prop::collection::vec(step(), 1..50)) {
+    fn on_a_file_through_two_handles_with_crashes(steps in prop::collection::vec(step(), 1..50)) {
         let directory = tempfile::tempdir().expect("a directory");
         block_on(run(&format!("sqlite:///{}/q.db", directory.path().display()), steps));
     }

@@ -18,6 +18,7 @@ from typing import Any
 import headrace
 import pytest
 from headrace import LeaseLost, QueueClosed, QueueFull, RequestQueue, StoreError
+from headrace._core.clock import Manual
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,9 +115,10 @@ def test_cancel_in_every_state(url: str) -> None:
 
 
 def test_a_deadline_that_passed_is_never_handed_out(url: str) -> None:
-    q = RequestQueue(url)
-    request = q.put("late", deadline=0.01)
-    threading.Event().wait(0.05)
+    with Manual() as clock:
+        q = RequestQueue(url)
+    request = q.put("late", deadline=10)
+    clock.advance(11)
     with pytest.raises(headrace.Timeout):
         q.get(timeout=0)
     assert q.dead()[0]["reason"] == "deadline"
@@ -277,13 +279,15 @@ def test_two_owners_of_a_file_never_hold_the_same_request(tmp_path: Path) -> Non
 
 def test_an_extended_lease_is_not_taken_by_another_owner(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/queue.db"
-    one, two = RequestQueue(url, lease_seconds=0.3), RequestQueue(url, lease_seconds=0.3)
+    with Manual() as clock:
+        one, two = RequestQueue(url, lease_seconds=10), RequestQueue(url, lease_seconds=10)
     one.put("x")
     job = one.get(timeout=0)
     assert len(two) == 1
     job.extend(60)
+    clock.advance(30)
     with pytest.raises(headrace.Timeout):
-        two.get(timeout=0.8)
+        two.get(timeout=0)
     job.ack()
 
 

@@ -5,7 +5,7 @@
 
 use super::core::{HandedOut, Route};
 use super::entry::Status;
-use super::inner::Inner;
+use super::inner::{QueueInner, answer};
 use super::moment::Moment;
 use super::owner::Who;
 use super::{Lease, PutOptions, RequestQueue};
@@ -13,6 +13,9 @@ use crate::{Error, Payload, Result};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// How long a file that cannot be read is left alone.
+const AFTER_AN_ERROR: Duration = Duration::from_secs(1);
 
 /// How a request whose turn has come is to wait for another: the pause before a retry, the way to a fallback.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +30,12 @@ pub struct Again {
     pub estimated_tokens: Option<u64>,
     /// The tokens that it has taken, for limits; None: as estimated.
     pub used_tokens: Option<u64>,
+}
+
+impl Again {
+    pub(super) fn route(&self) -> Route {
+        Route { provider: self.provider.clone(), model: self.model.clone(), tokens: self.estimated_tokens }
+    }
 }
 
 impl RequestQueue {
@@ -54,8 +63,10 @@ impl RequestQueue {
         if options.key.is_some() || options.deadline.is_some() {
             return Err(Error::invalid("acquire takes no key and no deadline: give a timeout"));
         }
-        self.refuse_durable_turn()?;
         let inner = &self.inner;
+        if let Some(file) = &inner.file {
+            return within(timeout, inner.acquire_on(file, payload, options)).await;
+        }
         let until = timeout.map(|timeout| inner.now().plus(timeout));
         loop {
             match inner.enter(&payload, &options)? {
@@ -70,28 +81,24 @@ impl RequestQueue {
             }
         }
     }
-
-    fn refuse_durable_turn(&self) -> Result<()> {
-        if self.is_durable() {
-            return Err(Error::invalid("acquire is for a queue in memory"));
-        }
-        Ok(())
-    }
 }
 
-enum Entered {
+pub(super) enum Entered {
     Turn(Lease),
     Waits(Waits),
     Full,
 }
 
-impl Inner {
+impl QueueInner {
     /// The one handle that may take what was put for its own turn.
     pub(super) fn owner(&self) -> u64 {
-        u64::from(crate::process::id())
+        match &self.file {
+            Some(file) => file.owner(),
+            None => u64::from(crate::process::id()),
+        }
     }
 
-    fn mine(&self) -> Who {
+    pub(super) fn mine(&self) -> Who {
         Who::Owner { owner: self.owner(), workers: self.ready.is_awaited() }
     }
 
@@ -102,10 +109,7 @@ impl Inner {
         let (now, owner, size) = (self.now(), self.owner(), payload.len());
         self.settle_due(&mut core, now);
         if !core.has_room(1, size) {
-            return match core.fits_ever(1, size) {
-                true => Ok(Entered::Full),
-                false => Err(core.full()),
-            };
+            return if core.fits_ever(1, size) { Ok(Entered::Full) } else { Err(core.full()) };
         }
         if !core.owners.lives(owner, now) {
             core.leave_all_but(owner, now);
@@ -126,15 +130,19 @@ impl Inner {
         }
         let next = core.next_event();
         drop(core);
-        turns.into_iter().for_each(|handed| self.turns.give(handed));
+        // One who has left cleans up by himself.
+        turns.into_iter().for_each(|handed| drop(self.turns.give(handed)));
         self.turns.look_by(next);
         Ok(Entered::Waits(waits))
     }
 
     /// Gives turns to those who wait for their own, as far as limits and order let them.
-    pub(super) fn dispatch(&self) {
+    pub(super) fn dispatch(self: &Arc<Self>) {
         if !self.turns.any() {
             return;
+        }
+        if let Some(file) = &self.file {
+            return self.dispatch_on(file);
         }
         let mut turns = Vec::new();
         let next = {
@@ -146,12 +154,17 @@ impl Inner {
             }
             core.next_event()
         };
-        turns.into_iter().for_each(|handed| self.turns.give(handed));
+        // One who has left cleans up by himself.
+        turns.into_iter().for_each(|handed| drop(self.turns.give(handed)));
         self.turns.look_by(next);
     }
 
     /// Removes a request whose caller left.
-    pub(super) fn leave(&self, id: u64, used_tokens: Option<u64>) {
+    pub(super) fn leave(self: &Arc<Self>, id: u64, used_tokens: Option<u64>) {
+        if let Some(file) = &self.file {
+            self.turns.forget(id);
+            return drop(self.change(file, move |change| change.leave(id, used_tokens), |_, ()| ()));
+        }
         let mut core = self.core.lock();
         let was_open = core.leave(id, used_tokens, self.now());
         let idle = core.open_count() == 0;
@@ -164,35 +177,37 @@ impl Inner {
     }
 
     /// Looks at the clock for all who wait for a turn, unless another does already. Never ends.
-    async fn watch_the_clock(&self) {
+    async fn watch_the_clock(self: &Arc<Self>) {
         let watch = self.turns.watch();
         let _duty = watch.duty.lock().await;
+        let mut others = self.watch().unwrap_or_default();
         loop {
             let sooner = watch.sooner.notified();
             tokio::pin!(sooner);
             sooner.as_mut().enable();
-            let next = {
-                let mut core = self.core.lock();
-                self.settle_due(&mut core, self.now());
-                core.next_event()
-            };
+            others.iter_mut().for_each(crate::store::notice::Watch::mark_seen);
+            if let Err(error) = self.refresh().await {
+                tracing::warn!(%error, "turns wait for a file that cannot be read");
+                tokio::time::sleep(AFTER_AN_ERROR).await;
+            }
+            let next = self.core.lock().next_event();
             watch.plan(next);
             self.dispatch();
-            self.sleep(sooner, next, None).await;
+            self.sleep(sooner, others.as_mut(), next, None).await;
         }
     }
 }
 
 /// A request that waits for its turn; dropped, it is removed.
-struct Waits {
-    inner: Arc<Inner>,
-    id: u64,
-    turn: oneshot::Receiver<HandedOut>,
-    came: bool,
+pub(super) struct Waits {
+    pub(super) inner: Arc<QueueInner>,
+    pub(super) id: u64,
+    pub(super) turn: oneshot::Receiver<HandedOut>,
+    pub(super) came: bool,
 }
 
 impl Waits {
-    async fn turn(mut self) -> Result<Lease> {
+    pub(super) async fn turn(mut self) -> Result<Lease> {
         let inner = Arc::clone(&self.inner);
         let turn = tokio::select! {
             biased;
@@ -213,7 +228,7 @@ impl Drop for Waits {
     }
 }
 
-impl Inner {
+impl QueueInner {
     fn why_no_turn(&self, id: u64) -> Error {
         let core = self.core.lock();
         match core.status(id) {
@@ -236,18 +251,23 @@ impl Lease {
     /// # Errors
     /// `LeaseLost`, `QueueClosed`, `RequestCancelled`, `Store`; `InvalidArgument` for a lease of a worker: nack that.
     pub async fn again(self, again: Again) -> Result<Self> {
-        let waits = self.start_again(&again)?;
-        waits.turn().await
-    }
-
-    fn start_again(self, again: &Again) -> Result<Waits> {
-        let inner = &self.inner;
-        if self.handed.owner != inner.owner() {
+        if self.handed.owner != self.inner.owner() {
             return Err(Error::invalid("again is for a lease that acquire gave: nack this one"));
         }
-        let (id, now) = (self.handed.id, inner.now());
-        let route =
-            Route { provider: again.provider.clone(), model: again.model.clone(), tokens: again.estimated_tokens };
+        let entered = match &self.inner.file {
+            Some(file) => answer(self.again_on(file, again)).await??,
+            None => Entered::Waits(self.start_again(&again)?),
+        };
+        match entered {
+            Entered::Turn(lease) => Ok(lease),
+            Entered::Waits(waits) => waits.turn().await,
+            Entered::Full => Err(self.inner.closed()),
+        }
+    }
+
+    fn start_again(&self, again: &Again) -> Result<Waits> {
+        let inner = &self.inner;
+        let (id, now, route) = (self.handed.id, inner.now(), again.route());
         let waits = {
             let mut core = inner.core.lock();
             core.wait_again(id, self.handed.attempt, again.delay, &route, again.used_tokens, now)?;

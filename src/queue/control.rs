@@ -3,7 +3,7 @@
 use super::RequestQueue;
 use super::core::unknown;
 use super::entry::{DeadLetter, RequestId, Status};
-use super::journal::{self, Move};
+use super::inner::{QueueInner, answer};
 use crate::{Error, Result};
 use std::time::Duration;
 
@@ -13,10 +13,8 @@ impl RequestQueue {
     /// # Errors
     /// `Store` where the file cannot be read.
     pub fn len(&self) -> Result<usize> {
-        self.inner.sync()?;
-        let mut core = self.inner.core.lock();
-        self.inner.settle_due(&mut core, self.inner.now());
-        Ok(core.open_count())
+        self.inner.refresh_and_wait()?;
+        Ok(self.inner.core.lock().open_count())
     }
 
     /// Whether nothing is open.
@@ -32,10 +30,8 @@ impl RequestQueue {
     /// # Errors
     /// `InvalidArgument` for an unknown id, `Store`.
     pub fn status(&self, id: RequestId) -> Result<Status> {
-        self.inner.sync()?;
-        let mut core = self.inner.core.lock();
-        self.inner.settle_due(&mut core, self.inner.now());
-        core.status(id.0).ok_or_else(|| unknown(id.0))
+        self.inner.refresh_and_wait()?;
+        self.inner.core.lock().status(id.0).ok_or_else(|| unknown(id.0))
     }
 
     /// Cancels an open request, leased ones too; whether it was open.
@@ -44,15 +40,11 @@ impl RequestQueue {
     /// `InvalidArgument` for an unknown id, `Store`.
     pub async fn cancel_async(&self, id: RequestId) -> Result<bool> {
         let inner = &self.inner;
-        inner.sync()?;
+        if let Some(file) = &inner.file {
+            return answer(inner.change(file, move |change| change.cancel(id.0), |_, done| done)).await?;
+        }
         let planned = inner.core.lock().plan_cancel(id.0, inner.now())?;
         let Some(transition) = planned else { return Ok(false) };
-        if let Some(journal) = &inner.journal {
-            let change = Move::new(&transition, inner.wall(), inner.wall());
-            if !journal::answer(journal.transition(change)).await? {
-                return Ok(false);
-            }
-        }
         let mut core = inner.core.lock();
         core.apply(transition, inner.now());
         let idle = core.open_count() == 0;
@@ -68,18 +60,8 @@ impl RequestQueue {
     /// `Store` where the file cannot be read.
     pub fn dead(&self) -> Result<Vec<DeadLetter>> {
         let inner = &self.inner;
-        inner.sync()?;
-        let mut letters = {
-            let mut core = inner.core.lock();
-            inner.settle_due(&mut core, inner.now());
-            core.dead()
-        };
-        if let Some(journal) = &inner.journal {
-            for letter in &mut letters {
-                letter.payload = journal.payload(letter.id.0)?;
-            }
-        }
-        Ok(letters)
+        inner.refresh_and_wait()?;
+        inner.dead_letters()
     }
 
     /// Puts a dead letter back, with all its attempts before it.
@@ -88,12 +70,8 @@ impl RequestQueue {
     /// `InvalidArgument` where it is unknown or not dead, `Store`.
     pub async fn requeue_async(&self, id: RequestId) -> Result<()> {
         let inner = &self.inner;
-        inner.sync()?;
-        if let Some(journal) = &inner.journal
-            && inner.core.lock().status(id.0) == Some(Status::Dead)
-            && !journal::answer(journal.revive(id.0, inner.wall())).await?
-        {
-            return Err(Error::invalid(format!("request {id} is no longer dead: another process took it")));
+        if let Some(file) = &inner.file {
+            return answer(inner.change(file, move |change| change.requeue(id.0), |_, done| done)).await?;
         }
         inner.core.lock().requeue(id.0, inner.now())?;
         inner.ready.wake(1);
@@ -105,6 +83,9 @@ impl RequestQueue {
     /// # Errors
     /// `Store` where it cannot be written.
     pub async fn set_paused_async(&self, paused: bool) -> Result<()> {
+        if let Some(file) = &self.inner.file {
+            return answer(self.inner.change(file, move |change| change.set_paused(paused), |_, ()| ())).await;
+        }
         self.inner.core.lock().paused = paused;
         if !paused {
             self.inner.dispatch();
@@ -121,14 +102,16 @@ impl RequestQueue {
         let inner = &self.inner;
         let until = timeout.map(|timeout| inner.now().plus(timeout));
         let idle = inner.idle.listen();
+        let mut others = inner.watch()?;
         loop {
             let notified = idle.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
+            others.iter_mut().for_each(crate::store::notice::Watch::mark_seen);
+            inner.refresh().await?;
             let (open, next) = {
-                let mut core = inner.core.lock();
+                let core = inner.core.lock();
                 inner.check_open(&core)?;
-                inner.settle_due(&mut core, inner.now());
                 (core.open_count(), core.next_event())
             };
             if open == 0 {
@@ -138,8 +121,7 @@ impl RequestQueue {
                 let waited = timeout.unwrap_or_default().as_secs_f64();
                 return Err(Error::Timeout(format!("{open} requests were still open after {waited} s")));
             }
-            inner.sleep(notified, next, until).await;
-            inner.sync()?;
+            inner.sleep(notified, others.as_mut(), next, until).await;
         }
     }
 
@@ -151,5 +133,18 @@ impl RequestQueue {
         self.inner.room.wake_all();
         self.inner.idle.wake_all();
         self.inner.outcomes.wake_all();
+    }
+}
+
+impl QueueInner {
+    /// The dead letters with what they carried, as far as that is whole.
+    pub(super) fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
+        let mut letters = self.core.lock().dead();
+        if let Some(file) = &self.file {
+            for letter in &mut letters {
+                letter.payload = file.payload(letter.id.0)?;
+            }
+        }
+        Ok(letters)
     }
 }

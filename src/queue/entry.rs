@@ -107,7 +107,7 @@ impl State {
 
 /// A request that is open or dead; what is through is in `Finished`.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct QueuedRequest {
     /// None where a durable store keeps it.
     pub(super) payload: Option<Payload>,
     pub(super) size: usize,
@@ -140,7 +140,7 @@ impl Rare {
     }
 }
 
-impl Entry {
+impl QueuedRequest {
     pub(super) fn key(&self) -> Option<&Arc<str>> {
         self.rare.as_ref()?.key.as_ref()
     }

@@ -3,7 +3,7 @@
 use super::entry::Status;
 use super::id_map::IdMap;
 use super::moment::Moment;
-use super::pages::Pages;
+use super::pages::IdPages;
 use crate::Payload;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(super) struct Finished {
     keep_results: Duration,
     keep_keys: Duration,
-    states: Pages<Status, 1024>,
+    states: IdPages<Status, 1024>,
     results: IdMap<Payload>,
     keys: IdMap<Arc<str>>,
     /// In the order in which they finished.
@@ -28,7 +28,7 @@ impl Finished {
         Self {
             keep_results,
             keep_keys,
-            states: Pages::default(),
+            states: IdPages::default(),
             results: IdMap::default(),
             keys: IdMap::default(),
             plain: VecDeque::new(),

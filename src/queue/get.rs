@@ -1,7 +1,7 @@
 //! Handing requests out.
 
-use super::inner::Inner;
-use super::journal;
+use super::core::Core;
+use super::inner::{QueueInner, answer};
 use super::moment::Moment;
 use super::owner::Who;
 use super::{Lease, RequestQueue};
@@ -66,38 +66,72 @@ impl RequestQueue {
     /// # Errors
     /// As [`RequestQueue::get_async`].
     pub async fn adopt(&self, most: usize, timeout: Option<Duration>) -> Result<Vec<Lease>> {
-        self.take_many(most, timeout, Who::Heir).await
+        self.take_many(most, timeout, Who::Heir { heir: self.inner.owner() }).await
     }
 
     async fn take_many(&self, most: usize, timeout: Option<Duration>, who: Who) -> Result<Vec<Lease>> {
         let inner = &self.inner;
         let until = timeout.map(|timeout| inner.now().plus(timeout));
         let ready = inner.ready.listen();
+        let mut others = None;
         loop {
             let notified = ready.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
-            let (leases, next) = inner.take(most, who)?;
+            let (leases, next) = inner.take_or_wait(most, who).await?;
             if !leases.is_empty() {
-                let claimed = inner.claim(leases).await?;
-                if !claimed.is_empty() {
-                    // One that was served wakes the next: there may be more.
-                    inner.ready.wake(1);
-                    return Ok(claimed);
-                }
-                continue;
+                // One that was served wakes the next: there may be more.
+                inner.ready.wake(1);
+                return Ok(leases);
             }
             if until.is_some_and(|until| until <= inner.now()) {
                 let waited = timeout.unwrap_or_default().as_secs_f64();
                 return Err(Error::Timeout(format!("queue {:?} gave no request within {waited} s", inner.name)));
             }
-            inner.sleep(notified, next, until).await;
-            inner.sync()?;
+            if others.is_none() {
+                others = inner.watch()?;
+                if others.is_some() {
+                    // Others tell from now on only: look once more.
+                    continue;
+                }
+            }
+            inner.sleep(notified, others.as_mut(), next, until).await;
+            others.iter_mut().for_each(crate::store::notice::Watch::mark_seen);
         }
     }
 }
 
-impl Inner {
+impl QueueInner {
+    /// What there is now, and when there may be more.
+    pub(super) async fn take_or_wait(self: &Arc<Self>, most: usize, who: Who) -> Result<(Vec<Lease>, Option<Moment>)> {
+        let Some(file) = &self.file else { return self.take(most, who) };
+        self.check_open(&self.core.lock())?;
+        let ready = |core: &Core| core.ready_count() > 0 && !core.paused;
+        if !ready(&self.core.lock()) {
+            self.refresh().await?;
+            let core = self.core.lock();
+            if !ready(&core) {
+                return Ok((Vec::new(), core.next_event()));
+            }
+        }
+        let leases = self.change(
+            file,
+            move |change| {
+                let handed = change.take(most, who)?;
+                if let Who::Heir { heir } = who
+                    && !handed.is_empty()
+                {
+                    change.renew(heir)?;
+                }
+                Ok(handed)
+            },
+            |inner, handed: Vec<_>| handed.into_iter().map(|handed| Lease::new(inner, handed)).collect::<Vec<_>>(),
+        );
+        let leases = answer(leases).await?;
+        let next = self.core.lock().next_event();
+        Ok((leases, next))
+    }
+
     fn take(self: &Arc<Self>, most: usize, who: Who) -> Result<(Vec<Lease>, Option<Moment>)> {
         let mut core = self.core.lock();
         self.check_open(&core)?;
@@ -110,27 +144,5 @@ impl Inner {
         drop(core);
         self.dispatch();
         Ok((leases, next))
-    }
-
-    /// Makes leases of a durable queue true on disk; those that another process was faster with are let go.
-    async fn claim(&self, leases: Vec<Lease>) -> Result<Vec<Lease>> {
-        let Some(journal) = &self.journal else { return Ok(leases) };
-        let wall = self.wall();
-        let until = wall.saturating_add(self.core.lock().config().lease);
-        let claims = leases.iter().map(|lease| (lease.id().0, lease.attempt())).collect();
-        let payloads = journal::answer(journal.claim(claims, wall, until)).await?;
-        let mut claimed = Vec::with_capacity(leases.len());
-        let mut missed = Vec::new();
-        for (mut lease, payload) in leases.into_iter().zip(payloads) {
-            if let Some(payload) = payload {
-                lease.set_payload(payload);
-                claimed.push(lease);
-            } else {
-                lease.disown();
-                missed.push(lease.id().0);
-            }
-        }
-        self.reload(&missed)?;
-        Ok(claimed)
     }
 }

@@ -1,67 +1,67 @@
-//! What all handles of one queue share: the state, the store, and who waits for what.
+//! What all handles of one queue share: the state, the file, and who waits for what.
 
 use super::core::Core;
-use super::journal::{self, Journal, Move};
 use super::moment::Moment;
 use super::options::QueueConfig;
 use super::outcomes::Outcomes;
 use super::signal::Signal;
-use super::turns::Turns;
+use super::sqlite::{News, QueueFile, QueueWrite};
+use super::turns::WaitingTurns;
 use crate::clock::Clock;
-use crate::{Error, Result};
+use crate::store::notice::Watch;
+use crate::{Error, Result, blocking};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
-/// How often a durable queue looks for what other processes did.
-const SYNC_INTERVAL: Duration = Duration::from_millis(20);
-/// How far the two clocks may part: a lease is counted here on the monotonic one, on disk by the wall's.
-const CLOCK_SLACK: Duration = Duration::from_millis(50);
 /// The longest sleep of a waiting call without a look at the state.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
-/// How often a durable queue forgets what was finished long enough ago.
+/// How often a durable queue forgets what was finished long enough ago, and how much at once: a write of another
+/// process waits behind it.
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
+const PURGE_AT_ONCE: usize = 1000;
 
-pub(super) struct Inner {
+pub(super) struct QueueInner {
     pub(super) url: String,
     pub(super) name: String,
     pub(super) bounded: bool,
+    /// In memory the state, beside a file a copy of it.
     pub(super) core: Mutex<Core>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) journal: Option<Box<dyn Journal>>,
+    pub(super) file: Option<QueueFile>,
     pub(super) ready: Signal,
     pub(super) room: Signal,
     pub(super) idle: Signal,
     pub(super) outcomes: Outcomes,
-    pub(super) turns: Turns,
+    pub(super) turns: WaitingTurns,
+    /// The process whose thread says that this handle lives.
+    pub(super) keeper: Mutex<u32>,
     purged: Mutex<Option<Duration>>,
 }
 
-impl Inner {
-    pub(super) fn new(
-        url: &str,
-        config: QueueConfig,
-        clock: Arc<dyn Clock>,
-        journal: Option<Box<dyn Journal>>,
-    ) -> Self {
+impl QueueInner {
+    pub(super) fn new(url: &str, config: QueueConfig, clock: Arc<dyn Clock>, file: Option<QueueFile>) -> Self {
         Self {
             url: url.to_owned(),
             name: config.name.clone(),
             bounded: config.max_size.is_some() || config.max_bytes.is_some(),
             core: Mutex::new(Core::new(config)),
             clock,
-            journal,
+            file,
             ready: Signal::new(),
             room: Signal::new(),
             idle: Signal::new(),
             outcomes: Outcomes::new(),
-            turns: Turns::new(),
+            turns: WaitingTurns::new(),
+            keeper: Mutex::default(),
             purged: Mutex::default(),
         }
     }
 
+    /// The time of the store: of a file, the wall's, which all processes share.
     pub(super) fn now(&self) -> Moment {
-        self.clock.monotonic().into()
+        if self.file.is_some() { self.clock.wall().into() } else { self.clock.monotonic().into() }
     }
 
     pub(super) fn check_open(&self, core: &Core) -> Result<()> {
@@ -83,7 +83,23 @@ impl Inner {
         }
     }
 
-    pub(super) fn wall(&self) -> Duration {
+    /// Tells of a change that is on disk.
+    pub(super) fn tell(self: &Arc<Self>, news: News) {
+        if !news.ended.is_empty() {
+            let idle = self.core.lock().open_count() == 0;
+            for id in &news.ended {
+                self.wake_after_finish(*id, idle);
+            }
+        }
+        if news.ready > 0 {
+            self.ready.wake(news.ready);
+        }
+        if news.ready > 0 || !news.ended.is_empty() {
+            self.dispatch();
+        }
+    }
+
+    fn wall(&self) -> Duration {
         self.clock.wall()
     }
 
@@ -91,28 +107,26 @@ impl Inner {
         u64::try_from(self.wall().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The wall time of a moment on the monotonic clock.
+    /// The wall time of a moment of the store.
     pub(super) fn to_wall(&self, moment: Moment) -> Duration {
+        if self.file.is_some() {
+            return Duration::from_nanos(moment.nanos());
+        }
         let (now, wall) = (self.now(), self.wall());
         wall.saturating_add(moment.since(now)).saturating_sub(now.since(moment))
     }
 
-    /// Settles whatever is due: scheduled work, deadlines, leases.
+    /// Settles whatever is due in memory: scheduled work, deadlines, leases. Beside a file, that is written first.
     pub(super) fn settle_due(&self, core: &mut Core, now: Moment) {
+        if self.file.is_some() {
+            return;
+        }
         core.forget_finished(now);
         if !core.is_something_due(now) {
             return;
         }
         while let Some(transition) = core.next_due(now, self.wall_ms()) {
             let (id, finished) = (transition.id, !transition.status.is_open());
-            if let Some(journal) = &self.journal {
-                // Not waited for: another process, or this one after a restart, finds it due as well.
-                let mut change = Move::new(&transition, self.to_wall(transition.ready_at), self.wall());
-                if core.is_lease_over(id, now) {
-                    change.expired_by = Some(self.wall().saturating_add(CLOCK_SLACK));
-                }
-                drop(journal.transition(change));
-            }
             core.apply(transition, now);
             if finished {
                 self.wake_after_finish(id, core.open_count() == 0);
@@ -120,21 +134,19 @@ impl Inner {
         }
     }
 
-    /// Believes the file about requests that were not here what they are there.
-    pub(super) fn reload(&self, ids: &[u64]) -> Result<()> {
-        let Some(journal) = self.journal.as_ref().filter(|_| !ids.is_empty()) else { return Ok(()) };
-        let now = self.now();
-        let mut core = self.core.lock();
-        for &id in ids {
-            core.forget(id, now);
-        }
-        drop(core);
-        self.merge(journal.rows(ids)?);
-        Ok(())
+    /// What tells of changes that other processes make; None in memory.
+    pub(super) fn watch(&self) -> Result<Option<Watch>> {
+        self.file.as_ref().map(QueueFile::watch).transpose()
     }
 
-    pub(super) async fn sleep(&self, notified: impl Future<Output = ()>, next: Option<Moment>, until: Option<Moment>) {
-        if self.journal.is_none() && next.is_none() && until.is_none() {
+    pub(super) async fn sleep(
+        &self,
+        notified: impl Future<Output = ()>,
+        others: Option<&mut Watch>,
+        next: Option<Moment>,
+        until: Option<Moment>,
+    ) {
+        if others.is_none() && next.is_none() && until.is_none() {
             // In memory nothing happens that is not told: a timer would be set for nothing.
             return notified.await;
         }
@@ -143,50 +155,86 @@ impl Inner {
         for moment in [next, until].into_iter().flatten() {
             pause = pause.min(moment.since(now));
         }
-        if self.journal.is_some() {
-            pause = pause.min(SYNC_INTERVAL);
-        }
+        let told = async {
+            match others {
+                None => notified.await,
+                Some(others) => tokio::select! {
+                    () = notified => {}
+                    () = others.changed() => {}
+                },
+            }
+        };
         // The timer's grain is a millisecond: less would spin.
-        let _ = tokio::time::timeout(pause.max(Duration::from_millis(1)), notified).await;
+        let _ = tokio::time::timeout(pause.max(Duration::from_millis(1)), told).await;
     }
 
-    /// Takes in what other processes did to the file.
-    pub(super) fn sync(&self) -> Result<()> {
-        let Some(journal) = &self.journal else { return Ok(()) };
-        self.purge(journal.as_ref());
-        self.merge(journal.changes()?);
+    /// Brings the copy of a file up to date, with what time has brought about by now. In memory that is no wait.
+    pub(super) async fn refresh(self: &Arc<Self>) -> Result<()> {
+        let Some(file) = &self.file else {
+            let mut core = self.core.lock();
+            self.settle_due(&mut core, self.now());
+            return Ok(());
+        };
+        self.purge(file);
+        self.read_on(file)?;
+        let due = self.core.lock().is_something_due(self.now());
+        if due || file.is_stale() { answer(self.change(file, |_| Ok(()), |_, ()| ())).await } else { Ok(()) }
+    }
+
+    /// The same on a thread that may wait.
+    pub(super) fn refresh_and_wait(self: &Arc<Self>) -> Result<()> {
+        blocking::block_on(self.refresh())
+    }
+
+    /// Takes in what other processes wrote.
+    fn read_on(self: &Arc<Self>, file: &QueueFile) -> Result<()> {
+        let ended = file.read_on(self)?;
+        if !ended.is_empty() {
+            self.tell(News { ended, ready: 1 });
+        }
         Ok(())
     }
 
-    fn merge(&self, rows: Vec<journal::Row>) {
-        if rows.is_empty() {
-            return;
-        }
-        let (now, wall) = (self.now(), self.wall());
-        let mut finished = Vec::new();
-        let mut core = self.core.lock();
-        for row in rows {
-            if let Some(id) = core.merge(row, now, wall) {
-                finished.push(id);
-            }
-        }
-        let idle = core.open_count() == 0;
-        drop(core);
-        for id in finished {
-            self.wake_after_finish(id, idle);
-        }
-        self.ready.wake(1);
-    }
-
-    fn purge(&self, journal: &dyn Journal) {
+    fn purge(self: &Arc<Self>, file: &QueueFile) {
         let now = self.clock.monotonic();
         let mut purged = self.purged.lock();
         if purged.is_some_and(|at| now < at + PURGE_INTERVAL) {
             return;
         }
         *purged = Some(now);
-        let (wall, core) = (self.wall(), self.core.lock());
-        let before = |keep| wall.saturating_sub(keep);
-        drop(journal.purge(before(core.config().keep_results), before(core.config().keep_keys)));
+        drop(purged);
+        self.purge_some(file);
     }
+
+    /// Forgets all that was finished long enough ago.
+    pub(super) async fn purge_all(self: &Arc<Self>, file: &QueueFile) -> Result<()> {
+        let (results, keys) = {
+            let core = self.core.lock();
+            (core.config().keep_results, core.config().keep_keys)
+        };
+        let some = move |change: &mut QueueWrite<'_>| change.purge(results, keys, PURGE_AT_ONCE);
+        while answer(self.change(file, some, |_, more| more)).await? {}
+        Ok(())
+    }
+
+    fn purge_some(self: &Arc<Self>, file: &QueueFile) {
+        let (results, keys) = {
+            let core = self.core.lock();
+            (core.config().keep_results, core.config().keep_keys)
+        };
+        drop(self.change(
+            file,
+            move |change| change.purge(results, keys, PURGE_AT_ONCE),
+            |inner, more| {
+                if let Some(file) = inner.file.as_ref().filter(|_| more) {
+                    inner.purge_some(file);
+                }
+            },
+        ));
+    }
+}
+
+/// Waits for an answer of the file.
+pub(super) async fn answer<T>(pending: oneshot::Receiver<Result<T>>) -> Result<T> {
+    pending.await.unwrap_or_else(|_| Err(Error::Store("the store was closed: open the queue again".into())))
 }

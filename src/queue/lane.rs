@@ -1,6 +1,6 @@
 //! The ready requests of one flow inside a class, in lanes by the priority they were put with.
 
-use super::entry::Entry;
+use super::entry::QueuedRequest;
 use super::moment::Moment;
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(id: u64, entry: &Entry) -> Self {
+    pub(super) fn new(id: u64, entry: &QueuedRequest) -> Self {
         Self { order: entry.order, id, tokens: entry.tokens, ready_at: entry.ready_at }
     }
 }

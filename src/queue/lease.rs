@@ -1,9 +1,8 @@
 //! The right to work on a request for a time.
 
-use super::core::{HandedOut, Transition};
-use super::entry::{RequestId, Status};
-use super::inner::Inner;
-use super::journal::{self, Move};
+use super::core::HandedOut;
+use super::entry::RequestId;
+use super::inner::QueueInner;
 use super::options::Priority;
 use super::owner::NOBODY;
 use crate::{Error, Payload, Result};
@@ -13,7 +12,7 @@ use std::time::Duration;
 
 /// A request that was handed out. Dropped before it was accepted or settled, it goes back as if it had not left.
 pub struct Lease {
-    pub(super) inner: Arc<Inner>,
+    pub(super) inner: Arc<QueueInner>,
     pub(super) handed: HandedOut,
     /// Accepted or settled: dropping it changes nothing any more.
     kept: AtomicBool,
@@ -27,12 +26,8 @@ impl std::fmt::Debug for Lease {
 }
 
 impl Lease {
-    pub(super) fn new(inner: &Arc<Inner>, handed: HandedOut) -> Self {
+    pub(super) fn new(inner: &Arc<QueueInner>, handed: HandedOut) -> Self {
         Self { inner: Arc::clone(inner), handed, kept: AtomicBool::new(false), settled: AtomicBool::new(false) }
-    }
-
-    pub(super) fn set_payload(&mut self, payload: Payload) {
-        self.handed.payload = Some(payload);
     }
 
     pub(super) fn disown(&self) {
@@ -104,7 +99,7 @@ impl Lease {
     /// Whether settling it waits for a disk.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        self.inner.journal.is_some()
+        self.inner.file.is_some()
     }
 
     /// Ends the lease in memory: the work is done.
@@ -115,20 +110,7 @@ impl Lease {
         if self.is_durable() {
             return Err(Error::invalid("a durable ack waits for the disk: use ack_async"));
         }
-        self.finish(result, tokens)
-    }
-
-    fn finish(&self, result: Option<Payload>, tokens: Option<u64>) -> Result<()> {
-        let inner = &self.inner;
-        let mut core = inner.core.lock();
-        let now = inner.now();
-        core.ack(self.handed.id, self.handed.attempt, result, tokens, now)?;
-        let idle = core.open_count() == 0;
-        drop(core);
-        self.set_settled();
-        inner.wake_after_finish(self.handed.id, idle);
-        inner.dispatch();
-        Ok(())
+        self.hold(self.inner.ack_now(self.handed.id, self.handed.attempt, result, tokens))
     }
 
     /// Ends the lease: the work is done. `tokens` corrects what was estimated for the limits.
@@ -136,40 +118,17 @@ impl Lease {
     /// # Errors
     /// `LeaseLost`, `Store`.
     pub async fn ack_async(&self, result: Option<Payload>, tokens: Option<u64>) -> Result<()> {
-        let inner = &self.inner;
-        let Some(journal) = &inner.journal else { return self.finish(result, tokens) };
-        inner.core.lock().check_lease(self.handed.id, self.handed.attempt, inner.now())?;
-        let done = Move { result, ..self.change(Status::Done) };
-        self.hold(journal::answer(journal.transition(done)).await?)?;
-        // A lease that ended while the disk worked was acked all the same: the disk has the last word.
-        let _ = self.finish(None, tokens);
-        self.set_settled();
-        Ok(())
+        self.hold(self.inner.ack(self.handed.id, self.handed.attempt, result, tokens).await)
     }
 
-    fn change(&self, status: Status) -> Move {
-        let (id, attempt, wall) = (self.handed.id, self.handed.attempt, self.inner.wall());
-        Move {
-            id,
-            attempt,
-            attempt_after: attempt,
-            status,
-            ready_at: None,
-            at: wall,
-            lease_until: None,
-            expired_by: None,
-            history: None,
-            result: None,
+    /// Notes how the lease ended, if it did.
+    fn hold(&self, done: Result<()>) -> Result<()> {
+        match done {
+            Ok(()) => self.set_settled(),
+            Err(Error::LeaseLost(_)) => self.disown(),
+            Err(_) => {}
         }
-    }
-
-    fn hold(&self, held: bool) -> Result<()> {
-        if held {
-            return Ok(());
-        }
-        self.disown();
-        self.inner.reload(&[self.handed.id])?;
-        Err(super::core::lost(self.handed.id, self.handed.attempt))
+        done
     }
 
     /// Ends the lease: the work failed. It is tried again after `delay` (None: exponential backoff with full jitter),
@@ -178,14 +137,7 @@ impl Lease {
     /// # Errors
     /// `LeaseLost`, `Store`.
     pub async fn nack_async(&self, error: &str, delay: Option<Duration>, retry: bool) -> Result<()> {
-        let transition = self.plan_nack(error, delay, retry)?;
-        if let Some(journal) = &self.inner.journal {
-            let ready_at = self.inner.to_wall(transition.ready_at);
-            let change = Move::new(&transition, ready_at, self.inner.wall());
-            self.hold(journal::answer(journal.transition(change)).await?)?;
-        }
-        self.apply(transition);
-        Ok(())
+        self.hold(self.inner.nack(self.handed.id, self.handed.attempt, error, delay, retry).await)
     }
 
     /// The same, at once, for a queue in memory.
@@ -196,25 +148,7 @@ impl Lease {
         if self.is_durable() {
             return Err(Error::invalid("a durable nack waits for the disk: use nack_async"));
         }
-        let transition = self.plan_nack(error, delay, retry)?;
-        self.apply(transition);
-        Ok(())
-    }
-
-    fn plan_nack(&self, error: &str, delay: Option<Duration>, retry: bool) -> Result<Transition> {
-        let inner = &self.inner;
-        let (now, wall_ms) = (inner.now(), inner.wall_ms());
-        inner.core.lock().plan_nack(self.handed.id, self.handed.attempt, error, delay, retry, now, wall_ms)
-    }
-
-    fn apply(&self, transition: Transition) {
-        let mut core = self.inner.core.lock();
-        core.apply(transition, self.inner.now());
-        let idle = core.open_count() == 0;
-        drop(core);
-        self.set_settled();
-        self.inner.wake_after_finish(self.handed.id, idle);
-        self.inner.dispatch();
+        self.hold(self.inner.nack_now(self.handed.id, self.handed.attempt, error, delay, retry))
     }
 
     /// Makes the lease last `by` from now.
@@ -222,14 +156,11 @@ impl Lease {
     /// # Errors
     /// `LeaseLost`, `Store`.
     pub async fn extend_async(&self, by: Duration) -> Result<()> {
-        let inner = &self.inner;
-        inner.core.lock().check_lease(self.handed.id, self.handed.attempt, inner.now())?;
-        if let Some(journal) = &inner.journal {
-            let longer = Move { lease_until: Some(inner.wall().saturating_add(by)), ..self.change(Status::Leased) };
-            self.hold(journal::answer(journal.transition(longer)).await?)?;
+        let done = self.inner.extend(self.handed.id, self.handed.attempt, by).await;
+        if matches!(done, Err(Error::LeaseLost(_))) {
+            self.disown();
         }
-        inner.core.lock().extend(self.handed.id, self.handed.attempt, by, inner.now())?;
-        Ok(())
+        done
     }
 }
 
@@ -239,14 +170,14 @@ impl Drop for Lease {
             return;
         }
         let inner = &self.inner;
-        if self.handed.owner != NOBODY {
+        if self.handed.owner != NOBODY && !self.handed.is_orphan {
             return inner.leave(self.handed.id, None);
         }
-        if let Some(journal) = &inner.journal {
-            let attempt_after = self.handed.attempt.saturating_sub(1);
-            drop(journal.transition(Move { attempt_after, ..self.change(Status::Waiting) }));
+        let (id, attempt, is_orphan) = (self.handed.id, self.handed.attempt, self.handed.is_orphan);
+        if let Some(file) = &inner.file {
+            return drop(inner.change(file, move |change| change.give_back(id, attempt, is_orphan), |_, ()| ()));
         }
-        inner.core.lock().give_back(self.handed.id, self.handed.attempt, inner.now());
+        inner.core.lock().give_back(id, attempt, inner.now());
         inner.dispatch();
         inner.ready.wake(1);
     }

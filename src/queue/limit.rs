@@ -150,6 +150,27 @@ impl Limiter {
         }
     }
 
+    /// Counts a lease that another process holds.
+    pub(super) fn occupy(&mut self, gauges: &[usize]) {
+        for &index in gauges {
+            if let Some(gauge) = self.gauges.get_mut(index) {
+                gauge.active += 1;
+            }
+        }
+    }
+
+    /// Counts a request that left elsewhere against the rates.
+    pub(super) fn grant(&mut self, gauges: &[usize], request: u64, tokens: u64, at: Moment) {
+        for &index in gauges {
+            if let Some(gauge) = self.gauges.get_mut(index)
+                && gauge.is_rate()
+            {
+                gauge.tokens += tokens;
+                gauge.grants.push_back(Grant { at, request, tokens });
+            }
+        }
+    }
+
     /// Counts a request that leaves.
     pub(super) fn take(&mut self, gauges: &[usize], request: u64, tokens: u64, now: Moment) {
         for &index in gauges {

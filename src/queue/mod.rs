@@ -18,6 +18,7 @@
 //! ```
 
 mod acquire;
+mod acquire_on;
 mod control;
 mod core;
 mod entry;
@@ -26,7 +27,6 @@ mod flow;
 mod get;
 mod id_map;
 mod inner;
-mod journal;
 mod lane;
 mod lease;
 mod limit;
@@ -41,6 +41,8 @@ mod schedule;
 mod signal;
 mod sqlite;
 mod stats;
+mod store;
+mod stored_request;
 mod timers;
 mod turns;
 
@@ -51,18 +53,18 @@ pub use limit::{LimitRule, LimitScope};
 pub use options::{Priority, PutOptions, QueueConfig};
 pub(crate) use sqlite::SCHEMA;
 pub use stats::QueueStats;
+pub use store::{Acked, Handout, LeaseEnd, QueueStore};
 
 use crate::Result;
 use crate::clock::{Clock, SystemClock};
 use crate::store::Location;
-use inner::Inner;
-use journal::Journal;
+use inner::QueueInner;
 use std::sync::Arc;
 
 /// A request queue. Clones share it.
 #[derive(Clone)]
 pub struct RequestQueue {
-    inner: Arc<Inner>,
+    inner: Arc<QueueInner>,
 }
 
 impl std::fmt::Debug for RequestQueue {
@@ -89,14 +91,14 @@ impl RequestQueue {
     /// As [`RequestQueue::open`].
     pub fn open_with_clock(url: &str, config: QueueConfig, clock: Arc<dyn Clock>) -> Result<Self> {
         config.validate()?;
-        let journal: Option<Box<dyn Journal>> = match Location::parse(url)? {
+        let file = match Location::parse(url)? {
             Location::Memory => None,
-            Location::Sqlite(path) => Some(Box::new(sqlite::SqliteJournal::open(&path, &config)?)),
+            Location::Sqlite(path) => Some(sqlite::QueueFile::open(&path, &config)?),
             other @ Location::Redis(_) => return Err(other.not_served_by("RequestQueue")),
         };
-        let inner = Inner::new(url, config, clock, journal);
-        inner.sync()?;
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(QueueInner::new(url, config, clock, file));
+        inner.refresh_and_wait()?;
+        Ok(Self { inner })
     }
 
     /// The address it was opened with.
@@ -114,7 +116,7 @@ impl RequestQueue {
     /// Whether requests are on disk when a put returns.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        self.inner.journal.is_some()
+        self.inner.file.is_some()
     }
 
     /// Whether a put may find no room.

@@ -10,6 +10,18 @@ impl Moment {
     /// After everything that happens.
     pub(super) const NEVER: Self = Self(u64::MAX);
 
+    pub(super) fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    pub(super) fn nanos(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn minus(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(Self::from(by).0))
+    }
+
     pub(super) fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(Self::from(by).0))
     }
@@ -17,12 +29,6 @@ impl Moment {
     /// How long after `earlier`; zero where it is not after it.
     pub(super) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-
-    /// The moment of a wall time, where the wall now says `wall` and this is now.
-    pub(super) fn from_wall(self, at: Duration, wall: Duration) -> Self {
-        let ahead = self.plus(at.saturating_sub(wall));
-        Self(ahead.0.saturating_sub(Self::from(wall.saturating_sub(at)).0))
     }
 }
 

@@ -6,6 +6,9 @@ use std::collections::HashMap;
 /// What requests that any handle may take have in place of an owner.
 pub(super) const NOBODY: u64 = 0;
 
+/// The owner of what was adopted and handed back: it lives no more.
+pub(super) const GONE: u64 = 1;
+
 /// The handles that are known to live, and until when they are taken to. In memory a handle lives as long as its process.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
@@ -16,6 +19,25 @@ impl Owners {
     /// Notes that a handle lives until then, if it does not say so again.
     pub(super) fn renew(&mut self, owner: u64, until: Moment) {
         self.until.insert(owner, until);
+    }
+
+    /// Until when a handle is known to live.
+    pub(super) fn until(&self, owner: u64) -> Option<Moment> {
+        self.until.get(&owner).copied()
+    }
+
+    /// When the next of them is silent for too long.
+    pub(super) fn next_silence(&self) -> Option<Moment> {
+        self.until.values().min().copied().filter(|until| *until < Moment::NEVER)
+    }
+
+    /// Those that have been silent for too long; they are known no more.
+    pub(super) fn take_silent(&mut self, now: Moment) -> Vec<u64> {
+        let mut silent: Vec<u64> =
+            self.until.iter().filter(|(_, until)| **until <= now).map(|(owner, _)| *owner).collect();
+        silent.sort_unstable();
+        self.until.retain(|_, until| *until > now);
+        silent
     }
 
     pub(super) fn lives(&self, owner: u64, now: Moment) -> bool {
@@ -31,7 +53,7 @@ pub(super) enum Who {
     /// A handle: what it put for itself. `workers` tells whether a worker waits for the rest.
     Owner { owner: u64, workers: bool },
     /// A handle that takes over what was put by one that lives no more.
-    Heir,
+    Heir { heir: u64 },
 }
 
 /// Who takes a request, and who lives.
@@ -65,9 +87,9 @@ impl Taker<'_> {
                     Claim::Idle
                 }
             }
-            Who::Heir if owner == NOBODY => Claim::Idle,
+            Who::Heir { .. } if owner == NOBODY => Claim::Idle,
             _ if self.owners.lives(owner, self.now) => Claim::Others,
-            Who::Heir => Claim::Mine,
+            Who::Heir { .. } => Claim::Mine,
             _ => Claim::Idle,
         }
     }

@@ -7,7 +7,7 @@ use super::id_map::IdMap;
 
 /// A map from ids to values, `N` neighbours a page.
 #[derive(Debug)]
-pub(super) struct Pages<T, const N: usize> {
+pub(super) struct IdPages<T, const N: usize> {
     pages: IdMap<Box<Page<T, N>>>,
     /// The page that is filled: it is kept when it runs empty.
     newest: u64,
@@ -19,13 +19,13 @@ struct Page<T, const N: usize> {
     used: usize,
 }
 
-impl<T, const N: usize> Default for Pages<T, N> {
+impl<T, const N: usize> Default for IdPages<T, N> {
     fn default() -> Self {
         Self { pages: IdMap::default(), newest: 0 }
     }
 }
 
-impl<T, const N: usize> Pages<T, N> {
+impl<T, const N: usize> IdPages<T, N> {
     fn place(id: u64) -> (u64, usize) {
         (id / N as u64, (id % N as u64) as usize)
     }
@@ -90,7 +90,7 @@ mod tests {
         fn pages_are_a_map_and_keep_no_more_than_one_that_is_empty(
             steps in prop::collection::vec((0..200_u64, prop::option::of(0..9)), 1..2000),
         ) {
-            let (mut pages, mut map) = (Pages::<i32, 16>::default(), BTreeMap::new());
+            let (mut pages, mut map) = (IdPages::<i32, 16>::default(), BTreeMap::new());
             for (id, value) in steps {
                 if let Some(value) = value {
                     pages.insert(id, value);

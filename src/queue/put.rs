@@ -1,10 +1,11 @@
 //! Putting requests in.
 
-use super::inner::Inner;
-use super::journal::{self, Journal, NewRequest};
+use super::inner::{QueueInner, answer};
 use super::owner::NOBODY;
+use super::sqlite::QueueFile;
 use super::{PutOptions, RequestId, RequestQueue};
 use crate::{Error, Payload, Result};
+use std::sync::Arc;
 use std::time::Duration;
 
 impl RequestQueue {
@@ -94,15 +95,14 @@ impl RequestQueue {
         timeout: Option<Duration>,
     ) -> Result<Vec<RequestId>> {
         refuse_shared_key(&options, payloads.len())?;
+        if let Some(file) = &self.inner.file {
+            return self.inner.put_on(file, payloads, options, timeout).await;
+        }
         let inner = &self.inner;
-        let started = inner.now();
-        let until = timeout.map(|timeout| started.plus(timeout));
+        let until = timeout.map(|timeout| inner.now().plus(timeout));
         let bytes = total(&payloads);
         loop {
             inner.wait_for_room(payloads.len(), bytes, &options, until).await?;
-            if let Some(journal) = &inner.journal {
-                return inner.store(journal.as_ref(), payloads, &options).await;
-            }
             // Somebody else may have been faster.
             match self.put_many(payloads.clone(), &options) {
                 Err(Error::QueueFull(_)) => {}
@@ -119,29 +119,59 @@ impl RequestQueue {
     }
 }
 
-impl Inner {
-    async fn store(
-        &self,
-        journal: &dyn Journal,
+impl QueueInner {
+    /// Puts into a file: whether there is room is known inside the write alone.
+    async fn put_on(
+        self: &Arc<Self>,
+        file: &QueueFile,
         payloads: Vec<Payload>,
-        options: &PutOptions,
+        options: PutOptions,
+        timeout: Option<Duration>,
     ) -> Result<Vec<RequestId>> {
         let started = self.now();
-        let sizes: Vec<usize> = payloads.iter().map(Payload::len).collect();
-        let max_attempts = options.max_attempts.unwrap_or_else(|| self.core.lock().config().max_attempts);
-        let new = NewRequest::all(payloads, options, max_attempts, self.wall());
-        let stored = journal::answer(journal.put(new)).await?;
-        let mut core = self.core.lock();
-        let now = self.now();
-        for (stored, size) in stored.iter().zip(sizes) {
-            if stored.fresh && !core.contains(stored.id) {
-                core.insert(stored.id, None, size, options, NOBODY, now);
+        let until = timeout.map(|timeout| started.plus(timeout));
+        let (count, bytes) = (payloads.len(), total(&payloads));
+        let (payloads, options) = (Arc::new(payloads), Arc::new(options));
+        // A queue without bounds has room: nobody need be told of any.
+        let room = self.bounded.then(|| self.room.listen());
+        let mut others = None;
+        loop {
+            self.check_open(&self.core.lock())?;
+            let notified = room.as_ref().map(super::signal::Listener::notified);
+            tokio::pin!(notified);
+            if let Some(notified) = notified.as_mut().as_pin_mut() {
+                notified.enable();
             }
+            let (given, with) = (Arc::clone(&payloads), Arc::clone(&options));
+            let put = self.change(file, move |change| change.put(&given, &with, NOBODY), |_, put| put);
+            match answer(put).await? {
+                Ok(ids) => {
+                    let mut core = self.core.lock();
+                    let took = self.now().since(started);
+                    core.meters.enqueue.record(took);
+                    return Ok(ids.into_iter().map(RequestId).collect());
+                }
+                Err(full) => {
+                    let core = self.core.lock();
+                    if !core.fits_ever(count, bytes) || until.is_some_and(|until| until <= self.now()) {
+                        return Err(full);
+                    }
+                }
+            }
+            if others.is_none() {
+                others = self.watch()?;
+                continue;
+            }
+            let next = self.core.lock().next_event();
+            let notified = async {
+                match notified.as_pin_mut() {
+                    Some(notified) => notified.await,
+                    None => std::future::pending().await,
+                }
+            };
+            self.sleep(notified, others.as_mut(), next, until).await;
+            others.iter_mut().for_each(crate::store::notice::Watch::mark_seen);
         }
-        core.meters.enqueue.record(now.since(started));
-        drop(core);
-        self.ready.wake(stored.len());
-        Ok(stored.into_iter().map(|stored| RequestId(stored.id)).collect())
     }
 
     pub(super) async fn wait_for_room(
@@ -173,8 +203,7 @@ impl Inner {
                 }
                 core.next_event()
             };
-            self.sleep(notified, next, until).await;
-            self.sync()?;
+            self.sleep(notified, None, next, until).await;
         }
     }
 }
@@ -183,7 +212,7 @@ fn total(payloads: &[Payload]) -> usize {
     payloads.iter().map(Payload::len).sum()
 }
 
-fn refuse_shared_key(options: &PutOptions, count: usize) -> Result<()> {
+pub(super) fn refuse_shared_key(options: &PutOptions, count: usize) -> Result<()> {
     if options.key.is_some() && count > 1 {
         return Err(Error::invalid("key= names one request: put them one by one, each with its key"));
     }

@@ -165,6 +165,25 @@ impl Class {
         queue.pass += stride;
         self.turns.insert((queue.pass, tenant));
     }
+
+    /// The same for a tenant that may have nothing left here.
+    fn note_turn(&mut self, tenant: u32, stride: u64) {
+        let index = tenant as usize;
+        if self.tenants.len() <= index {
+            self.tenants.resize_with(index + 1, TenantQueue::default);
+        }
+        let queue = &mut self.tenants[index];
+        let before = queue.pass;
+        if queue.waiting == 0 {
+            queue.pass = before.max(self.served);
+        }
+        self.served = self.served.max(queue.pass);
+        queue.pass += stride;
+        if queue.has_turn {
+            self.turns.remove(&(before, tenant));
+            self.turns.insert((queue.pass, tenant));
+        }
+    }
 }
 
 /// The ready requests of a queue.
@@ -283,7 +302,7 @@ impl Schedule {
         flows: &Flows,
         limiter: &mut Limiter,
         taker: Taker<'_>,
-    ) -> Option<(FlowId, Ready)> {
+    ) -> Option<(FlowId, Ready, u8)> {
         if self.waiting == 0 {
             return None;
         }
@@ -295,14 +314,25 @@ impl Schedule {
         found
     }
 
+    /// Whether there is one.
+    pub(super) fn has_next(&mut self, now: Moment, flows: &Flows, limiter: &mut Limiter, taker: Taker<'_>) -> bool {
+        if self.waiting == 0 {
+            return false;
+        }
+        self.rise(now);
+        let found = self.classes.iter().any(|class| class.choose(now, flows, limiter, taker).is_some());
+        limiter.release();
+        found
+    }
+
     fn find_next(
         &mut self,
         now: Moment,
         flows: &Flows,
         limiter: &mut Limiter,
         taker: Taker<'_>,
-    ) -> Option<(FlowId, Ready)> {
-        for class in &mut self.classes {
+    ) -> Option<(FlowId, Ready, u8)> {
+        for (place, class) in self.classes.iter_mut().enumerate() {
             if class.waiting == 0 {
                 continue;
             }
@@ -311,10 +341,17 @@ impl Schedule {
                 class.take(flow, |queue| queue.take(lane, ready.order));
                 self.waiting -= 1;
                 class.turn(flow.tenant, flows.stride(flow.tenant));
-                return Some((flow, ready));
+                return Some((flow, ready, place as u8));
             }
         }
         None
+    }
+
+    /// Notes that a tenant had its turn in another process.
+    pub(super) fn note_turn(&mut self, class: usize, tenant: u32, stride: u64) {
+        if let Some(class) = self.classes.get_mut(class) {
+            class.note_turn(tenant, stride);
+        }
     }
 
     /// Takes out a request that is to leave otherwise: cancelled, expired.

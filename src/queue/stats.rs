@@ -2,6 +2,7 @@
 
 use super::RequestQueue;
 use super::entry::Status;
+use super::inner::QueueInner;
 use crate::Result;
 use crate::metrics::DurationSummary;
 use std::sync::Arc;
@@ -43,11 +44,17 @@ impl RequestQueue {
     /// # Errors
     /// `Store` where the file cannot be read.
     pub fn stats(&self) -> Result<QueueStats> {
-        self.inner.sync()?;
-        let mut core = self.inner.core.lock();
-        self.inner.settle_due(&mut core, self.inner.now());
+        self.inner.refresh_and_wait()?;
+        Ok(self.inner.stats())
+    }
+}
+
+impl QueueInner {
+    /// What the state says of itself.
+    pub(super) fn stats(&self) -> QueueStats {
+        let core = self.core.lock();
         let (by_priority, by_tenant) = core.breakdown();
-        Ok(QueueStats {
+        QueueStats {
             by_status: Status::ALL.map(|status| (status, core.count(status))),
             by_priority,
             by_tenant,
@@ -61,6 +68,6 @@ impl RequestQueue {
             enqueue: core.meters.enqueue.summary(),
             wait: core.meters.wait.summary(),
             run: core.meters.run.summary(),
-        })
+        }
     }
 }

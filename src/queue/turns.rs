@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 
 /// Those who wait, by request. As with a `Signal`, a forked child begins with none.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct WaitingTurns {
     waiting: Mutex<Waiting>,
     /// How many wait: most of the time nobody does, and nobody is looked for.
     count: AtomicUsize,
@@ -40,7 +40,7 @@ impl ClockWatch {
     }
 }
 
-impl Turns {
+impl WaitingTurns {
     pub(super) fn new() -> Self {
         Self { waiting: Mutex::default(), count: AtomicUsize::new(0) }
     }
@@ -68,10 +68,11 @@ impl Turns {
         receiver
     }
 
-    /// Gives a turn to the one who waits for it. One who has left cleans up by itself.
-    pub(super) fn give(&self, handed: HandedOut) {
-        if let Some(sender) = self.change(|waiting| waiting.turns.remove(&handed.id)) {
-            drop(sender.send(handed));
+    /// Gives a turn to the one who waits for it; back where nobody does.
+    pub(super) fn give(&self, handed: HandedOut) -> Result<(), HandedOut> {
+        match self.change(|waiting| waiting.turns.remove(&handed.id)) {
+            Some(sender) => sender.send(handed),
+            None => Err(handed),
         }
     }
 

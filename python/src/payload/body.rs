@@ -96,10 +96,10 @@ fn object(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
 
 /// A number by its value: a subclass may print itself as it likes.
 fn whole_number(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    static INDEX: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     if let Ok(small) = value.extract::<i64>() {
         return Ok(Value::Number(small.into()));
     }
-    static INDEX: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let plain = INDEX.import(value.py(), "operator", "index")?.call1((value,))?;
     let digits = value.py().get_type::<PyInt>().getattr("__repr__")?.call1((plain,))?;
     Ok(Value::Number(Number::from_string_unchecked(digits.extract()?)))

@@ -104,7 +104,10 @@ impl RequestQueue {
     /// >>> q = headrace.RequestQueue()
     /// >>> q.status(q.put({"question": "scope 1 in 2023?"}, priority="high", tenant="acme"))
     /// 'waiting'
-    #[pyo3(signature = (payload, *, priority=None, tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None))]
+    #[pyo3(
+        signature = (payload, *, priority=None, tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None),
+        text_signature = "($self, payload, *, priority='normal', tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None)"
+    )]
     #[allow(clippy::too_many_arguments)]
     fn put<'py>(
         &self,
@@ -196,7 +199,10 @@ impl RequestQueue {
     /// Raises:
     ///     QueueFull: there was no room for all of them in time.
     ///     QueueClosed, StoreError, TypeError, ValueError: as `put`; nothing was put then.
-    #[pyo3(signature = (payloads, *, priority=None, tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None))]
+    #[pyo3(
+        signature = (payloads, *, priority=None, tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None),
+        text_signature = "($self, payloads, *, priority='normal', tenant=None, delay=None, deadline=None, key=None, max_attempts=None, timeout=None)"
+    )]
     #[allow(clippy::too_many_arguments)]
     fn put_many<'py>(
         &self,

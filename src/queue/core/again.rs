@@ -1,8 +1,9 @@
 //! A turn of one's own: how its holder pauses it, and how it ends with its holder.
 
+use super::super::entry::State;
 use super::super::moment::Moment;
 use super::super::options::PutOptions;
-use super::super::owner::NOBODY;
+use super::super::owner::{NOBODY, Taker, Who};
 use super::Core;
 use super::leave::lost;
 use crate::Result;
@@ -47,6 +48,17 @@ impl Core {
         self.make_ready(id, &mut entry, now);
         self.entries.insert(id, entry);
         Ok(())
+    }
+
+    /// Whether a turn could be given to `who` now.
+    pub(in crate::queue) fn has_turn(&mut self, now: Moment, who: Who) -> bool {
+        let taker = Taker { who, owners: &self.owners, now };
+        !self.paused && self.schedule.has_next(now, &self.flows, &mut self.limiter, taker)
+    }
+
+    /// Whether a handle has open requests of its own.
+    pub(in crate::queue) fn has_owned(&self, owner: u64) -> bool {
+        self.entries.iter().any(|(_, entry)| entry.state != State::Dead && self.flows.owner(entry.flow) == owner)
     }
 
     /// Cancels an open request whose caller left, wherever it is; whether it was open.

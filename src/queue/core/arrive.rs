@@ -1,6 +1,6 @@
 //! How requests come in: put here, or read from a store.
 
-use super::super::entry::{Entry, Rare, State, Status};
+use super::super::entry::{QueuedRequest, Rare, State, Status};
 use super::super::lane::Ready;
 use super::super::moment::Moment;
 use super::super::options::PutOptions;
@@ -27,7 +27,7 @@ impl Core {
         owner: u64,
         now: Moment,
     ) {
-        let entry = Entry { payload, size, ..self.blank(options, owner, now) };
+        let entry = QueuedRequest { payload, size, ..self.blank(options, owner, now) };
         self.adopt(id, entry, now);
         self.meters.put += 1;
     }
@@ -43,16 +43,16 @@ impl Core {
         let blank = self.blank(options, NOBODY, now);
         for payload in payloads {
             let (id, size) = (self.new_id(), payload.len());
-            self.adopt(id, Entry { payload: Some(payload), size, ..blank.clone() }, now);
+            self.adopt(id, QueuedRequest { payload: Some(payload), size, ..blank.clone() }, now);
         }
         self.meters.put += self.next_id - first;
         first..self.next_id
     }
 
     /// An entry that is not filled yet.
-    fn blank(&mut self, options: &PutOptions, owner: u64, now: Moment) -> Entry {
+    fn blank(&mut self, options: &PutOptions, owner: u64, now: Moment) -> QueuedRequest {
         let deadline = options.deadline.map(|deadline| now.plus(deadline));
-        Entry {
+        QueuedRequest {
             payload: None,
             size: 0,
             enqueued: now,
@@ -69,16 +69,25 @@ impl Core {
     }
 
     /// Takes in an entry that is to wait from its `ready_at` on.
-    pub(super) fn adopt(&mut self, id: u64, mut entry: Entry, now: Moment) {
+    pub(super) fn adopt(&mut self, id: u64, mut entry: QueuedRequest, now: Moment) {
         self.take_key_and_size(id, &entry);
         self.make_ready(id, &mut entry, now);
         self.watch_deadline(id, &entry);
         self.entries.insert(id, entry);
     }
 
-    /// Takes in an entry that a worker of another process, or of an earlier one, holds.
-    pub(super) fn adopt_leased(&mut self, id: u64, mut entry: Entry, expires: Moment, now: Moment) {
+    /// Takes in an entry that is scheduled; where its time has come, `next_due` finds it.
+    pub(super) fn adopt_scheduled(&mut self, id: u64, mut entry: QueuedRequest) {
         self.take_key_and_size(id, &entry);
+        self.schedule_later(id, &mut entry);
+        self.watch_deadline(id, &entry);
+        self.entries.insert(id, entry);
+    }
+
+    /// Takes in an entry that a worker of another process, or of an earlier one, holds.
+    pub(super) fn adopt_leased(&mut self, id: u64, mut entry: QueuedRequest, expires: Moment, now: Moment) {
+        self.take_key_and_size(id, &entry);
+        self.limiter.occupy(self.flows.gauges(entry.flow));
         entry.state = State::Leased { expires, since: now, here: false };
         self.counts[Status::Leased as usize] += 1;
         self.watch_deadline(id, &entry);
@@ -88,19 +97,19 @@ impl Core {
     }
 
     /// Takes in an entry that was finished elsewhere.
-    pub(super) fn adopt_finished(&mut self, id: u64, entry: Entry, status: Status, now: Moment) {
+    pub(super) fn adopt_finished(&mut self, id: u64, entry: QueuedRequest, status: Status, now: Moment) {
         self.take_key_and_size(id, &entry);
         self.finish(id, entry, status, None, now);
     }
 
-    fn take_key_and_size(&mut self, id: u64, entry: &Entry) {
+    fn take_key_and_size(&mut self, id: u64, entry: &QueuedRequest) {
         if let Some(key) = entry.key() {
             self.keys.insert(key.clone(), id);
         }
         self.bytes += entry.size;
     }
 
-    fn watch_deadline(&mut self, id: u64, entry: &Entry) {
+    fn watch_deadline(&mut self, id: u64, entry: &QueuedRequest) {
         if let Some(deadline) = entry.deadline() {
             let (entries, live) = (&self.entries, self.open_count());
             self.deadlines.push(deadline, id, live, |at, id| is_bounded(entries, at, id));
@@ -115,14 +124,17 @@ impl Core {
         self.leases.push(expires, (id, attempt), live, |at, (id, attempt)| is_leased(entries, at, id, attempt));
     }
 
+    fn schedule_later(&mut self, id: u64, entry: &mut QueuedRequest) {
+        entry.state = State::Scheduled;
+        self.counts[Status::Scheduled as usize] += 1;
+        let (entries, live) = (&self.entries, self.counts[Status::Scheduled as usize]);
+        self.scheduled.push(entry.ready_at, id, live, |at, id| is_scheduled(entries, at, id));
+    }
+
     /// Puts an entry that no index knows into the schedule, now or later.
-    pub(super) fn make_ready(&mut self, id: u64, entry: &mut Entry, now: Moment) {
+    pub(super) fn make_ready(&mut self, id: u64, entry: &mut QueuedRequest, now: Moment) {
         if entry.ready_at > now {
-            entry.state = State::Scheduled;
-            self.counts[Status::Scheduled as usize] += 1;
-            let (entries, live) = (&self.entries, self.counts[Status::Scheduled as usize]);
-            self.scheduled.push(entry.ready_at, id, live, |at, id| is_scheduled(entries, at, id));
-            return;
+            return self.schedule_later(id, entry);
         }
         if entry.order == 0 {
             entry.order = self.next_order;

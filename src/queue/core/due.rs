@@ -26,7 +26,7 @@ impl Core {
         None
     }
 
-    fn plan(&self, id: u64, status: Status, error: Option<&str>, now: Moment, wall_ms: u64) -> Transition {
+    pub(super) fn plan(&self, id: u64, status: Status, error: Option<&str>, now: Moment, wall_ms: u64) -> Transition {
         let (mut history, attempt, ready_at) = self
             .entries
             .get(id)
@@ -35,7 +35,7 @@ impl Core {
         if let Some(error) = error {
             history.push(Failure { attempt, error: error.to_owned(), at_ms: wall_ms });
         }
-        Transition { id, attempt, status, ready_at: ready_at.min(now), history, result: None }
+        Transition { id, status, ready_at: ready_at.min(now), history, result: None }
     }
 
     /// Cancels an open request, wherever it is; None where it was not open.
@@ -57,18 +57,20 @@ impl Core {
 
     /// Whether `next_due` may have something now.
     pub(in crate::queue) fn is_something_due(&self, now: Moment) -> bool {
-        self.leases.is_due(now) || self.scheduled.is_due(now) || self.deadlines.is_due(now)
+        self.leases.is_due(now)
+            || self.scheduled.is_due(now)
+            || self.deadlines.is_due(now)
+            || self.owners.next_silence().is_some_and(|at| at <= now)
     }
 
     /// When `next_due` or `pop` may have something that they have not now.
     pub(in crate::queue) fn next_event(&self) -> Option<Moment> {
         let room = if self.schedule.len() > 0 { self.limiter.next_room() } else { None };
-        [self.scheduled.next_due(), self.deadlines.next_due(), self.leases.next_due(), room].into_iter().flatten().min()
-    }
-
-    /// Whether a lease has ended unsettled.
-    pub(in crate::queue) fn is_lease_over(&self, id: u64, now: Moment) -> bool {
-        self.entries.get(id).is_some_and(|entry| matches!(entry.state, State::Leased { expires, .. } if expires <= now))
+        let silence = self.owners.next_silence();
+        [self.scheduled.next_due(), self.deadlines.next_due(), self.leases.next_due(), room, silence]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

@@ -1,6 +1,6 @@
 //! How requests go out, and what becomes of them there.
 
-use super::super::entry::{Entry, Failure, Rare, RequestId, State, Status};
+use super::super::entry::{Failure, QueuedRequest, Rare, RequestId, State, Status};
 use super::super::moment::Moment;
 use super::super::owner::{NOBODY, Taker, Who};
 use super::look::unknown;
@@ -44,7 +44,7 @@ impl Core {
         if self.paused {
             return None;
         }
-        let (flow, ready) =
+        let (flow, ready, class) =
             self.schedule.pop(now, &self.flows, &mut self.limiter, Taker { who, owners: &self.owners, now })?;
         let owner = self.flows.owner(flow);
         let entry = self.entries.get_mut(ready.id)?;
@@ -60,6 +60,9 @@ impl Core {
             priority: entry.priority,
             flow,
             owner,
+            is_orphan: false,
+            class,
+            tokens: ready.tokens,
             enqueued: entry.enqueued,
             waited,
         };
@@ -94,7 +97,9 @@ impl Core {
 
     pub(in crate::queue) fn extend(&mut self, id: u64, attempt: u32, by: Duration, now: Moment) -> Result<()> {
         let held = self.entries.get_mut(id).filter(|entry| is_held(entry, attempt, now));
-        let Some(Entry { state: State::Leased { expires, .. }, .. }) = held else { return Err(lost(id, attempt)) };
+        let Some(QueuedRequest { state: State::Leased { expires, .. }, .. }) = held else {
+            return Err(lost(id, attempt));
+        };
         let until = now.plus(by);
         *expires = until;
         self.watch_lease(id, attempt, until);
@@ -102,12 +107,14 @@ impl Core {
     }
 
     /// Takes an entry out of the index of its state.
-    fn withdraw(&mut self, id: u64, entry: &Entry, actual_tokens: Option<u64>, now: Moment) {
+    fn withdraw(&mut self, id: u64, entry: &QueuedRequest, actual_tokens: Option<u64>, now: Moment) {
         self.counts[entry.state.status() as usize] -= 1;
         match entry.state {
             State::Waiting => self.schedule.remove(entry.flow, entry.priority.index(), entry.order),
-            State::Leased { since, .. } => {
-                self.meters.run.record(now.since(since));
+            State::Leased { since, here, .. } => {
+                if here {
+                    self.meters.run.record(now.since(since));
+                }
                 self.limiter.settle(self.flows.gauges(entry.flow), id, actual_tokens);
             }
             State::Scheduled | State::Dead => {}
@@ -115,7 +122,14 @@ impl Core {
     }
 
     /// Ends an open entry that no index knows any more.
-    pub(super) fn finish(&mut self, id: u64, mut entry: Entry, status: Status, result: Option<Payload>, now: Moment) {
+    pub(super) fn finish(
+        &mut self,
+        id: u64,
+        mut entry: QueuedRequest,
+        status: Status,
+        result: Option<Payload>,
+        now: Moment,
+    ) {
         self.bytes -= entry.size;
         if status == Status::Dead {
             entry.state = State::Dead;
@@ -144,7 +158,7 @@ impl Core {
         history.push(Failure { attempt, error: error.to_owned(), at_ms: wall_ms });
         let again = retry && attempt < entry.max_attempts;
         let status = if again { Status::Scheduled } else { Status::Dead };
-        Ok(Transition { id, attempt, status, ready_at: now.plus(backoff), history, result: None })
+        Ok(Transition { id, status, ready_at: now.plus(backoff), history, result: None })
     }
 
     /// Exponential from one second, with full jitter (Brooker, AWS Architecture Blog, 2015).
@@ -169,7 +183,7 @@ impl Core {
         }
     }
 
-    pub(super) fn take_open(&mut self, id: u64, actual_tokens: Option<u64>, now: Moment) -> Option<Entry> {
+    pub(super) fn take_open(&mut self, id: u64, actual_tokens: Option<u64>, now: Moment) -> Option<QueuedRequest> {
         self.entries.get(id).filter(|entry| entry.state != State::Dead)?;
         let entry = self.entries.remove(id)?;
         self.withdraw(id, &entry, actual_tokens, now);
@@ -185,15 +199,6 @@ impl Core {
             entry.attempt -= 1;
             self.make_ready(id, &mut entry, now);
             self.entries.insert(id, entry);
-        }
-    }
-
-    /// Forgets an entry that another process took over.
-    pub(in crate::queue) fn forget(&mut self, id: u64, now: Moment) {
-        if let Some(entry) = self.take_open(id, Some(0), now) {
-            self.bytes -= entry.size;
-        } else if self.entries.remove(id).is_some() {
-            self.counts[Status::Dead as usize] -= 1;
         }
     }
 
@@ -221,7 +226,7 @@ impl Core {
     }
 }
 
-fn is_held(entry: &Entry, attempt: u32, now: Moment) -> bool {
+fn is_held(entry: &QueuedRequest, attempt: u32, now: Moment) -> bool {
     entry.attempt == attempt && matches!(entry.state, State::Leased { expires, .. } if expires > now)
 }
 

@@ -24,10 +24,6 @@ impl Core {
         self.bytes
     }
 
-    pub(in crate::queue) fn contains(&self, id: u64) -> bool {
-        self.status(id).is_some()
-    }
-
     pub(in crate::queue) fn status(&self, id: u64) -> Option<Status> {
         self.entries.get(id).map(|entry| entry.state.status()).or_else(|| self.finished.status(id))
     }

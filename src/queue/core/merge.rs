@@ -1,79 +1,100 @@
-//! What a store knows of a request that other processes may have changed.
+//! What a store knows of a request, and what it is told of one: the two directions between an entry and a record.
 
-use super::super::entry::{Entry, Rare, State, Status};
-use super::super::journal::Row;
+use super::super::entry::{QueuedRequest, Rare, State, Status};
 use super::super::moment::Moment;
 use super::super::options::PutOptions;
-use super::{Core, Transition};
-use std::time::Duration;
+use super::super::stored_request::StoredRequest;
+use super::Core;
 
 impl Core {
-    /// Takes in a row of the store; the id where this finished a request that was open here.
-    pub(in crate::queue) fn merge(&mut self, row: Row, now: Moment, wall: Duration) -> Option<u64> {
-        let id = row.id;
-        match self.entries.get(id).map(|entry| (entry.attempt, entry.state)) {
-            None if self.finished.status(id).is_some() => return None,
-            None => {}
-            // A lease that was read from the store and was then given back there.
-            Some((attempt, State::Leased { here: false, .. })) if row.attempt < attempt && row.status.is_open() => {
-                self.forget(id, now);
-            }
-            // What is here is newer: the row was read while a change of ours was under way.
-            Some((attempt, state))
-                if row.attempt < attempt || (row.attempt == attempt && state.status() == row.status) =>
-            {
-                return None;
-            }
-            // Its time came here, or it was nacked without a delay; taken in anew, it would lose its place.
-            Some((attempt, State::Waiting)) if row.attempt == attempt && row.status == Status::Scheduled => {
-                return None;
-            }
-            Some((_, state)) if state != State::Dead && !row.status.is_open() => {
-                let leave = Transition {
-                    id,
-                    attempt: row.attempt,
-                    status: row.status,
-                    ready_at: now,
-                    history: row.history,
-                    result: None,
-                };
-                self.apply(leave, now);
-                return Some(id);
-            }
-            Some(_) => self.forget(id, now),
-        }
-        self.take_in(row, now, wall);
-        None
+    /// An open or a dead request, as a store is to keep it.
+    pub(in crate::queue) fn record(&self, id: u64) -> Option<StoredRequest> {
+        let entry = self.entries.get(id)?;
+        let (provider, model) = self.flows.route(entry.flow);
+        let lease_until = match entry.state {
+            State::Leased { expires, .. } => Some(expires),
+            _ => None,
+        };
+        Some(StoredRequest {
+            id,
+            status: entry.state.status(),
+            priority: entry.priority,
+            tenant: self.flows.tenant(entry.flow).clone(),
+            provider,
+            model,
+            tokens: entry.tokens,
+            key: entry.key().cloned(),
+            attempt: entry.attempt,
+            max_attempts: entry.max_attempts,
+            enqueued: entry.enqueued,
+            ready_at: entry.ready_at,
+            place: entry.order,
+            deadline: entry.deadline(),
+            lease_until,
+            owner: self.flows.owner(entry.flow),
+            history: entry.history().to_vec(),
+            size: entry.size,
+        })
     }
 
-    fn take_in(&mut self, row: Row, now: Moment, wall: Duration) {
-        let Row { id, status, .. } = row;
-        let moment = |at: Duration| now.from_wall(at, wall);
-        let lease_until = row.lease_until.map_or(now, moment);
+    /// Believes a store about a request. Returns whether it was open here and is no more.
+    pub(in crate::queue) fn merge(&mut self, record: StoredRequest, now: Moment) -> bool {
+        let id = record.id;
+        let mut was_open = false;
+        if let Some(entry) = self.entries.get(id) {
+            was_open = entry.state != State::Dead;
+            let used = match record.status {
+                Status::Done => Some(record.tokens),
+                // A lease that was given back as if it had not left.
+                _ if record.attempt < entry.attempt => Some(0),
+                _ => None,
+            };
+            self.remove(id, used, now);
+        } else if self.finished.status(id).is_some() {
+            return false;
+        }
+        let status = record.status;
+        self.next_order = self.next_order.max(record.place + 1);
+        self.take_in(record, now);
+        was_open && !status.is_open()
+    }
+
+    /// Takes a request out of all that knows it.
+    fn remove(&mut self, id: u64, used_tokens: Option<u64>, now: Moment) {
+        if let Some(entry) = self.take_open(id, used_tokens, now) {
+            self.bytes -= entry.size;
+        } else if self.entries.remove(id).is_some() {
+            self.counts[Status::Dead as usize] -= 1;
+        }
+    }
+
+    fn take_in(&mut self, record: StoredRequest, now: Moment) {
+        let StoredRequest { id, status, owner, .. } = record;
         let options = PutOptions {
-            priority: row.priority,
-            tenant: Some(row.tenant),
-            provider: row.provider,
-            model: row.model,
+            priority: record.priority,
+            tenant: Some(record.tenant),
+            provider: record.provider,
+            model: record.model,
             ..PutOptions::default()
         };
-        let entry = Entry {
+        let entry = QueuedRequest {
             payload: None,
-            size: row.size,
-            enqueued: moment(row.enqueued),
-            ready_at: moment(row.ready_at),
-            order: 0,
-            tokens: row.tokens,
-            flow: self.flows.id_of(&options, super::super::owner::NOBODY, &self.limiter),
-            priority: row.priority,
-            attempt: row.attempt,
-            max_attempts: row.max_attempts,
+            size: record.size,
+            enqueued: record.enqueued,
+            ready_at: record.ready_at,
+            order: record.place,
+            tokens: record.tokens,
+            flow: self.flows.id_of(&options, owner, &self.limiter),
+            priority: record.priority,
+            attempt: record.attempt,
+            max_attempts: record.max_attempts,
             state: State::Scheduled,
-            rare: Rare::boxed(row.key, row.deadline.map(moment), row.history),
+            rare: Rare::boxed(record.key, record.deadline, record.history),
         };
         match status {
-            Status::Waiting | Status::Scheduled => self.adopt(id, entry, now),
-            Status::Leased => self.adopt_leased(id, entry, lease_until, now),
+            Status::Waiting => self.adopt(id, entry, now),
+            Status::Scheduled => self.adopt_scheduled(id, entry),
+            Status::Leased => self.adopt_leased(id, entry, record.lease_until.unwrap_or(now), now),
             status => self.adopt_finished(id, entry, status, now),
         }
     }

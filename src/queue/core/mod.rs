@@ -3,22 +3,24 @@
 mod again;
 mod arrive;
 mod due;
+mod follow;
 mod leave;
 mod look;
 mod merge;
 
 pub(super) use again::Route;
+pub(super) use follow::Departure;
 pub(super) use leave::lost;
 pub(super) use look::unknown;
 
-use super::entry::{Entry, Failure, Status};
+use super::entry::{Failure, QueuedRequest, Status};
 use super::finished::Finished;
 use super::flow::{FlowId, Flows};
 use super::limit::Limiter;
 use super::moment::Moment;
 use super::options::{Priority, QueueConfig};
 use super::owner::Owners;
-use super::pages::Pages;
+use super::pages::IdPages;
 use super::schedule::Schedule;
 use super::timers::Timers;
 use crate::Payload;
@@ -39,6 +41,11 @@ pub(super) struct HandedOut {
     pub(super) flow: FlowId,
     /// The handle that put it for itself.
     pub(super) owner: u64,
+    /// It was put by one that has died, and adopted.
+    pub(super) is_orphan: bool,
+    /// The class that it left, and the tokens that it was expected to take.
+    pub(super) class: u8,
+    pub(super) tokens: u64,
     pub(super) enqueued: Moment,
     pub(super) waited: Duration,
 }
@@ -47,7 +54,6 @@ pub(super) struct HandedOut {
 #[derive(Debug, Clone)]
 pub(super) struct Transition {
     pub(super) id: u64,
-    pub(super) attempt: u32,
     pub(super) status: Status,
     pub(super) ready_at: Moment,
     pub(super) history: Vec<Failure>,
@@ -82,7 +88,7 @@ impl Meters {
 }
 
 /// Requests that are open or dead. A page of a dozen or two is soon full, and soon empty again.
-pub(super) type Entries = Pages<Entry, 16>;
+pub(super) type Entries = IdPages<QueuedRequest, 16>;
 
 pub(super) struct Core {
     config: QueueConfig,

@@ -1,169 +1,151 @@
 //! A queue on a SQLite file, which several processes may share.
 //!
-//! The file has the last word: a hand-out or a settlement holds only if its row is still in the state that the
-//! process believes. Ids count up and changes are numbered, so that others read just what is new. A put touches
-//! nothing but its row: it has no number, and the newest row is never purged, so that no id is given twice.
+//! # Who decides
+//!
+//! The file is the state. Each process has a copy of it in memory, the pure core, which says what is next, whether there
+//! is room and what the limits let through. Whatever is decided is decided inside the transaction that writes it: it
+//! begins by taking in what others have written since (SQLite lets one write at a time), so that every process decides
+//! on the same state and there is one order, one room, one set of limits. The copy takes in nothing else: what time
+//! brings about is written first as well.
+//!
+//! - A request's place in line is a number in its row, counted up by whoever makes it ready.
+//! - `takes` keeps what left in the last minute: rates count it, and tenants' turns are made up from it.
+//! - What counts against a limit is common; the limits are those of the handle that takes. So are room and weights.
+//! - Time is the wall clock's, the only one that processes share.
+//! - A request put for one's own turn has an owner, a handle. `owners` says until when that lives; it says so again as
+//!   long as it has requests. When it is silent its leases end, and its requests are for those who `adopt`.
+//!
+//! # How a copy keeps up
+//!
+//! Rows are numbered twice: new ones by their id, changed ones by the number of the change. A copy knows how far it has
+//! read, and reads on: inside its writes, and outside of them when a notice of another process comes. Its own writes it
+//! knows already. Where a commit fails, or after a fork, the copy is made anew from the file.
+//!
+//! # Damage
+//!
+//! Every row has a sum over all that is decided upon, the payload one of its own. All rows are read, by their ids and by
+//! no index, when a file is opened. One that is not what was written is a dead letter here, and stays in the file as it is.
 
+mod change;
+mod replica;
 mod rows;
+mod schema;
+mod takes;
 
-use super::journal::{Journal, Move, NewRequest, Pending, Row, Stored};
+pub(super) use change::{News, QueueWrite};
+pub(crate) use schema::SCHEMA;
+
+use super::entry::RequestId;
+use super::inner::QueueInner;
 use super::options::QueueConfig;
-use crate::store::sqlite::{Database, Schema};
-use crate::{Payload, Result};
+use super::store::Acked;
+use crate::store::sqlite::Database;
+use crate::{Error, Payload, Result};
 use parking_lot::Mutex;
-use rows::{insert_all, nanos, next_change, read_row, signed, transition};
-use rusqlite::{OptionalExtension, params};
+use replica::Position;
+use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) const SCHEMA: Schema = Schema::of(
-    "queue",
-    // "hrQ1" in ASCII.
-    0x6872_5131,
-    2,
-    "
-CREATE TABLE IF NOT EXISTS changes (n INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS requests (
-    id INTEGER PRIMARY KEY,
-    queue TEXT NOT NULL,
-    change INTEGER,
-    status INTEGER NOT NULL,
-    priority INTEGER NOT NULL,
-    tenant TEXT NOT NULL,
-    provider TEXT,
-    model TEXT,
-    tokens INTEGER NOT NULL,
-    key TEXT,
-    attempt INTEGER NOT NULL DEFAULT 0,
-    max_attempts INTEGER NOT NULL,
-    enqueued INTEGER NOT NULL,
-    ready INTEGER NOT NULL,
-    deadline INTEGER,
-    lease_until INTEGER,
-    finished INTEGER,
-    history TEXT,
-    is_json INTEGER NOT NULL,
-    size INTEGER NOT NULL,
-    checksum INTEGER NOT NULL,
-    payload BLOB,
-    result_is_json INTEGER,
-    result BLOB
-);
-CREATE UNIQUE INDEX IF NOT EXISTS requests_key ON requests (queue, key) WHERE key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS requests_change ON requests (queue, change) WHERE change IS NOT NULL;
-CREATE INDEX IF NOT EXISTS requests_finished ON requests (queue, finished) WHERE finished IS NOT NULL;
-",
-);
+/// What a dead letter says whose row is not what was written.
+const DAMAGED: &str = "damaged on disk: its checksum differs from what was written";
 
-/// What `read_row` reads, then the number of the change.
-const COLUMNS: &str = "id, status, priority, tenant, provider, model, tokens, key, attempt, max_attempts, enqueued,
-    ready, deadline, lease_until, history, size, change";
+/// A file of up to 64 MiB is looked at as a whole when it is opened.
+const MOST_PAGES_LOOKED_AT: i64 = 16_384;
 
-pub(super) struct SqliteJournal {
+/// How long a handle lives that does not say so again.
+pub(super) const OWNER_LIVES: Duration = Duration::from_secs(30);
+
+/// The file of a queue, and how far this handle has read it.
+pub(super) struct QueueFile {
     database: Database,
     queue: Arc<str>,
-    /// The newest request and the newest change that were read.
-    seen: Mutex<(i64, i64)>,
+    position: Mutex<Position>,
+    /// This handle among all that share the file; a forked child is another.
+    owner: Mutex<(u32, u64)>,
 }
 
-impl SqliteJournal {
+impl QueueFile {
     pub(super) fn open(path: &Path, config: &QueueConfig) -> Result<Self> {
         let database = Database::open(path, &SCHEMA)?;
-        database.write_and_wait(|connection| {
-            connection.execute("INSERT INTO changes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM changes)", [])?;
-            Ok(())
-        })?;
-        Ok(Self { database, queue: Arc::from(config.name.as_str()), seen: Mutex::default() })
-    }
-}
-
-impl Journal for SqliteJournal {
-    fn put(&self, requests: Vec<NewRequest>) -> Pending<Vec<Stored>> {
-        let queue = Arc::clone(&self.queue);
-        self.database.write(move |connection| insert_all(connection, &queue, &requests))
+        database.read(|connection| look_at_the_tree(connection, database.path()))?;
+        let queue = Arc::from(config.name.as_str());
+        Ok(Self { database, queue, position: Mutex::new(Position::new()), owner: Mutex::new((0, 0)) })
     }
 
-    fn claim(&self, claims: Vec<(u64, u32)>, at: Duration, lease_until: Duration) -> Pending<Vec<Option<Payload>>> {
-        self.database.write(move |connection| {
-            let change = next_change(connection)?;
-            let claim = |&(id, attempt)| rows::claim(connection, change, (id, attempt), at, lease_until);
-            claims.iter().map(claim).collect()
-        })
+    pub(super) fn owner(&self) -> u64 {
+        let process = crate::process::id();
+        let mut owner = self.owner.lock();
+        if owner.0 != process {
+            *owner = (process, rand::random::<u64>().max(2));
+        }
+        owner.1
     }
 
-    fn transition(&self, change: Move) -> Pending<bool> {
-        self.database.write(move |connection| transition(connection, &change))
+    /// What tells of changes that others made.
+    pub(super) fn watch(&self) -> Result<crate::store::notice::Watch> {
+        Ok(self.database.notices()?.watch())
     }
 
-    fn revive(&self, id: u64, at: Duration) -> Pending<bool> {
-        self.database.write(move |connection| {
-            let change = next_change(connection)?;
-            let sql =
-                "UPDATE requests SET change = ?1, status = 0, attempt = 0, ready = ?2, finished = NULL, deadline = NULL
-                WHERE id = ?3 AND status = 4";
-            Ok(connection.prepare_cached(sql)?.execute(params![change, nanos(at), signed(id)])? == 1)
-        })
-    }
-
-    fn changes(&self) -> Result<Vec<Row>> {
-        self.check()?;
-        let mut seen = self.seen.lock();
-        let (last_id, last_change) = *seen;
-        let (rows, newest) = self.database.read(|connection| {
-            let moment = connection.unchecked_transaction()?;
-            let (mut rows, mut newest) = (Vec::new(), (last_id, last_change));
-            for new in ["queue = ?1 AND change > ?2 AND id <= ?3", "queue = ?1 AND id > ?3 AND ?2 IS NOT NULL"] {
-                let sql = format!("SELECT {COLUMNS} FROM requests WHERE {new} ORDER BY id");
-                let mut statement = moment.prepare_cached(&sql)?;
-                let mut found = statement.query(params![&*self.queue, last_change, last_id])?;
-                while let Some(row) = found.next()? {
-                    let read = read_row(row)?;
-                    newest.0 = newest.0.max(read.id as i64);
-                    newest.1 = newest.1.max(row.get::<_, Option<i64>>(16)?.unwrap_or_default());
-                    rows.push(read);
-                }
-            }
-            moment.finish()?;
-            Ok((rows, newest))
-        })?;
-        *seen = newest;
-        Ok(rows)
-    }
-
-    fn rows(&self, ids: &[u64]) -> Result<Vec<Row>> {
-        self.database.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE id = ?1"))?;
-            let rows = ids.iter().filter_map(|id| statement.query_row([signed(*id)], read_row).optional().transpose());
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    fn payload(&self, id: u64) -> Result<Option<Payload>> {
+    pub(super) fn payload(&self, id: u64) -> Result<Option<Payload>> {
         self.database.read(|connection| rows::payload(connection, id))
     }
 
-    fn result(&self, id: u64) -> Result<Option<Payload>> {
+    /// The result of a request that is done on disk.
+    pub(super) fn result(&self, id: u64) -> Result<Option<Acked>> {
         self.database.read(|connection| rows::result(connection, id))
     }
 
-    fn purge(&self, without_key_before: Duration, with_key_before: Duration) -> Pending<usize> {
-        let queue = Arc::clone(&self.queue);
-        self.database.write(move |connection| {
-            let sql = "DELETE FROM requests WHERE queue = ?1 AND status IN (3, 5)
-                AND id < (SELECT max(id) FROM requests) AND finished < CASE WHEN key IS NULL THEN ?2 ELSE ?3 END";
-            Ok(connection.prepare_cached(sql)?.execute(params![
-                &*queue,
-                nanos(without_key_before),
-                nanos(with_key_before)
-            ])?)
-        })
+    /// Whether the copy has to be made anew, which only a write may do.
+    pub(super) fn is_stale(&self) -> bool {
+        self.position.lock().is_stale()
     }
 
-    fn check(&self) -> Result<()> {
+    /// Takes in what others wrote, without a write. Gives the requests that ended by it.
+    pub(super) fn read_on(&self, inner: &QueueInner) -> Result<Vec<u64>> {
         if self.database.is_poisoned() {
             return Err(self.database.closed());
         }
-        Ok(())
+        self.database.read(|connection| {
+            let moment = connection.unchecked_transaction()?;
+            let mut ended = Vec::new();
+            {
+                let mut core = inner.core.lock();
+                let mut position = self.position.lock();
+                if !position.is_stale() {
+                    replica::read_on(&moment, &self.queue, &mut core, &mut position, inner.now(), &mut ended)?;
+                }
+            }
+            moment.finish()?;
+            Ok(ended)
+        })
     }
+}
+
+/// Refuses a file whose pages do not fit together: rows may be missing from it without a trace. What is in a row is
+/// looked at row by row, which costs no other row.
+fn look_at_the_tree(connection: &Connection, path: &Path) -> Result<()> {
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if pages > MOST_PAGES_LOOKED_AT {
+        return Ok(());
+    }
+    let mut found = Vec::new();
+    connection.pragma_query(None, "quick_check", |row| {
+        found.push(row.get::<_, String>(0)?);
+        Ok(())
+    })?;
+    found.retain(|line| line != "ok" && !line.starts_with("NULL value in"));
+    match found.first() {
+        None => Ok(()),
+        Some(what) => Err(Error::Store(format!(
+            "{} is damaged: {what}; `headrace doctor` says what of it is whole",
+            path.display()
+        ))),
+    }
+}
+
+/// The error of a request that another program removed.
+fn gone(id: u64) -> Error {
+    Error::Store(format!("request {} is gone from the file: is another program at work in it?", RequestId(id)))
 }

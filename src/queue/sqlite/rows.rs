@@ -1,206 +1,256 @@
-//! The statements on one request, and how a row is written and read.
+//! A request as a row: how it is written, summed and read.
 
-use super::super::entry::{Failure, Status};
-use super::super::journal::{Move, NewRequest, Row, Stored};
-use super::super::options::Priority;
+use super::schema::finished_at;
+use crate::queue::entry::{Failure, Status};
+use crate::queue::moment::Moment;
+use crate::queue::options::Priority;
+use crate::queue::store::Acked;
+use crate::queue::stored_request::StoredRequest;
+use crate::store::Checksum;
 use crate::{Error, Payload, Result};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// What a dead letter says whose row is not what was written.
-const DAMAGED: &str = "damaged on disk: its checksum differs from what was put";
+/// All that is decided upon, in the order of the sum, and the sum behind it.
+pub(super) const COLUMNS: &str = "id, queue, change, status, priority, tenant, provider, model, tokens, key, attempt,
+    max_attempts, enqueued, ready, place, deadline, lease_until, finished, owner, history, size, sum";
+const SUMMED: Range<usize> = 0..21;
+const SUM: usize = 21;
+
+/// A row that is whole, or that is not what was written.
+pub(super) enum StoredRow {
+    Whole(StoredRequest, Option<i64>),
+    Damaged(i64),
+}
 
 pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Nanoseconds since 1970 reach to the year 2262.
-pub(super) fn nanos(at: Duration) -> i64 {
-    i64::try_from(at.as_nanos()).unwrap_or(i64::MAX)
+/// Nanoseconds since 1970 reach to the year 2262; what is later is never.
+pub(super) fn nanos(at: Moment) -> i64 {
+    signed(at.nanos())
 }
 
-pub(super) fn moment(nanos: i64) -> Duration {
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
+pub(super) fn moment(nanos: i64) -> Moment {
+    if nanos == i64::MAX { Moment::NEVER } else { Moment::from_nanos(u64::try_from(nanos).unwrap_or_default()) }
 }
 
 fn content(is_json: bool, bytes: Vec<u8>) -> Payload {
     if is_json { Payload::Json(bytes.into()) } else { Payload::Bytes(bytes.into()) }
 }
 
-pub(super) fn next_change(connection: &Connection) -> Result<i64> {
-    let sql = "UPDATE changes SET n = n + 1 RETURNING n";
-    Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+/// The sum of a payload or a result, with the request that it belongs to.
+pub(super) fn payload_sum(id: i64, is_json: bool, content: &[u8]) -> u32 {
+    Checksum::of("payload").int(id).int(i64::from(is_json)).bytes(content).finish()
 }
 
-/// Stores requests; one whose key is known is not stored again.
-pub(super) fn insert_all(connection: &Connection, queue: &str, requests: &[NewRequest]) -> Result<Vec<Stored>> {
-    let sql = "INSERT INTO requests (queue, status, priority, tenant, provider, model, tokens, key, max_attempts,
-        enqueued, ready, deadline, is_json, size, payload, checksum)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-        ON CONFLICT (queue, key) WHERE key IS NOT NULL DO NOTHING";
-    let mut statement = connection.prepare_cached(sql)?;
-    requests.iter().map(|request| insert(connection, &mut statement, queue, request)).collect()
-}
-
-fn insert(
-    connection: &Connection,
-    statement: &mut CachedStatement<'_>,
-    queue: &str,
-    request: &NewRequest,
-) -> Result<Stored> {
-    let status = if request.ready_at > request.enqueued { Status::Scheduled } else { Status::Waiting };
-    let bytes = request.payload.as_bytes();
-    let added = statement.execute(params![
-        queue,
-        status as i64,
-        request.priority.index() as i64,
-        &*request.tenant,
-        request.provider.as_deref(),
-        request.model.as_deref(),
-        signed(request.tokens),
-        request.key.as_deref(),
-        request.max_attempts,
-        nanos(request.enqueued),
-        nanos(request.ready_at),
-        request.deadline.map(nanos),
-        matches!(request.payload, Payload::Json(_)),
-        bytes.len() as i64,
-        bytes,
-        checksum(&request.tenant, request.key.as_deref(), bytes),
-    ])?;
-    if added == 1 {
-        return Ok(Stored { id: connection.last_insert_rowid() as u64, fresh: true });
+fn history_text(history: &[Failure]) -> Result<Option<String>> {
+    if history.is_empty() {
+        return Ok(None);
     }
-    let known: i64 = connection
-        .prepare_cached("SELECT id FROM requests WHERE queue = ?1 AND key = ?2")?
-        .query_row(params![queue, request.key.as_deref()], |row| row.get(0))?;
-    Ok(Stored { id: known as u64, fresh: false })
+    serde_json::to_string(history).map(Some).map_err(|error| Error::Store(error.to_string()))
 }
 
-pub(super) fn transition(connection: &Connection, change: &Move) -> Result<bool> {
-    let number = next_change(connection)?;
-    let finished = (!change.status.is_open()).then(|| nanos(change.at));
-    let history = match &change.history {
-        Some(history) if !history.is_empty() => {
-            Some(serde_json::to_string(history).map_err(|error| Error::Store(error.to_string()))?)
-        }
-        _ => None,
-    };
-    let leased_only = matches!(change.status, Status::Done | Status::Leased) || change.attempt_after != change.attempt;
-    let sql = "UPDATE requests SET change = ?1, status = ?2, attempt = ?3, ready = coalesce(?4, ready), finished = ?5,
-        lease_until = ?6, history = coalesce(?7, history), result_is_json = ?8, result = ?9,
-        payload = CASE WHEN ?2 IN (3, 5) THEN NULL ELSE payload END
-        WHERE id = ?10 AND attempt = ?11 AND (status = 2 OR (NOT ?12 AND status < 3))
-        AND (?13 IS NULL OR lease_until <= ?13)";
-    let result = change.result.as_ref();
-    let changed = connection.prepare_cached(sql)?.execute(params![
-        number,
-        change.status as i64,
-        change.attempt_after,
-        change.ready_at.map(nanos),
+fn sum_of(
+    queue: &str,
+    change: Option<i64>,
+    record: &StoredRequest,
+    finished: Option<i64>,
+    history: Option<&str>,
+) -> u32 {
+    Checksum::of("requests")
+        .int(signed(record.id))
+        .text(queue)
+        .maybe_int(change)
+        .int(record.status as i64)
+        .int(record.priority.index() as i64)
+        .text(&record.tenant)
+        .maybe_text(record.provider.as_deref())
+        .maybe_text(record.model.as_deref())
+        .int(signed(record.tokens))
+        .maybe_text(record.key.as_deref())
+        .int(i64::from(record.attempt))
+        .int(i64::from(record.max_attempts))
+        .int(nanos(record.enqueued))
+        .int(nanos(record.ready_at))
+        .int(signed(record.place))
+        .maybe_int(record.deadline.map(nanos))
+        .maybe_int(record.lease_until.map(nanos))
+        .maybe_int(finished)
+        .int(record.owner as i64)
+        .maybe_text(history)
+        .int(record.size as i64)
+        .finish()
+}
+
+/// Writes a new request.
+pub(super) fn insert(connection: &Connection, queue: &str, record: &StoredRequest, payload: &Payload) -> Result<()> {
+    let (is_json, bytes) = (matches!(payload, Payload::Json(_)), payload.as_bytes());
+    let sum = payload_sum(signed(record.id), is_json, bytes);
+    insert_row(connection, queue, record, None, is_json, Some(bytes), sum)
+}
+
+pub(super) fn insert_row(
+    connection: &Connection,
+    queue: &str,
+    record: &StoredRequest,
+    finished: Option<i64>,
+    is_json: bool,
+    payload: Option<&[u8]>,
+    payload_sum: u32,
+) -> Result<()> {
+    let sql =
+        "INSERT INTO requests (id, queue, change, status, priority, tenant, provider, model, tokens, key, attempt,
+        max_attempts, enqueued, ready, place, deadline, lease_until, finished, owner, history, size, sum, is_json,
+        payload_sum, payload) VALUES (?1, ?2, NULL, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+        ?18, ?19, ?20, ?21, ?22, ?23, ?24)";
+    let history = history_text(&record.history)?;
+    connection.prepare_cached(sql)?.execute(params![
+        signed(record.id),
+        queue,
+        record.status as i64,
+        record.priority.index() as i64,
+        &*record.tenant,
+        record.provider.as_deref(),
+        record.model.as_deref(),
+        signed(record.tokens),
+        record.key.as_deref(),
+        record.attempt,
+        record.max_attempts,
+        nanos(record.enqueued),
+        nanos(record.ready_at),
+        signed(record.place),
+        record.deadline.map(nanos),
+        record.lease_until.map(nanos),
         finished,
-        change.lease_until.map(nanos),
+        record.owner as i64,
         history,
-        result.map(|payload| matches!(payload, Payload::Json(_))),
-        result.map(|payload| payload.as_bytes().to_vec()),
-        signed(change.id),
-        change.attempt,
-        leased_only,
-        change.expired_by.map(nanos),
+        record.size as i64,
+        sum_of(queue, None, record, finished, history.as_deref()),
+        is_json,
+        payload_sum,
+        payload,
     ])?;
-    Ok(changed == 1)
+    Ok(())
 }
 
-pub(super) fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    let text =
-        |index| -> rusqlite::Result<Option<Arc<str>>> { Ok(row.get::<_, Option<String>>(index)?.map(Arc::from)) };
-    let history: Option<String> = row.get(14)?;
-    Ok(Row {
-        id: row.get::<_, i64>(0)? as u64,
-        status: Status::ALL.get(row.get::<_, u32>(1)? as usize).copied().unwrap_or(Status::Dead),
-        priority: Priority::ALL.get(row.get::<_, u32>(2)? as usize).copied().unwrap_or_default(),
-        tenant: Arc::from(row.get::<_, String>(3)?),
-        provider: text(4)?,
-        model: text(5)?,
-        tokens: row.get::<_, i64>(6)? as u64,
-        key: text(7)?,
-        attempt: row.get(8)?,
-        max_attempts: row.get(9)?,
-        enqueued: moment(row.get(10)?),
-        ready_at: moment(row.get(11)?),
-        deadline: row.get::<_, Option<i64>>(12)?.map(moment),
-        lease_until: row.get::<_, Option<i64>>(13)?.map(moment),
-        history: read_history(history),
-        size: row.get::<_, i64>(15)? as usize,
+/// Writes what has become of a request at `at`, under the number of the change. Gives its payload, if that is whole.
+pub(super) fn save(
+    connection: &Connection,
+    queue: &str,
+    change: i64,
+    record: &StoredRequest,
+    at: Moment,
+    result: Option<&Payload>,
+) -> Result<Option<Payload>> {
+    let sql = "UPDATE requests SET change = ?1, status = ?2, provider = ?3, model = ?4, tokens = ?5, attempt = ?6,
+        max_attempts = ?7, ready = ?8, place = ?9, deadline = ?10, lease_until = ?11, finished = ?12, owner = ?13,
+        history = ?14, sum = ?15, payload = CASE WHEN ?2 IN (3, 5) THEN NULL ELSE payload END, result_is_json = ?16,
+        result = ?17, result_sum = ?18 WHERE id = ?19 RETURNING is_json, payload, payload_sum";
+    let (id, finished, history) = (signed(record.id), finished_at(record.status, at), history_text(&record.history)?);
+    let is_json = result.map(|result| matches!(result, Payload::Json(_)));
+    let mut update = connection.prepare_cached(sql)?;
+    let saved = update
+        .query_row(
+            params![
+                change,
+                record.status as i64,
+                record.provider.as_deref(),
+                record.model.as_deref(),
+                signed(record.tokens),
+                record.attempt,
+                record.max_attempts,
+                nanos(record.ready_at),
+                signed(record.place),
+                record.deadline.map(nanos),
+                record.lease_until.map(nanos),
+                finished,
+                record.owner as i64,
+                history,
+                sum_of(queue, Some(change), record, finished, history.as_deref()),
+                is_json,
+                result.map(Payload::as_bytes),
+                result.map(|result| payload_sum(id, is_json.unwrap_or_default(), result.as_bytes())),
+                id,
+            ],
+            |row| Ok(whole(row, id)),
+        )
+        .optional()?;
+    saved.ok_or_else(|| {
+        Error::Store(format!("the row of request {id} is gone: is another program at work in the file?"))
     })
 }
 
-/// A flipped bit on the medium is nothing that SQLite looks for inside a row.
-fn checksum(tenant: &str, key: Option<&str>, payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    for part in [tenant.as_bytes(), key.unwrap_or_default().as_bytes(), payload] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    hasher.finalize()
+/// What `is_json, payload, payload_sum` hold, if it is what was written. Another type than was written is damage as well.
+fn whole(row: &Row<'_>, id: i64) -> Option<Payload> {
+    let read = || -> rusqlite::Result<(bool, Vec<u8>, u32)> { Ok((row.get(0)?, row.get(1)?, row.get(2)?)) };
+    let (is_json, bytes, sum) = read().ok()?;
+    (payload_sum(id, is_json, &bytes) == sum).then(|| content(is_json, bytes))
 }
 
-/// Leases a request; None where it is not free any more, or damaged: then it is a dead letter.
-pub(super) fn claim(
-    connection: &Connection,
-    change: i64,
-    (id, attempt): (u64, u32),
-    at: Duration,
-    lease_until: Duration,
-) -> Result<Option<Payload>> {
-    let sql = "UPDATE requests SET change = ?1, status = 2, attempt = ?2, lease_until = ?3
-        WHERE id = ?4 AND attempt = ?2 - 1 AND status < 2 RETURNING is_json, payload, tenant, key, checksum, history";
-    let found = connection
-        .prepare_cached(sql)?
-        .query_row(params![change, attempt, nanos(lease_until), signed(id)], |row| {
-            Ok((whole(row), row.get::<_, Option<String>>(5)?))
-        })
-        .optional()?;
-    match found {
-        None => Ok(None),
-        Some((Some(payload), _)) => Ok(Some(payload)),
-        Some((None, history)) => {
-            let mut failures = read_history(history);
-            let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-            failures.push(Failure { attempt, error: DAMAGED.into(), at_ms });
-            let history = serde_json::to_string(&failures).map_err(|error| Error::Store(error.to_string()))?;
-            let sql = "UPDATE requests SET status = 4, finished = ?1, history = ?2, lease_until = NULL WHERE id = ?3";
-            connection.prepare_cached(sql)?.execute(params![nanos(at), history, signed(id)])?;
-            tracing::error!(id, "a stored request is damaged: it is a dead letter now");
-            Ok(None)
-        }
+/// A row of `COLUMNS`.
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<StoredRow> {
+    let id: i64 = row.get(0)?;
+    let sum = Checksum::of("requests").columns(row, SUMMED)?.finish();
+    if row.get::<_, u32>(SUM).ok() != Some(sum) {
+        return Ok(StoredRow::Damaged(id));
     }
-}
-
-/// The payload of `is_json, payload, tenant, key, checksum`, if it is what was written.
-fn whole(row: &rusqlite::Row<'_>) -> Option<Payload> {
-    // Another type than was written, or text that is no UTF-8, is damage as well.
-    let read = || -> rusqlite::Result<(bool, Vec<u8>, String, Option<String>, u32)> {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+    let text =
+        |index| -> rusqlite::Result<Option<Arc<str>>> { Ok(row.get::<_, Option<String>>(index)?.map(Arc::from)) };
+    let history: Option<String> = row.get(19)?;
+    let record = StoredRequest {
+        id: id as u64,
+        status: Status::ALL.get(row.get::<_, u32>(3)? as usize).copied().unwrap_or(Status::Dead),
+        priority: Priority::ALL.get(row.get::<_, u32>(4)? as usize).copied().unwrap_or_default(),
+        tenant: Arc::from(row.get::<_, String>(5)?),
+        provider: text(6)?,
+        model: text(7)?,
+        tokens: row.get::<_, i64>(8)? as u64,
+        key: text(9)?,
+        attempt: row.get(10)?,
+        max_attempts: row.get(11)?,
+        enqueued: moment(row.get(12)?),
+        ready_at: moment(row.get(13)?),
+        place: row.get::<_, i64>(14)? as u64,
+        deadline: row.get::<_, Option<i64>>(15)?.map(moment),
+        lease_until: row.get::<_, Option<i64>>(16)?.map(moment),
+        owner: row.get::<_, i64>(18)? as u64,
+        history: history.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        size: row.get::<_, i64>(20)? as usize,
     };
-    let (is_json, bytes, tenant, key, sum) = read().ok()?;
-    (checksum(&tenant, key.as_deref(), &bytes) == sum).then(|| content(is_json, bytes))
+    Ok(StoredRow::Whole(record, row.get(2)?))
 }
 
-/// The payload of a request that is not done.
+/// The payload of a request, where it has one and that is whole.
 pub(super) fn payload(connection: &Connection, id: u64) -> Result<Option<Payload>> {
-    let sql = "SELECT is_json, payload, tenant, key, checksum FROM requests WHERE id = ?1 AND payload IS NOT NULL";
-    Ok(connection.prepare_cached(sql)?.query_row([signed(id)], |row| Ok(whole(row))).optional()?.flatten())
+    let sql = "SELECT is_json, payload, payload_sum FROM requests WHERE id = ?1";
+    let id = signed(id);
+    Ok(connection.prepare_cached(sql)?.query_row([id], |row| Ok(whole(row, id))).optional()?.flatten())
 }
 
-/// What the ack of a request was given.
-pub(super) fn result(connection: &Connection, id: u64) -> Result<Option<Payload>> {
-    let sql = "SELECT result_is_json, result FROM requests WHERE id = ?1 AND result IS NOT NULL";
-    let read = |row: &rusqlite::Row<'_>| Ok(content(row.get(0)?, row.get(1)?));
-    Ok(connection.prepare_cached(sql)?.query_row([signed(id)], read).optional()?)
+/// The result of a request that is done on disk; None where it is not done yet.
+pub(super) fn result(connection: &Connection, id: u64) -> Result<Option<Acked>> {
+    let sql = "SELECT result_is_json, result, result_sum, result IS NULL, status FROM requests WHERE id = ?1";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query([signed(id)])?;
+    let Some(row) = rows.next()? else { return Err(crate::queue::core::unknown(id)) };
+    if row.get::<_, i64>(4)? != Status::Done as i64 {
+        return Ok(None);
+    }
+    if row.get(3)? {
+        return Ok(Some(Acked { result: None }));
+    }
+    match whole(row, signed(id)) {
+        Some(result) => Ok(Some(Acked { result: Some(result) })),
+        None => Err(Error::RequestFailed(format!("the result of request {id:016x} is {}", super::DAMAGED))),
+    }
 }
 
-fn read_history(text: Option<String>) -> Vec<Failure> {
-    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+/// The id that a key was given, where it is remembered.
+pub(super) fn id_of_key(connection: &Connection, queue: &str, key: &str) -> Result<Option<u64>> {
+    let sql = "SELECT id FROM requests WHERE queue = ?1 AND key = ?2";
+    let found = connection.prepare_cached(sql)?.query_row((queue, key), |row| row.get::<_, i64>(0)).optional()?;
+    Ok(found.map(|id| id as u64))
 }
