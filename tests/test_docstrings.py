@@ -23,7 +23,7 @@ UNFINISHED = {
     "headrace.Usage",
     "headrace.client.ChatStream",
     "headrace.client.Chunk",
-    "headrace.costs.Estimate",
+    "headrace.cost.Estimate",
     "headrace.guards.Verdict",
     "headrace.providers.DeepSeek",
     "headrace.providers.OpenAI",
@@ -33,8 +33,6 @@ UNFINISHED = {
 }
 # The methods whose twins do not take the same yet. Only ever shorter.
 UNEQUAL = {
-    "headrace.CostTracker.record",
-    "headrace.CostTracker.reserve",
     "headrace.SemanticCache.put",
 }
 
@@ -154,7 +152,7 @@ def twins() -> list[object]:
         pairs += [
             pytest.param(getattr(owner, one), getattr(owner, f"a{one}"), id=f"{name}.{one}")
             for one in own
-            if f"a{one}" in own
+            if f"a{one}" in own and callable(getattr(owner, one))
         ]
     for module in modules():
         own = public(module)

@@ -2,7 +2,7 @@
 
 use super::Client;
 use super::plan::{Candidate, Plan};
-use crate::cost::{DEFAULT_LEASE, Reservation, Settlement};
+use crate::cost::{Reservation, Settlement};
 use crate::queue::{Again, Lease, PutOptions};
 use crate::usage::UsageReport;
 use crate::{Error, Result};
@@ -160,27 +160,12 @@ impl Client {
 
     /// Refuses a call that does not fit into a budget, whatever the running calls will cost.
     async fn admit(&self, plan: &Plan, candidate: &Candidate) -> Result<()> {
-        let _ = (plan, candidate);
-        Ok(())
+        self.inner.costs.admit(candidate.worst_case(plan), &plan.who).await
     }
 
     /// Sets the worst case of an attempt aside; where only the holds of running calls are in the way, it waits for them.
     async fn hold(&self, plan: &Plan, candidate: &Candidate) -> Result<Reservation> {
-        let lease = plan.left().map_or(DEFAULT_LEASE, |left| left.max(DEFAULT_LEASE));
-        let held =
-            self.inner.costs.reserve(&candidate.model, &candidate.expected.worst, &plan.who, lease).finish().await;
-        held.map_err(|error| advised(error, candidate))
-    }
-}
-
-/// Of a call that may use the model's longest answer, most would fit with a bound on it.
-fn advised(error: Error, candidate: &Candidate) -> Error {
-    match error {
-        Error::BudgetExceeded(message) if !candidate.expected.is_bounded => Error::BudgetExceeded(format!(
-            "{message} (no max_tokens was given, so that {} output tokens are set aside, the most that the model gives: give max_tokens=)",
-            candidate.expected.worst.output_tokens
-        )),
-        other => other,
+        self.inner.costs.hold(candidate.worst_case(plan), &plan.who, Duration::MAX).await
     }
 }
 

@@ -61,7 +61,7 @@ impl Client {
             attempts: taken.attempts,
             ..Settlement::reported(&told)
         };
-        let record = taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement).finish().await?;
+        let record = taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement).await?;
         let _ = taken.lease.ack_async(None, Some(told.usage.total_tokens())).await;
         Ok(Embeddings {
             vectors: reply.vectors,

@@ -27,7 +27,7 @@ impl Client {
 
     /// Books an answer that cost nothing.
     pub(super) async fn serve(&self, response: Response, who: &Arc<Attribution>) -> Result<Response> {
-        let record = self.inner.costs.record(response.cached_call(), who).finish().await;
+        let record = self.inner.costs.record(response.cached_call(), who).await;
         Ok(match record {
             Ok(record) => response.booked(&record),
             Err(error) => {

@@ -3,7 +3,7 @@
 use super::estimate::{self, Expected};
 use super::{ChatCall, Client};
 use crate::chat::Request;
-use crate::cost::Attribution;
+use crate::cost::{Attribution, DEFAULT_LEASE, WorstCase};
 use crate::provider::Guarded;
 use crate::queue::Priority;
 use crate::{Payload, Result};
@@ -37,6 +37,17 @@ pub(super) struct Candidate {
     pub(super) request: Request,
     /// What the call may use.
     pub(super) expected: Expected,
+}
+
+impl Candidate {
+    /// What a budget sets aside for it, for at least as long as its caller waits.
+    pub(super) fn worst_case(&self, plan: &Plan) -> WorstCase<'_> {
+        WorstCase {
+            is_output_bounded: self.expected.is_bounded,
+            lease: plan.left().map_or(DEFAULT_LEASE, |left| left.max(DEFAULT_LEASE)),
+            ..WorstCase::new(&self.model, &self.expected.worst)
+        }
+    }
 }
 
 impl Plan {

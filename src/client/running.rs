@@ -77,7 +77,7 @@ impl Running {
             reply: Arc::new(reply),
         };
         let response =
-            match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)).finish().await {
+            match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)).await {
                 Ok(record) => response.booked(&record),
                 // It was paid for: it is an answer, whatever became of the record.
                 Err(error) => {
