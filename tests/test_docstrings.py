@@ -12,21 +12,13 @@ import pytest
 
 # The classes whose members are not all documented yet. Only ever shorter.
 UNFINISHED = {
-    "headrace.Client",
     "headrace.CostRecord",
     "headrace.CostTracker",
     "headrace.PriceTable",
     "headrace.Response",
     "headrace.Usage",
-    "headrace.client.ChatStream",
-    "headrace.client.Chunk",
     "headrace.costs.Estimate",
     "headrace.guards.Verdict",
-    "headrace.providers.DeepSeek",
-    "headrace.providers.OpenAI",
-    "headrace.providers.OpenAICompatible",
-    "headrace.providers.Simulated",
-    "headrace.providers.SimulatedServer",
 }
 # The methods whose twins do not take the same yet. Only ever shorter.
 UNEQUAL = {
