@@ -4,6 +4,7 @@ The rule is Jepsen's total-queue: what was acknowledged as put, less what was ta
 """
 
 import json
+import os
 import random
 import shutil
 import subprocess
