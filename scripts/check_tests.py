@@ -37,7 +37,7 @@ def can_fail(test: ast.AST, helpers: set[str]) -> bool:
     for node in ast.walk(test):
         if isinstance(node, (ast.Assert, ast.Raise)):
             return True
-        if called(node) in {"raises", "warns", "fail", *helpers} or called(node).startswith("assert_"):
+        if called(node) in {"raises", "warns", "fail", *helpers} or called(node).startswith(("assert_", "wait_")):
             return True
     return False
 
@@ -61,7 +61,7 @@ def faults(tree: ast.Module) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Assert):
             if isinstance(node.test, (ast.Constant, ast.Tuple)):
                 yield node.lineno, "an assertion of a constant or a tuple always holds"
-            if "environ" in ast.dump(node.test):
+            if any(getattr(one, "attr", "") in ("environ", "getenv") for one in ast.walk(node.test)):
                 yield node.lineno, "an assertion that the environment decides may always hold"
         if called(node) == "raises" and node.args and getattr(node.args[0], "id", "") in ("Exception", "BaseException"):
             yield node.lineno, "raises(Exception) holds for any mistake in the test itself"

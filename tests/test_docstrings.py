@@ -12,29 +12,16 @@ import pytest
 
 # The classes whose members are not all documented yet. Only ever shorter.
 UNFINISHED = {
-    "headrace.CacheHit",
-    "headrace.Client",
     "headrace.CostRecord",
     "headrace.CostTracker",
-    "headrace.Explanation",
     "headrace.PriceTable",
     "headrace.Response",
-    "headrace.SemanticCache",
     "headrace.Usage",
-    "headrace.client.ChatStream",
-    "headrace.client.Chunk",
     "headrace.cost.Estimate",
     "headrace.guards.Verdict",
-    "headrace.providers.DeepSeek",
-    "headrace.providers.OpenAI",
-    "headrace.providers.OpenAICompatible",
-    "headrace.providers.Simulated",
-    "headrace.providers.SimulatedServer",
 }
 # The methods whose twins do not take the same yet. Only ever shorter.
-UNEQUAL = {
-    "headrace.SemanticCache.put",
-}
+UNEQUAL: set[str] = set()
 
 
 def modules() -> list[ModuleType]:
@@ -131,7 +118,7 @@ def examples() -> list[object]:
     for name, value in NAMES.items():
         # What is compiled has no module that doctest would look into.
         homes = [headrace, sys.modules[value.__module__], importlib.import_module(name.rpartition(".")[0])]
-        globs = {name: value for home in homes for name, value in vars(home).items()}
+        globs = {name: value for home in homes for name, value in vars(home).items()} | {"headrace": headrace}
         found += [test for test in finder.find(value, name, module=False, globs=globs) if test.name not in seen]
     return [pytest.param(test, id=test.name) for test in found if test.examples]
 
@@ -173,4 +160,7 @@ def shape(function: object) -> list[tuple[str, object, object]]:
 @pytest.mark.parametrize(("plain", "twin"), twins())
 def test_a_twin_takes_what_the_other_takes(plain, twin, request):
     if request.node.callspec.id not in UNEQUAL:
-        assert shape(twin) == shape(plain)
+        one, other = shape(plain), shape(twin)
+        # A default that the compiled signature does not spell is shown as three dots, and cannot be compared.
+        unsaid = {name for name, _, default in one if default is ...}
+        assert [(n, k, ... if n in unsaid else d) for n, k, d in other] == one

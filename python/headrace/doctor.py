@@ -66,10 +66,10 @@ def examine(path: str | PathLike[str], *, repair: bool = False) -> FileReport:
     Example:
         >>> import headrace, tempfile
         >>> from headrace.doctor import examine
-        >>> folder = tempfile.TemporaryDirectory()
-        >>> queue = headrace.RequestQueue(f"sqlite:///{folder.name}/q.db")
+        >>> folder = tempfile.mkdtemp()
+        >>> queue = headrace.RequestQueue(f"sqlite:///{folder}/q.db")
         >>> _ = queue.put("Which scopes are reported?")
-        >>> report = examine(f"{folder.name}/q.db")
+        >>> report = examine(f"{folder}/q.db")
         >>> report["sound"], [room["room"] for room in report["rooms"]]
         (True, ['queue'])
     """

@@ -65,7 +65,7 @@ class Response:
         """Why the model stopped, in OpenAI's words; None where it is not told."""
     @property
     def parsed(self) -> Any:
-        """The answer as what `response_format` asked for; None where no form was asked for, or it is not of it."""
+        """The answer as what `response_format` asked for; None where it asked for none, or the answer has another."""
     def _with_parsed(self, parsed: Any) -> Response: ...
     @property
     def usage(self) -> Usage:
