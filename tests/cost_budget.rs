@@ -65,8 +65,8 @@ fn threads_spend_all_of_a_budget_and_no_more() {
                 });
             }
         });
-        assert_eq!(tracker.total(&Filter::default()).unwrap(), times(one, 40));
-        assert_eq!(tracker.budgets().unwrap()[0].taken.reserved, Money::ZERO);
+        assert_eq!(tracker.total(&Filter::default()).wait().unwrap(), times(one, 40));
+        assert_eq!(tracker.budgets().wait().unwrap()[0].taken.reserved, Money::ZERO);
     }
 }
 
@@ -79,7 +79,7 @@ fn a_reservation_that_nobody_waits_for_gives_its_money_back() {
             // A task that is cancelled while the file has not answered.
             drop(tracker.reserve(MODEL, &usage(1000), &who("t"), DEFAULT_LEASE));
         }
-        let reserved = || tracker.budgets().unwrap()[0].taken.reserved;
+        let reserved = || tracker.budgets().wait().unwrap()[0].taken.reserved;
         for _ in 0..200 {
             if reserved() == Money::ZERO {
                 break;
@@ -101,7 +101,7 @@ fn a_settlement_that_fails_leaves_the_reservation_as_it_was() {
         assert!(held.settle(&broken, Settlement::default()).wait().is_err());
         assert!(!held.is_over());
         held.settle(&usage(500), Settlement::default()).wait().unwrap();
-        let taken = tracker.budgets().unwrap()[0].taken;
+        let taken = tracker.budgets().wait().unwrap()[0].taken;
         assert_eq!((taken.spent, taken.reserved), (price(&tracker, 500), Money::ZERO));
     }
 }
@@ -123,7 +123,7 @@ fn a_budget_counts_what_its_names_mean() {
         }
         tracker.record(Call::new("google/gemini-2.5-pro", &usage(1000)), &who("t")).wait().unwrap();
         let scope = Scope { provider: Some("google".into()), ..Scope::default() };
-        assert_eq!(tracker.records(&Filter { scope, ..Filter::default() }, None, false).unwrap().len(), 1);
+        assert_eq!(tracker.records(&Filter { scope, ..Filter::default() }, None, false).wait().unwrap().len(), 1);
     }
 }
 
@@ -152,7 +152,7 @@ fn a_reservation_that_is_forgotten_ends_with_its_lease() {
         assert!(matches!(refused, Err(Error::BudgetExceeded(_))));
         clock.advance(Duration::from_secs(61));
         let next = tracker.reserve(MODEL, &usage(1000), &who("t"), DEFAULT_LEASE).wait().unwrap();
-        assert!(matches!(lost.extend(Duration::from_mins(1)), Err(Error::LeaseLost(_))));
+        assert!(matches!(lost.extend(Duration::from_mins(1)).wait(), Err(Error::LeaseLost(_))));
         drop((lost, next));
     }
 }
@@ -167,8 +167,8 @@ fn a_call_counts_when_it_was_reserved() {
         let second = tracker.reserve(MODEL, &usage(1000), &who("t"), DEFAULT_LEASE).wait().unwrap();
         held.settle(&usage(1000), Settlement::default()).wait().unwrap();
         second.settle(&usage(1000), Settlement::default()).wait().unwrap();
-        assert_eq!(tracker.budgets().unwrap()[0].taken.spent, one);
-        assert_eq!(tracker.total(&Filter::default()).unwrap(), times(one, 2));
+        assert_eq!(tracker.budgets().wait().unwrap()[0].taken.spent, one);
+        assert_eq!(tracker.total(&Filter::default()).wait().unwrap(), times(one, 2));
     }
 }
 
@@ -179,7 +179,7 @@ fn what_the_ledger_holds_counts_for_a_new_budget() {
         tracker.record(Call::new(MODEL, &usage(1000)), &who("other")).wait().unwrap();
         let one = price(&tracker, 1000);
         tracker.set_budget(budget(times(one, 2), "t", Period::Month), vec![], None).wait().unwrap();
-        assert_eq!(tracker.budgets().unwrap()[0].taken.spent, one);
+        assert_eq!(tracker.budgets().wait().unwrap()[0].taken.spent, one);
     }
 }
 
@@ -263,15 +263,15 @@ proptest! {
                     }
                     _ => {}
                 }
-                let taken = tracker.budgets().unwrap()[0].taken;
+                let taken = tracker.budgets().wait().unwrap()[0].taken;
                 prop_assert_eq!((taken.spent, taken.reserved), (spent, sum(&held)));
                 prop_assert!(spent <= limit);
             }
             for (one, _) in held.drain(..) {
                 let _ = one.release().wait().unwrap();
             }
-            prop_assert_eq!(tracker.budgets().unwrap()[0].taken.reserved, Money::ZERO);
-            prop_assert_eq!(tracker.total(&Filter::default()).unwrap(), spent);
+            prop_assert_eq!(tracker.budgets().wait().unwrap()[0].taken.reserved, Money::ZERO);
+            prop_assert_eq!(tracker.total(&Filter::default()).wait().unwrap(), spent);
         }
     }
 }

@@ -273,7 +273,7 @@ fn play(tracker: &CostTracker, clock: &SetClock, steps: &[Step]) -> Result<(), T
                 clock.set(now);
             }
             Step::SetBack { seconds } => {
-                drop(tracker.budgets().unwrap());
+                drop(tracker.budgets().wait().unwrap());
                 model.end_leases(now);
                 now = (now - seconds * SECOND).max(latest - 3600 * SECOND);
                 clock.set(now);
@@ -284,7 +284,7 @@ fn play(tracker: &CostTracker, clock: &SetClock, steps: &[Step]) -> Result<(), T
             continue;
         }
         let running = model.running();
-        let mut found = tracker.budgets().unwrap();
+        let mut found = tracker.budgets().wait().unwrap();
         for (place, limit) in model.limits.iter().enumerate().filter_map(|(at, limit)| Some((at, (*limit)?))) {
             let wanted = budget(place, limit);
             let at = found.iter().position(|status| status.budget == wanted).expect("the budget is there");

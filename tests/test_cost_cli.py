@@ -34,7 +34,7 @@ def test_every_verb_answers(file, tmp_path, capsys):
     assert main(["cost", "export", url, str(tmp_path / "focus.csv"), "--format", "focus"]) == 0
     assert main(["cost", "report", url, "--period", "week", "--html", str(tmp_path / "report.html")]) == 0
     assert "<svg" in (tmp_path / "report.html").read_text()
-    assert "no list has their model: 1." in capsys.readouterr().out
+    assert "is an estimate: 1." in capsys.readouterr().out
     assert main(["cost", "purge", url, "--before", "2100-01-01T00:00:00Z"]) == 0
     assert capsys.readouterr().out == "4 records forgotten\n"
 

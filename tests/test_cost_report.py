@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 from headrace import CostTracker, Usage
-from headrace.costs_forecast import anomalies, forecast, quantile
+from headrace.cost.forecast import anomalies, forecast, quantile
 
 START = datetime(2026, 11, 1, tzinfo=timezone.utc)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 DATA = Path(__file__).parent / "data"
 # Prices change; the truth was taken on this day, at an hour without a surcharge.
+# What the rules for names say something of.
+KIND = re.compile(r"@(?:default|latest)$|-latest$|-\d{3}$")
 DAY = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 
 
@@ -151,10 +154,61 @@ def test_a_row_names_its_lists_and_their_day() -> None:
 def test_what_only_begins_like_a_model_is_unknown(model: str, more: str) -> None:
     table = PriceTable.builtin()
     full = f"{model}{more}"
-    found = table.get(full)
-    assert found is None or f"{found['provider']}/{found['model']}" == full or full not in table.models()
-    if found is not None and f"{found['provider']}/{found['model']}" == model:
-        pytest.fail(f"{full} was priced as {model}")
+    # A model of that name, or one that a list calls so; the rules for names need more than eight characters of what is after.
+    if full in table.models() or table.get(full.lower()) is not None or KIND.search(full):
+        return
+    assert table.get(full) is None
+    assert CostTracker().quote(full, Usage(1, 1)).estimated
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("openai/ft:gpt-4o-mini-2024-07-18:acme:esg:AbC12345", "openai/ft:gpt-4o-mini-2024-07-18"),
+        ("ft:gpt-4o-mini-2024-07-18:acme:esg:AbC12345", "openai/ft:gpt-4o-mini-2024-07-18"),
+        ("openai/gpt-4o-2031-02-03", "openai/gpt-4o"),
+        (
+            "bedrock/us.anthropic.claude-3-haiku-20240307-v1:0",
+            "bedrock/regional.anthropic.claude-3-haiku-20240307-v1:0",
+        ),
+        ("bedrock/anthropic.claude-3-haiku-20240307-v1:0", "bedrock/regional.anthropic.claude-3-haiku-20240307-v1:0"),
+        ("openrouter/openai/gpt-4o-2031-02-03", "openai/gpt-4o"),
+        ("vertex_ai/claude-haiku-4-5@20310203", "vertex_ai/claude-haiku-4-5"),
+        ("azure/gpt-4o-2031-02-03", "azure/gpt-4o"),
+    ],
+)
+def test_a_kind_of_name_leads_to_its_row(name: str, row: str) -> None:
+    costs, usage = CostTracker(), Usage(1_000_000, 1_000_000)
+    named, listed = costs.quote(name, usage), costs.quote(row, usage)
+    assert not named.estimated
+    assert named.cost == listed.cost
+    assert "/" not in name or named.provider == name.split("/")[0]
+
+
+def test_a_fine_tuned_model_costs_what_its_row_says() -> None:
+    quote = CostTracker().quote("openai/ft:gpt-4o-mini-2024-07-18:acme:esg:AbC12345", Usage(1_000_000, 1_000_000))
+    assert (quote.cost, quote.estimated, quote.co2e_g is not None) == (Decimal("1.5"), False, True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bedrock/us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "openrouter/anthropic/claude-opus-4.5",
+        "vertex_ai/claude-opus-4-5@20251101",
+        "azure/gpt-4o-2024-08-06",
+        "groq/llama-3.1-8b-instant",
+        "openai/gpt-4o-2031-02-03",
+    ],
+)
+def test_a_footprint_is_known_where_the_maker_is(name: str) -> None:
+    assert CostTracker().quote(name, Usage(10, 10)).co2e_g is not None
+
+
+def test_a_guess_of_another_hosts_price_says_so() -> None:
+    quote = CostTracker().quote("groq/deepseek-chat", Usage(1_000_000, 0))
+    maker = CostTracker().quote("deepseek/deepseek-chat", Usage(1_000_000, 0))
+    assert (quote.cost, quote.estimated, quote.provider) == (maker.cost, True, "groq")
 
 
 def test_an_unknown_model_is_an_estimate_and_never_free() -> None:

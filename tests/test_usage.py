@@ -133,8 +133,72 @@ ODD_REPLIES = {
         Usage(110, 5, cached_input_tokens=80, cache_write_tokens=20),
     ),
     "perplexity's research": (
-        {"usage": {"prompt_tokens": 33, "completion_tokens": 7163, "total_tokens": 7196, "reasoning_tokens": 193008}},
-        Usage(33, 200171, reasoning_tokens=193008),
+        {
+            "usage": {
+                "prompt_tokens": 33,
+                "completion_tokens": 7163,
+                "total_tokens": 7196,
+                "citation_tokens": 20016,
+                "num_search_queries": 28,
+                "reasoning_tokens": 193008,
+            }
+        },
+        Usage(33, 200171, reasoning_tokens=193008, searches=28),
+    ),
+    "reasoning that the total has no room for": (
+        {
+            "usage": {
+                "prompt_tokens": 40,
+                "completion_tokens": 102,
+                "total_tokens": 142,
+                "completion_tokens_details": {"reasoning_tokens": 109},
+            }
+        },
+        Usage(40, 102, reasoning_tokens=102),
+    ),
+    "the same of the responses": (
+        {
+            "usage": {
+                "input_tokens": 40,
+                "output_tokens": 102,
+                "total_tokens": 142,
+                "output_tokens_details": {"reasoning_tokens": 109},
+            }
+        },
+        Usage(40, 102, reasoning_tokens=102),
+    ),
+    "the same of gemini": (
+        {
+            "usageMetadata": {
+                "promptTokenCount": 40,
+                "candidatesTokenCount": 102,
+                "thoughtsTokenCount": 109,
+                "totalTokenCount": 142,
+            }
+        },
+        Usage(40, 102, reasoning_tokens=102),
+    ),
+    "a total between the two": (
+        {
+            "usage": {
+                "prompt_tokens": 40,
+                "completion_tokens": 102,
+                "total_tokens": 150,
+                "completion_tokens_details": {"reasoning_tokens": 109},
+            }
+        },
+        Usage(40, 110, reasoning_tokens=109),
+    ),
+    "a cache that the total has no room for": (
+        {
+            "usage": {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 15,
+                "prompt_tokens_details": {"cached_tokens": 40},
+            }
+        },
+        Usage(10, 5, cached_input_tokens=10),
     ),
     "sambanova's rates": (
         {"usage": {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_per_sec": 120.4, "total_time": 0.3}},

@@ -9,7 +9,7 @@ from headrace._core.cache import CacheHit, Explanation
 from headrace._core.cost import CostRecord, PriceTable, Usage
 from headrace.cache import SemanticCache, scope
 from headrace.client import Client, Response
-from headrace.costs import CostTracker
+from headrace.cost import CostTracker
 from headrace.errors import (
     AuthenticationError,
     BudgetExceeded,

@@ -13,7 +13,7 @@ from headrace._core.client import ChatStream, Chunk, Response, ToolCall
 from headrace._core.client import Client as _Client
 from headrace._progress import Progress
 from headrace.cache import SemanticCache
-from headrace.costs import CostTracker
+from headrace.cost import CostTracker
 from headrace.errors import ConfigError, HeadraceError
 from headrace.queue import Limits, RequestQueue
 

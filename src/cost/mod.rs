@@ -1,14 +1,16 @@
 //! What calls cost: money, energy, carbon.
 
+mod accounts;
 mod attribution;
-mod backend;
 pub mod budget;
 pub mod carbon;
 mod cheapest;
 mod deferred;
 mod export;
-mod ledger;
+pub mod ledger;
 pub mod money;
+pub(crate) mod names;
+mod portable;
 pub mod price;
 mod pricing;
 mod record;
@@ -20,10 +22,11 @@ mod tracker;
 pub use attribution::Attribution;
 pub use cheapest::Needs;
 pub use deferred::Deferred;
+pub use ledger::Filter;
 pub use ledger::aggregate::Aggregate;
-pub use ledger::filter::Filter;
-pub(crate) use ledger::sqlite::SCHEMA;
+pub use ledger::backlog::flush_all;
+pub(crate) use ledger::LEDGER_SCHEMA as SCHEMA;
 pub use record::{CacheUse, Call, CostRecord, Estimated, RateCard};
 pub use reservation::{Reservation, Settlement};
 pub use summary::{Dimension, SummaryRow};
-pub use tracker::{CostTracker, DEFAULT_LEASE, Stats};
+pub use tracker::{CostTracker, DEFAULT_LEASE, Stats, WorstCase};

@@ -1,11 +1,11 @@
 //! Money set aside for a call that runs.
 
-use super::CostTracker;
+use super::accounts::Accounts;
 use super::deferred::Deferred;
 use super::money::Money;
 use super::record::{CacheUse, Call, CostRecord};
+use crate::Error;
 use crate::usage::{Usage, UsageReport};
-use crate::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,8 +15,9 @@ use std::time::Duration;
 /// It has a lease: where the process dies, the money is free again when that ends.
 #[derive(Debug)]
 pub struct Reservation {
-    tracker: CostTracker,
-    hold: u64,
+    accounts: Arc<Accounts>,
+    /// Nothing where no budget covers the call and the ledger could not be written.
+    hold: Option<u64>,
     worst: Arc<CostRecord>,
     over: Arc<AtomicBool>,
 }
@@ -43,7 +44,7 @@ impl Default for Settlement {
 }
 
 impl Settlement {
-    /// Of a call whose usage a provider told, or nobody did.
+    /// A call that a provider answered, with what its reply says of the usage.
     #[must_use]
     pub fn reported(report: &UsageReport) -> Self {
         let told_cost = report.cost_usd.as_deref().and_then(Money::nearest);
@@ -52,8 +53,8 @@ impl Settlement {
 }
 
 impl Reservation {
-    pub(crate) fn new(tracker: CostTracker, hold: u64, worst: Arc<CostRecord>) -> Self {
-        Self { tracker, hold, worst, over: Arc::default() }
+    pub(crate) fn new(accounts: Arc<Accounts>, hold: Option<u64>, worst: Arc<CostRecord>) -> Self {
+        Self { accounts, hold, worst, over: Arc::default() }
     }
 
     /// The most that the call may cost, as it was reserved.
@@ -91,7 +92,7 @@ impl Reservation {
             told_cost: outcome.told_cost,
         };
         let over = Arc::clone(&self.over);
-        self.tracker.book(call, &self.worst.attribution, Some(self.hold)).then(move |settled| {
+        self.accounts.book(call, &self.worst.attribution, self.hold).then(move |settled| {
             // Nothing was booked, and the money is still set aside: it can be settled again, or given back.
             settled.inspect_err(|_| over.store(false, Ordering::Release))
         })
@@ -102,20 +103,21 @@ impl Reservation {
         if self.over.swap(true, Ordering::AcqRel) {
             return Deferred::ready(Ok(false));
         }
-        self.tracker.inner.backend.release(self.hold)
+        self.hold.map_or_else(|| Deferred::ready(Ok(true)), |hold| self.accounts.release(hold))
     }
 
     /// Makes the lease last for another `lease` from now.
     ///
-    /// # Errors
-    /// `LeaseLost` where it has ended.
-    pub fn extend(&self, lease: Duration) -> Result<()> {
-        let now = self.tracker.now();
+    /// The answer fails with `LeaseLost` where it has ended.
+    pub fn extend(&self, lease: Duration) -> Deferred<()> {
+        let lost = || Error::LeaseLost("the reservation is over or its lease has ended: reserve anew".into());
+        let Some(hold) = self.hold.filter(|_| !self.is_over()) else {
+            return Deferred::ready(if self.is_over() { Err(lost()) } else { Ok(()) });
+        };
+        let now = self.accounts.now();
         let expires = now.saturating_add(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX));
-        if !self.is_over() && self.tracker.inner.backend.extend(self.hold, expires, now).wait()? {
-            return Ok(());
-        }
-        Err(Error::LeaseLost("the reservation is over or its lease has ended: reserve anew".into()))
+        let extended = self.accounts.store.extend(hold, expires, now);
+        extended.then(move |is_extended| if is_extended? { Ok(()) } else { Err(lost()) })
     }
 }
 

@@ -3,8 +3,8 @@
 use super::CostTracker;
 use super::attribution::Attribution;
 use super::budget::Period;
+use super::deferred::Deferred;
 use super::ledger::aggregate::Aggregate;
-use super::ledger::bucket::Buckets;
 use super::ledger::filter::Filter;
 use super::record::RateCard;
 use crate::{Error, Result};
@@ -88,28 +88,28 @@ impl CostTracker {
     ///
     /// Every record is in exactly one group: the groups of any summary add up to the total.
     ///
-    /// # Errors
-    /// `Store` where the file cannot be read.
+    /// The answer fails with `Store` where the file cannot be read.
     pub fn summary(
         &self,
         by: &[Dimension],
         filter: &Filter,
         span: Option<(Period, TimeZone)>,
-    ) -> Result<Vec<SummaryRow>> {
-        let spans = span.is_some();
-        let sums = self.inner.backend.sums(&self.meant(filter), Buckets::new(span))?;
-        let mut groups: BTreeMap<(i64, Vec<String>), Aggregate> = BTreeMap::new();
-        for (cell, sum) in &sums.cells {
-            let (Some(card), Some(who)) =
-                (sums.names.cards.get(&cell.card), sums.names.attributions.get(&cell.attribution))
-            else {
-                return Err(Error::Store("the ledger changed while it was read: try again".into()));
-            };
-            let keys = by.iter().map(|dimension| dimension.of(card, who)).collect();
-            let start = if spans { cell.start } else { 0 };
-            *groups.entry((start, keys)).or_default() += sum;
-        }
-        let group = |((start, keys), sum)| SummaryRow { start: spans.then_some(start), keys, sum };
-        Ok(groups.into_iter().map(group).collect())
+    ) -> Deferred<Vec<SummaryRow>> {
+        let (spans, by) = (span.is_some(), by.to_vec());
+        self.accounts.store.sums(&self.meant(filter), span).then(move |sums| {
+            let sums = sums?;
+            let mut groups: BTreeMap<(i64, Vec<String>), Aggregate> = BTreeMap::new();
+            for (cell, sum) in &sums.cells {
+                let (Some(card), Some(who)) = (sums.cards.get(&cell.card), sums.attributions.get(&cell.attribution))
+                else {
+                    return Err(Error::Store("the ledger changed while it was read: try again".into()));
+                };
+                let keys = by.iter().map(|dimension| dimension.of(card, who)).collect();
+                let start = if spans { cell.start } else { 0 };
+                *groups.entry((start, keys)).or_default() += sum;
+            }
+            let row = |((start, keys), sum)| SummaryRow { start: spans.then_some(start), keys, sum };
+            Ok(groups.into_iter().map(row).collect())
+        })
     }
 }

@@ -1,11 +1,13 @@
 //! The cost tracker: prices calls, keeps budgets, writes the ledger.
 
+use super::accounts::{Accounts, Counters, Retention};
 use super::attribution::Attribution;
-use super::backend::{Backend, Recorded};
-use super::budget::{AlertListener, AlertWatch, Budget, BudgetStatus, Fraction};
+use super::budget::{AlertListener, Budget, BudgetStatus, Fraction, AlertWatch};
 use super::carbon::{EmissionFactors, Override};
 use super::deferred::Deferred;
+use super::ledger::backlog::Backlog;
 use super::ledger::filter::Filter;
+use super::ledger::{self, Held, LedgerStore, PageRequest};
 use super::money::Money;
 use super::price::PriceTable;
 use super::pricing::Pricing;
@@ -17,43 +19,51 @@ use crate::usage::Usage;
 use crate::{Error, Result};
 use parking_lot::RwLock;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a reservation lasts that is neither settled nor released.
 pub const DEFAULT_LEASE: Duration = Duration::from_mins(10);
 
+/// How often a call that waits for money looks, beside being told: another process tells nobody.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// Prices calls, keeps budgets, writes the ledger. A clone is the same tracker.
 #[derive(Clone)]
 pub struct CostTracker {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) accounts: Arc<Accounts>,
 }
 
-pub(crate) struct Inner {
-    pub(crate) backend: Backend,
-    pricing: Pricing,
-    watches: RwLock<Arc<[AlertWatch]>>,
-    clock: Arc<dyn Clock>,
-    counts: Counters,
-    retention: Retention,
+/// The most that a call may use, before it is made.
+#[derive(Debug, Clone, Copy)]
+pub struct WorstCase<'a> {
+    /// The model, as `provider/model`.
+    pub model: &'a str,
+    /// The most that it may use.
+    pub usage: &'a Usage,
+    /// Whether the call says how much output it takes; else the model's longest is counted, and a refusal says so.
+    pub is_output_bounded: bool,
+    /// How long the money stays aside where nobody settles or releases it.
+    pub lease: Duration,
 }
 
-/// How long records are kept, in microseconds; zero is for good.
-#[derive(Debug, Default)]
-struct Retention {
-    length: AtomicI64,
-    next_purge: AtomicI64,
-}
+impl<'a> WorstCase<'a> {
+    /// A call whose output is bounded, for [`DEFAULT_LEASE`].
+    pub fn new(model: &'a str, usage: &'a Usage) -> Self {
+        Self { model, usage, is_output_bounded: true, lease: DEFAULT_LEASE }
+    }
 
-/// How often records that are too old are looked for.
-const PURGE_EVERY: i64 = 3_600_000_000;
-
-#[derive(Debug, Default)]
-struct Counters {
-    records: AtomicU64,
-    estimated: AtomicU64,
-    refused: AtomicU64,
-    unknown_footprint: AtomicU64,
+    /// The refusal, with what the caller can do about it.
+    fn explain(is_output_bounded: bool, output_tokens: u64, error: Error) -> Error {
+        match error {
+            Error::BudgetExceeded(text) if !is_output_bounded => Error::BudgetExceeded(format!(
+                "{text}; the call gives no max_tokens, so that the model's longest answer was counted, \
+                 {output_tokens} tokens: give max_tokens"
+            )),
+            error => error,
+        }
+    }
 }
 
 /// What a tracker did since it was opened.
@@ -67,11 +77,13 @@ pub struct Stats {
     pub refused: u64,
     /// Records whose model's size, and with it the footprint, is unknown.
     pub unknown_footprint: u64,
+    /// Records that wait in memory until the ledger can be written.
+    pub waiting: u64,
 }
 
 impl std::fmt::Debug for CostTracker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CostTracker").field("counts", &self.inner.counts).finish_non_exhaustive()
+        f.debug_struct("CostTracker").field("accounts", &self.accounts).finish_non_exhaustive()
     }
 }
 
@@ -89,19 +101,22 @@ impl CostTracker {
     /// # Errors
     /// As [`CostTracker::open`].
     pub fn with_clock(url: &str, prices: PriceTable, clock: Arc<dyn Clock>) -> Result<Self> {
-        let backend = match Location::parse(url)? {
-            Location::Memory => Backend::memory(),
-            Location::Sqlite(path) => Backend::sqlite(&path)?,
-            other @ Location::Redis(_) => return Err(other.not_served_by("CostTracker")),
-        };
-        let (pricing, watches, counts) = (Pricing::new(prices), RwLock::new(Arc::from([])), Counters::default());
-        let retention = Retention::default();
-        Ok(Self { inner: Arc::new(Inner { backend, pricing, watches, clock, counts, retention }) })
+        Ok(Self::with_store(ledger::open(Location::parse(url)?)?, prices, clock))
     }
 
-    /// Microseconds since 1970.
-    pub(crate) fn now(&self) -> i64 {
-        self.inner.clock.wall().as_micros() as i64
+    /// The same over a store of one's own.
+    pub fn with_store(store: Arc<dyn LedgerStore>, prices: PriceTable, clock: Arc<dyn Clock>) -> Self {
+        let accounts = Accounts {
+            backlog: Arc::new(Backlog::new(Arc::clone(&store))),
+            store,
+            pricing: Pricing::new(prices),
+            watches: RwLock::new(Arc::from([])),
+            clock,
+            counters: Counters::default(),
+            retention: Retention::default(),
+            freed: Arc::default(),
+        };
+        Self { accounts: Arc::new(accounts) }
     }
 
     /// What a call would cost, recording nothing.
@@ -109,54 +124,88 @@ impl CostTracker {
     /// # Errors
     /// `InvalidArgument` where the usage contradicts itself.
     pub fn quote(&self, call: Call<'_>, who: &Arc<Attribution>) -> Result<CostRecord> {
-        let micros = call.time.unwrap_or_else(|| self.now());
-        call.usage.check()?;
-        let (card, amount) = self.inner.pricing.price(call.model, call.usage, call.is_usage_estimated, micros)?;
-        Ok(CostRecord {
-            id: 0,
-            time: micros,
-            card,
-            attribution: Arc::clone(who),
-            usage: *call.usage,
-            amount,
-            written_lines: None,
-            cache: call.cache,
-            latency_s: call.latency_s,
-            attempts: call.attempts,
-            told_cost: call.told_cost,
-        })
+        self.accounts.quote(call, who)
     }
 
-    /// Writes a call into the ledger. In a file, the answer comes when it is on disk.
+    /// Writes a call into the ledger. In a file, the answer comes when it is on disk; where that takes long or fails, the
+    /// record (with the id 0) is kept in memory and written later, and counts in this process's budgets until then.
     pub fn record(&self, call: Call<'_>, who: &Arc<Attribution>) -> Deferred<CostRecord> {
-        self.book(call, who, None)
+        self.accounts.book(call, who, None)
     }
 
-    pub(crate) fn book(&self, call: Call<'_>, who: &Arc<Attribution>, hold: Option<u64>) -> Deferred<CostRecord> {
-        let record = match self.quote(call, who) {
-            Ok(record) => record,
+    /// Refuses a call at once that cannot fit: where what is spent and its worst case are more than a limit. Money that
+    /// running calls have set aside is not counted: see [`CostTracker::hold`].
+    ///
+    /// The answer fails with `BudgetExceeded`.
+    pub fn admit(&self, worst: WorstCase<'_>, who: &Arc<Attribution>) -> Deferred<()> {
+        let record = match self.quote(Call::new(worst.model, worst.usage), who) {
+            Ok(record) => Arc::new(record),
             Err(error) => return Deferred::ready(Err(error)),
         };
-        let counts = &self.inner.counts;
-        counts.records.fetch_add(1, Ordering::Relaxed);
-        counts.estimated.fetch_add(u64::from(record.is_estimated()), Ordering::Relaxed);
-        counts.unknown_footprint.fetch_add(u64::from(record.card.footprint.is_none()), Ordering::Relaxed);
-        let now = self.now();
-        let written = self.inner.backend.record(&record, hold, now);
-        self.purge_in_time(now);
-        let watches = Arc::clone(&self.inner.watches.read());
-        written.then(move |written: Result<Recorded>| {
-            let (id, steps) = written?;
-            for watch in &*watches {
-                steps.iter().for_each(|step| watch.see(step));
-            }
-            Ok(CostRecord { id, ..record })
+        if let Err(error) = self.accounts.backlog.check() {
+            return Deferred::ready(Err(error));
+        }
+        let (accounts, is_bounded, output) =
+            (Arc::clone(&self.accounts), worst.is_output_bounded, worst.usage.output_tokens);
+        self.accounts.store.admit(&record).then(move |admitted| {
+            admitted.map(drop).map_err(|error| {
+                accounts.counters.refused.fetch_add(1, Ordering::Relaxed);
+                WorstCase::explain(is_bounded, output, error)
+            })
         })
     }
 
-    /// Sets the worst case of a call aside in every budget that covers it, or fails and changes nothing.
+    /// Sets the worst case of a call aside in every budget that covers it, or fails and changes nothing. Where only running
+    /// calls are in the way it waits for them to settle, `wait` at most. Waiting needs a runtime of tokio's.
     ///
-    /// The answer fails with `BudgetExceeded` where there is no room.
+    /// The answer fails with `BudgetExceeded` where there is no room, at once where there will be none.
+    pub fn hold(&self, worst: WorstCase<'_>, who: &Arc<Attribution>, wait: Duration) -> Deferred<Reservation> {
+        let record = match self.quote(Call::new(worst.model, worst.usage), who) {
+            Ok(record) => Arc::new(record),
+            Err(error) => return Deferred::ready(Err(error)),
+        };
+        let (is_bounded, output, lease) = (worst.is_output_bounded, worst.usage.output_tokens, worst.lease);
+        let accounts = Arc::clone(&self.accounts);
+        let refuse = move |accounts: &Accounts, error| {
+            accounts.counters.refused.fetch_add(1, Ordering::Relaxed);
+            Err(WorstCase::explain(is_bounded, output, error))
+        };
+        let mut held = accounts.ask_to_hold(&record, lease);
+        if held.is_ready() {
+            match held.wait() {
+                Ok(Held::Taken(hold)) => {
+                    return Deferred::ready(Ok(Reservation::new(accounts, hold.take(), record)));
+                }
+                Ok(Held::InTheWay(error)) if wait.is_zero() => return Deferred::ready(refuse(&accounts, error)),
+                Ok(in_the_way) => held = Deferred::ready(Ok(in_the_way)),
+                Err(error) => return Deferred::ready(refuse(&accounts, error)),
+            }
+        }
+        Deferred::of(async move {
+            // `None` is no limit.
+            let (until, mut record) = (Instant::now().checked_add(wait), record);
+            loop {
+                let freed = accounts.freed.notified();
+                let error = match accounts.held(held, &record).await {
+                    Ok(Held::Taken(hold)) => {
+                        return Ok(Reservation::new(Arc::clone(&accounts), hold.take(), record));
+                    }
+                    Ok(Held::InTheWay(error)) => error,
+                    Err(error) => return refuse(&accounts, error),
+                };
+                let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+                if left.is_zero() || tokio::runtime::Handle::try_current().is_err() {
+                    return refuse(&accounts, error);
+                }
+                let _ = tokio::time::timeout(left.min(LOOK), freed).await;
+                // A new period may have begun.
+                record = Arc::new(CostRecord { time: accounts.now(), ..CostRecord::clone(&record) });
+                held = accounts.ask_to_hold(&record, lease);
+            }
+        })
+    }
+
+    /// Sets the worst case of a call aside without waiting for room: [`CostTracker::hold`] for calls whose output is bounded.
     pub fn reserve(
         &self,
         model: &str,
@@ -164,20 +213,7 @@ impl CostTracker {
         who: &Arc<Attribution>,
         lease: Duration,
     ) -> Deferred<Reservation> {
-        let worst = match self.quote(Call::new(model, usage), who) {
-            Ok(worst) => Arc::new(worst),
-            Err(error) => return Deferred::ready(Err(error)),
-        };
-        let expires = worst.time.saturating_add(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX));
-        let held = self.inner.backend.reserve(&worst, expires);
-        let tracker = self.clone();
-        held.then(move |held| match held {
-            Ok(hold) => Ok(Reservation::new(tracker, hold.take(), worst)),
-            Err(error) => {
-                tracker.inner.counts.refused.fetch_add(1, Ordering::Relaxed);
-                Err(error)
-            }
-        })
+        self.hold(WorstCase { lease, ..WorstCase::new(model, usage) }, who, Duration::ZERO)
     }
 
     /// Sets a budget, or changes the limit of the one with the same scope, period and zone. What the ledger holds counts.
@@ -187,86 +223,105 @@ impl CostTracker {
         fractions: Vec<Fraction>,
         listener: Option<AlertListener>,
     ) -> Deferred<()> {
-        let budget = Budget { scope: self.inner.pricing.scope(&budget.scope), ..budget };
+        let budget = Budget { scope: self.accounts.pricing.scope(&budget.scope), ..budget };
         if let Err(error) = budget.check() {
             return Deferred::ready(Err(error));
         }
         let identity = budget.identity();
-        let mut watches = self.inner.watches.write();
+        let mut watches = self.accounts.watches.write();
         let kept = watches.iter().filter(|watch| watch.identity != identity).cloned();
         let added = listener.map(|listener| AlertWatch { identity: identity.clone(), fractions, listener });
         *watches = kept.chain(added).collect();
         drop(watches);
-        self.inner.backend.set_budget(budget, self.now())
+        self.accounts.store.set_budget(budget, self.accounts.now())
     }
 
     /// Removes the budget with this scope, period and zone; whether there was one.
     pub fn remove_budget(&self, budget: Budget) -> Deferred<bool> {
-        let budget = Budget { scope: self.inner.pricing.scope(&budget.scope), ..budget };
+        let budget = Budget { scope: self.accounts.pricing.scope(&budget.scope), ..budget };
         let identity = budget.identity();
-        let mut watches = self.inner.watches.write();
+        let mut watches = self.accounts.watches.write();
         *watches = watches.iter().filter(|watch| watch.identity != identity).cloned().collect();
         drop(watches);
-        self.inner.backend.remove_budget(budget)
+        self.accounts.store.remove_budget(budget)
     }
 
     /// Every budget and how much of it is gone.
     ///
-    /// # Errors
-    /// `Store` where the file cannot be read.
-    pub fn budgets(&self) -> Result<Vec<BudgetStatus>> {
-        self.inner.backend.budgets(self.now())
+    /// The answer fails with `Store` where the file cannot be read.
+    pub fn budgets(&self) -> Deferred<Vec<BudgetStatus>> {
+        self.accounts.budgets()
+    }
+
+    /// Writes the records that could not be written yet; how many still wait when `patience` is over.
+    pub fn flush(&self, patience: Option<Duration>) -> Deferred<usize> {
+        let backlog = Arc::clone(&self.accounts.backlog);
+        if backlog.len() == 0 {
+            return Deferred::ready(Ok(0));
+        }
+        Deferred::blocking(move || Ok(backlog.flush(patience)))
     }
 
     /// The filter in the names that records have.
     pub(crate) fn meant(&self, filter: &Filter) -> Filter {
-        Filter { scope: self.inner.pricing.scope(&filter.scope), ..*filter }
+        Filter { scope: self.accounts.pricing.scope(&filter.scope), ..*filter }
     }
 
     /// All that was paid.
     ///
-    /// # Errors
-    /// `Store` where the file cannot be read.
-    pub fn total(&self, filter: &Filter) -> Result<Money> {
-        let sums = self.inner.backend.sums(&self.meant(filter), super::ledger::bucket::Buckets::new(None))?;
-        Ok(sums.cells.iter().fold(Money::ZERO, |sum, (_, part)| sum + part.cost))
+    /// The answer fails with `Store` where the file cannot be read.
+    pub fn total(&self, filter: &Filter) -> Deferred<Money> {
+        let sums = self.accounts.store.sums(&self.meant(filter), None);
+        sums.then(|sums| Ok(sums?.cells.iter().fold(Money::ZERO, |sum, (_, part)| sum + part.cost)))
     }
 
     /// The records that pass, at most `limit`; the newest first where asked.
     ///
-    /// # Errors
-    /// `Store` where the file cannot be read.
-    pub fn records(&self, filter: &Filter, limit: Option<usize>, newest_first: bool) -> Result<Vec<CostRecord>> {
-        let mut found = Vec::new();
-        let most = limit.unwrap_or(usize::MAX);
-        if most > 0 {
-            self.each_record(filter, newest_first, |record| {
-                found.push(record);
-                Ok(found.len() < most)
-            })?;
-        }
-        Ok(found)
+    /// The answer fails with `Store` where the file cannot be read.
+    pub fn records(&self, filter: &Filter, limit: Option<usize>, newest_first: bool) -> Deferred<Vec<CostRecord>> {
+        let (tracker, filter) = (self.clone(), filter.clone());
+        Deferred::blocking(move || {
+            let mut found = Vec::new();
+            let most = limit.unwrap_or(usize::MAX);
+            let mut next = (most > 0).then(|| tracker.first_page(&filter, newest_first));
+            while let Some(asked) = next {
+                let limit = Some(most - found.len());
+                let page = tracker.accounts.store.page(PageRequest { limit, ..asked }).wait()?;
+                found.extend(page.records);
+                next = page.rest.filter(|_| found.len() < most);
+            }
+            Ok(found)
+        })
     }
 
-    /// Shows every record that passes to `see`, until it says no.
+    /// Which records to read first.
+    pub(crate) fn first_page(&self, filter: &Filter, newest_first: bool) -> PageRequest {
+        PageRequest { filter: self.meant(filter), newest_first, ..PageRequest::default() }
+    }
+
+    /// Shows every record that passes to `see`, the oldest first, until it says no. Blocks this thread.
     ///
     /// # Errors
     /// What `see` fails with, or `Store` where the file cannot be read.
-    pub fn each_record(
-        &self,
-        filter: &Filter,
-        newest_first: bool,
-        see: impl FnMut(CostRecord) -> Result<bool>,
-    ) -> Result<()> {
-        self.inner.backend.each_record(&self.meant(filter), newest_first, see)
+    pub fn each_record(&self, filter: &Filter, mut see: impl FnMut(CostRecord) -> Result<bool>) -> Result<()> {
+        let mut next = Some(self.first_page(filter, false));
+        while let Some(asked) = next {
+            let page = self.accounts.store.page(asked).wait()?;
+            for record in page.records {
+                if !see(record)? {
+                    return Ok(());
+                }
+            }
+            next = page.rest;
+        }
+        Ok(())
     }
 
     /// Forgets the records before `time` (microseconds since 1970); how many there were. Budgets keep what they know.
     ///
-    /// # Errors
-    /// `Store` where the file cannot be written.
-    pub fn purge(&self, time: i64) -> Result<usize> {
-        self.inner.backend.purge(time)
+    /// The answer fails with `Store` where the file cannot be written.
+    pub fn purge(&self, time: i64) -> Deferred<usize> {
+        self.accounts.store.purge(time)
     }
 
     /// Forgets records by itself when they are older than `length`, as [`CostTracker::purge`] does: at the next record, then
@@ -281,22 +336,9 @@ impl CostTracker {
                 "retention is 0: give how long records are kept, or None to keep them for good",
             ));
         }
-        self.inner.retention.next_purge.store(i64::MIN, Ordering::Relaxed);
-        self.inner.retention.length.store(micros, Ordering::Relaxed);
+        self.accounts.retention.next_purge.store(i64::MIN, Ordering::Relaxed);
+        self.accounts.retention.length.store(micros, Ordering::Relaxed);
         Ok(())
-    }
-
-    fn purge_in_time(&self, now: i64) {
-        let retention = &self.inner.retention;
-        let (length, due) = (retention.length.load(Ordering::Relaxed), retention.next_purge.load(Ordering::Relaxed));
-        if length == 0 || now < due {
-            return;
-        }
-        // One caller does it; the others go on.
-        let next = now.saturating_add(PURGE_EVERY);
-        if retention.next_purge.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.inner.backend.purge_soon(now.saturating_sub(length));
-        }
     }
 
     /// Changes emission factors for the calls that follow; what is recorded keeps its own.
@@ -304,28 +346,29 @@ impl CostTracker {
     /// # Errors
     /// `InvalidArgument` where a zone is unknown or a figure impossible.
     pub fn set_emission_factors(&self, change: Override) -> Result<()> {
-        self.inner.pricing.set_factors(change)
+        self.accounts.pricing.set_factors(change)
     }
 
     /// The emission factors that hold now.
     pub fn emission_factors(&self) -> EmissionFactors {
-        self.inner.pricing.factors()
+        self.accounts.pricing.factors()
     }
 
     /// The prices that hold now.
     pub fn prices(&self) -> Arc<PriceTable> {
-        self.inner.pricing.prices()
+        self.accounts.pricing.prices()
     }
 
     /// What was done since the tracker was opened.
     pub fn stats(&self) -> Stats {
-        let counts = &self.inner.counts;
+        let counts = &self.accounts.counters;
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Stats {
             records: read(&counts.records),
             estimated: read(&counts.estimated),
             refused: read(&counts.refused),
             unknown_footprint: read(&counts.unknown_footprint),
+            waiting: self.accounts.backlog.len() as u64,
         }
     }
 }

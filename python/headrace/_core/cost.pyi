@@ -6,7 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from headrace.costs import Estimate
+from headrace.cost.estimate import Estimate
+from headrace.cost.results import BudgetStatus, CostLine, SummaryRow, TrackerStats
 from typing_extensions import disjoint_base
 
 @final
@@ -66,6 +67,9 @@ class Usage:
     @staticmethod
     def estimate(model: str, messages: object, *, max_output_tokens: int | None = None) -> Usage:
         """Count before a call, offline: what to set aside for messages (or a text) and the longest answer."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts by name, and the tier."""
 
     @property
     def total_tokens(self) -> int: ...
@@ -180,16 +184,20 @@ class CostRecord:
         """What was paid, in dollars."""
 
     @property
+    def told_cost(self) -> Decimal | None:
+        """What the provider says that the call cost, in dollars; None where it says nothing."""
+
+    @property
     def saved(self) -> Decimal:
         """What a cached answer would have cost, in dollars."""
 
     @property
-    def lines(self) -> list[dict[str, Any]]:
+    def lines(self) -> list[CostLine]:
         """The amount by kind: `kind`, `quantity`, `unit_price`, `amount`."""
 
     @property
     def estimated(self) -> bool:
-        """Whether no price list has the model."""
+        """Whether the price or the usage is an estimate: no list has the model, or the provider gave no usage."""
 
     @property
     def price_version(self) -> str: ...
@@ -227,6 +235,16 @@ class CostRecord:
     def avoided_co2e_g(self) -> Estimate | None:
         """Grams that a cached answer avoided."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of the record as a dictionary: its attributes by name, the usage as a dictionary of its own."""
+
+    @staticmethod
+    def _from_json(text: str) -> CostRecord: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
 @final
 class Reservation:
     """Money set aside for a call that runs. Leaving the `with` block without `settle` gives it back."""
@@ -243,6 +261,8 @@ class Reservation:
         cache: str | None = None,
         latency: float | timedelta | None = None,
         attempts: int | None = None,
+        usage_estimated: bool = False,
+        told_cost: Decimal | int | str | None = None,
     ) -> CostRecord:
         """Book what the call did use and give the rest back.
 
@@ -252,13 +272,15 @@ class Reservation:
             cache: `exact` or `semantic`, where the cache answered.
             latency: Seconds that the provider took.
             attempts: How often it was asked.
+            usage_estimated: Whether the usage is an estimate: the record says so.
+            told_cost: What the provider says that the call cost, in dollars.
 
+        Where the ledger cannot be written, the record has no `id`, is kept in memory and written later.
         What fails books nothing, and leaves the money aside: settle again, or release it.
 
         Raises:
             ValueError: The reservation is over already.
             UnknownModel: No list has the model, and the fallback is to raise.
-            StoreError: The ledger cannot be written.
         """
 
     def asettle(
@@ -269,11 +291,16 @@ class Reservation:
         cache: str | None = None,
         latency: float | timedelta | None = None,
         attempts: int | None = None,
+        usage_estimated: bool = False,
+        told_cost: Decimal | int | str | None = None,
     ) -> Awaitable[CostRecord]:
         """Settle as `settle` does, to be awaited."""
 
     def release(self) -> bool:
         """Give the money back; whether there was any left to give."""
+
+    def arelease(self) -> Awaitable[bool]:
+        """The same as `release`, to be awaited."""
 
     def forget(self) -> None:
         """Give the money back without waiting until that is on disk."""
@@ -284,6 +311,9 @@ class Reservation:
         Raises:
             LeaseLost: It has ended.
         """
+
+    def aextend(self, seconds: float | timedelta) -> Awaitable[None]:
+        """The same as `extend`, to be awaited."""
 
     def __enter__(self) -> Reservation: ...
     def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
@@ -317,6 +347,8 @@ class CostTracker:
         cache: str | None = None,
         latency: float | timedelta | None = None,
         attempts: int | None = None,
+        usage_estimated: bool = False,
+        told_cost: Decimal | int | str | None = None,
     ) -> CostRecord:
         """Write a call into the ledger; with `sqlite:///`, return when it is on disk.
 
@@ -331,10 +363,13 @@ class CostTracker:
             cache: `exact` or `semantic` where the cache answered: the cost is then zero, and `saved` what it would be.
             latency: Seconds that the provider took; bounds the energy of its servers.
             attempts: How often the provider was asked.
+            usage_estimated: Whether the usage is an estimate: the record says so.
+            told_cost: What the provider says that the call cost, in dollars.
+
+        Where the ledger cannot be written, the record has no `id`, is kept in memory and written later.
 
         Raises:
             ValueError: An argument is not possible.
-            StoreError: The ledger cannot be written.
         """
 
     def arecord(
@@ -348,6 +383,8 @@ class CostTracker:
         cache: str | None = None,
         latency: float | timedelta | None = None,
         attempts: int | None = None,
+        usage_estimated: bool = False,
+        told_cost: Decimal | int | str | None = None,
     ) -> Awaitable[CostRecord]:
         """Record as `record` does, to be awaited: nothing else waits for the disk."""
 
@@ -425,7 +462,7 @@ class CostTracker:
 
         Args:
             limit: Dollars.
-            tenant: Only calls for this tenant.
+            tenant: Only calls for this tenant; `"*"` is the same limit for each tenant, also those yet unknown.
             provider: Only calls of this provider.
             model: Only calls of this model.
             tag: Only calls with this tag.
@@ -441,6 +478,22 @@ class CostTracker:
             TypeError: The limit is a float.
         """
 
+    def aset_budget(
+        self,
+        limit: Decimal | int | str,
+        *,
+        tenant: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        period: str | timedelta | None = None,
+        timezone: str = "UTC",
+        on_exceed: str = "reject",
+        alert_at: Sequence[float | Decimal | str] | None = None,
+        alerts: Callable[[dict[str, Any]], object] | None = None,
+    ) -> Awaitable[None]:
+        """The same as `set_budget`, to be awaited."""
+
     def remove_budget(
         self,
         *,
@@ -453,16 +506,37 @@ class CostTracker:
     ) -> bool:
         """Remove the budget with this scope, period and zone; whether there was one."""
 
-    def budgets(self) -> list[dict[str, Any]]:
-        """Give every budget, and what of it is `spent`, `reserved` and `remaining`."""
+    def aremove_budget(
+        self,
+        *,
+        tenant: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        period: str | timedelta | None = None,
+        timezone: str = "UTC",
+    ) -> Awaitable[bool]:
+        """The same as `remove_budget`, to be awaited."""
+
+    def budgets(self) -> list[BudgetStatus]:
+        """Give every budget, and what of it is `spent`, `reserved` and `remaining`.
+
+        Of a budget for each tenant there is one with `part_of` None, then the part of each tenant, with his name.
+        """
+
+    def abudgets(self) -> Awaitable[list[BudgetStatus]]:
+        """The same as `budgets`, to be awaited."""
 
     @property
     def total(self) -> Decimal:
         """All that was paid, in dollars, exactly."""
 
+    def atotal(self) -> Awaitable[Decimal]:
+        """The same as `total`, to be awaited."""
+
     def summary(
         self,
-        by: list[str] | tuple[str, ...] | None = None,
+        by: str | Sequence[str] | None = None,
         *,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -472,7 +546,7 @@ class CostTracker:
         provider: str | None = None,
         model: str | None = None,
         tag: str | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[SummaryRow]:
         """Sum by dimensions and spans of time. Each call is in one row: the rows of any summary add up to the total.
 
         Args:
@@ -490,6 +564,21 @@ class CostTracker:
             ValueError: A name is unknown.
         """
 
+    def asummary(
+        self,
+        by: str | Sequence[str] | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        bucket: str | None = None,
+        timezone: str = "UTC",
+        tenant: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+    ) -> Awaitable[list[SummaryRow]]:
+        """The same as `summary`, to be awaited."""
+
     def records(
         self,
         *,
@@ -504,8 +593,31 @@ class CostTracker:
     ) -> list[CostRecord]:
         """Give the records that pass, in the order in which they were written."""
 
+    def arecords(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tenant: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Awaitable[list[CostRecord]]:
+        """The same as `records`, to be awaited."""
+
     def purge(self, before: datetime) -> int:
         """Forget the records before a time; how many there were. Budgets keep what they know."""
+
+    def apurge(self, before: datetime) -> Awaitable[int]:
+        """The same as `purge`, to be awaited."""
+
+    def flush(self, timeout: float | timedelta | None = None) -> int:
+        """Write the records that the ledger could not take yet; how many still wait when the time is over."""
+
+    def aflush(self, timeout: float | timedelta | None = None) -> Awaitable[int]:
+        """The same as `flush`, to be awaited."""
 
     def set_emission_factors(
         self,
@@ -537,8 +649,11 @@ class CostTracker:
             ValueError: A zone is unknown or a figure impossible.
         """
 
-    def stats(self) -> dict[str, int]:
-        """Count `records`, `estimated`, `refused`, `unknown_footprint` since the tracker was opened."""
+    def stats(self) -> TrackerStats:
+        """Count `records`, `estimated`, `refused`, `unknown_footprint` since the tracker was opened.
+
+        `waiting` are the records that are kept in memory until the ledger can be written.
+        """
 
 def to_arrow(
     tracker: CostTracker,

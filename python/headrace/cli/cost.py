@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.cli.location import existing
-from headrace.costs import CostTracker
-from headrace.costs_report import zone_of
+from headrace.cost import CostTracker
+from headrace.cost.report import zone_of
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]

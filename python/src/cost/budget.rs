@@ -73,16 +73,18 @@ pub(crate) fn listener(callback: &Bound<'_, PyAny>) -> Result<AlertListener> {
 }
 
 fn alert_to_py<'py>(py: Python<'py>, alert: &Alert) -> PyResult<Bound<'py, PyDict>> {
-    let fields = describe(py, &alert.budget)?;
+    let fields = describe(py, &alert.budget, alert.tenant.as_deref())?;
     fields.set_item("fraction", alert.fraction.to_string().parse::<f64>()?)?;
     fields.set_item("spent", decimal::to_py(py, alert.spent)?)?;
     Ok(fields)
 }
 
-fn describe<'py>(py: Python<'py>, budget: &Budget) -> PyResult<Bound<'py, PyDict>> {
+/// `part_of` is the tenant whose part it is, in a budget for each.
+fn describe<'py>(py: Python<'py>, budget: &Budget, part_of: Option<&str>) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);
     fields.set_item("limit", decimal::to_py(py, budget.limit)?)?;
     fields.set_item("tenant", &budget.scope.tenant)?;
+    fields.set_item("part_of", part_of)?;
     fields.set_item("provider", &budget.scope.provider)?;
     fields.set_item("model", &budget.scope.model)?;
     fields.set_item("tag", &budget.scope.tag)?;
@@ -93,7 +95,7 @@ fn describe<'py>(py: Python<'py>, budget: &Budget) -> PyResult<Bound<'py, PyDict
 }
 
 pub(crate) fn status_to_py<'py>(py: Python<'py>, status: &BudgetStatus) -> PyResult<Bound<'py, PyDict>> {
-    let fields = describe(py, &status.budget)?;
+    let fields = describe(py, &status.budget, status.tenant.as_deref())?;
     fields.set_item("spent", decimal::to_py(py, status.taken.spent)?)?;
     fields.set_item("reserved", decimal::to_py(py, status.taken.reserved)?)?;
     fields.set_item("remaining", decimal::to_py(py, status.remaining())?)?;

@@ -9,9 +9,9 @@ use pyo3::types::{PyDict, PyType};
 
 static ESTIMATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-/// `headrace.costs.Estimate`: a float that knows its bounds.
+/// `headrace.cost.Estimate`: a float that knows its bounds.
 pub(crate) fn range_to_py(py: Python<'_>, range: Range) -> PyResult<Bound<'_, PyAny>> {
-    ESTIMATE.import(py, "headrace.costs", "Estimate")?.call1((range.min, range.max))
+    ESTIMATE.import(py, "headrace.cost", "Estimate")?.call1((range.min, range.max))
 }
 
 pub(crate) fn impact_to_py(py: Python<'_>, impact: Impact) -> PyResult<Bound<'_, PyDict>> {

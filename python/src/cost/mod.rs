@@ -1,4 +1,4 @@
-//! `headrace._core.cost`: money, budgets, the ledger, carbon. The asyncio twins are in `headrace/costs.py`.
+//! `headrace._core.cost`: money, budgets, the ledger, carbon. The asyncio twins are in `headrace/cost/`.
 
 mod arguments;
 mod budget;
@@ -8,6 +8,7 @@ mod export;
 mod price;
 mod record;
 mod reservation;
+mod results;
 pub(crate) mod tracker;
 pub(crate) mod usage;
 
@@ -24,5 +25,17 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(export::to_csv, module)?)?;
     module.add_function(wrap_pyfunction!(export::export_focus, module)?)?;
     module.add_function(wrap_pyfunction!(export::cheapest, module)?)?;
-    module.add_function(wrap_pyfunction!(carbon::estimate, module)?)
+    module.add_function(wrap_pyfunction!(carbon::estimate, module)?)?;
+    let at_exit = wrap_pyfunction!(flush_all, module)?;
+    module.py().import("atexit")?.call_method1("register", (at_exit,))?;
+    Ok(())
+}
+
+/// How long the end of the process waits for ledgers that could not be written.
+const EXIT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Writes what the ledgers of this process could not take yet.
+#[pyfunction]
+fn flush_all(py: Python<'_>) -> usize {
+    py.detach(|| headrace::cost::flush_all(EXIT_PATIENCE))
 }

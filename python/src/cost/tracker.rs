@@ -1,11 +1,12 @@
 //! The cost tracker.
 
-use super::arguments::{self, Count, Narrow, attribution, filter, optional_count, optional_time, time_to_py};
+use super::arguments::{self, Count, Narrow, attribution, filter, optional_count, optional_time};
+use super::budget;
 use super::price::{Fallback, PriceTable};
 use super::record::{CostRecord, settlement};
 use super::reservation::Reservation;
+use super::results::{Dollars, Records, Statuses, Summary};
 use super::usage::{self, Usage};
-use super::{budget, carbon, decimal};
 use crate::duration::duration;
 use crate::error::Result;
 use crate::{log, runtime};
@@ -13,10 +14,9 @@ use headrace::Error;
 use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::carbon::{Override, Range};
 use headrace::cost::money::Money;
-use headrace::cost::{self as core, Aggregate, Attribution, Call, Deferred, Dimension, Filter};
+use headrace::cost::{self as core, Attribution, Call, Deferred, Dimension, Filter, SummaryRow};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -39,7 +39,34 @@ pub(crate) fn answer<T: Send + 'static>(py: Python<'_>, pending: Deferred<T>) ->
     answer
 }
 
+/// Dimensions: one text, or several.
+#[derive(FromPyObject)]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
 impl CostTracker {
+    fn sums(
+        &self,
+        by: Option<Names>,
+        filter: &Filter,
+        bucket: Option<&str>,
+        timezone: &str,
+    ) -> Result<(Vec<String>, Deferred<Vec<SummaryRow>>)> {
+        let by = match by {
+            None => vec!["provider".into(), "model".into()],
+            Some(Names::One(name)) => vec![name],
+            Some(Names::Many(names)) => names,
+        };
+        let dimensions = by.iter().map(|name| Dimension::parse(name)).collect::<headrace::Result<Vec<_>>>()?;
+        let span = match bucket {
+            Some(name) => Some((calendar(name)?, budget::zone(timezone)?)),
+            None => None,
+        };
+        Ok((by, self.core.summary(&dimensions, filter, span)))
+    }
+
     fn who(&self, tenant: &str, tags: Option<&Bound<'_, PyAny>>) -> Result<Arc<Attribution>> {
         let tags = tags.filter(|tags| !tags.len().is_ok_and(|count| count == 0));
         if tags.is_some() {
@@ -75,6 +102,26 @@ impl CostTracker {
         Ok(Self { core, tenants: Mutex::default() })
     }
 
+    /// Writes a call into the ledger; with `sqlite:///`, returns when it is on disk.
+    ///
+    /// A call that was not reserved is a fact: it counts in budgets, and is not refused. Where the ledger cannot be written (a
+    /// lock, a full disk), the record has no `id`, is kept in memory and written later: `stats()["waiting"]`, `flush()`.
+    ///
+    /// Args:
+    ///     model: The model, as `provider/model`.
+    ///     usage: What it used; of a cached answer, what it would have used.
+    ///     tenant: Who it is for.
+    ///     tags: More of who it is for, as `project=csrd`.
+    ///     at: When, a datetime with a time zone; now where it is not given.
+    ///     cache: `exact` or `semantic` where the cache answered: the cost is then zero, and `saved` what it would be.
+    ///     latency: Seconds that the provider took, or a timedelta; bounds the energy of its servers.
+    ///     attempts: How often the provider was asked.
+    ///     usage_estimated: Whether the usage is an estimate: the record says so.
+    ///     told_cost: What the provider says that the call cost, in dollars; kept beside what is computed.
+    ///
+    /// Raises:
+    ///     ValueError: An argument is not possible.
+    ///     StoreError: Too many records wait already.
     #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=None,
                         usage_estimated=false, told_cost=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
@@ -98,6 +145,7 @@ impl CostTracker {
         Ok(CostRecord { core })
     }
 
+    /// The same as `record`, to be awaited: nothing else waits for the disk.
     #[pyo3(signature = (model, usage, *, tenant="default", tags=None, at=None, cache=None, latency=None, attempts=None,
                         usage_estimated=false, told_cost=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
@@ -121,6 +169,17 @@ impl CostTracker {
         Ok(crate::awaitable::awaitable(py, async move { Ok(CostRecord { core: pending.finish().await? }) })?)
     }
 
+    /// What a call would cost, as a record that is not written.
+    ///
+    /// Args:
+    ///     model: The model, as `provider/model`.
+    ///     usage: What it uses; or the text or the messages of a call, whose most tokens are then estimated.
+    ///     at: When; now where it is not given.
+    ///     max_output_tokens: For a text, the most output that the call asks for; else the model's longest.
+    ///
+    /// Raises:
+    ///     ValueError: An argument is not possible.
+    ///     UnknownModel: No list has the model and the fallback is to raise.
     #[pyo3(signature = (model, usage, *, at=None, max_output_tokens=None))]
     fn quote(
         &self,
@@ -138,6 +197,20 @@ impl CostTracker {
         Ok(CostRecord { core })
     }
 
+    /// Sets the worst case of a call aside in every budget that covers it.
+    ///
+    /// Args:
+    ///     model: The model, as `provider/model`.
+    ///     usage: The most that it uses; or the text or the messages of the call, as for `quote`.
+    ///     tenant: Who it is for.
+    ///     tags: More of who it is for.
+    ///     lease_seconds: How long the money stays aside where nobody settles or releases it, 600 s where it is not given;
+    ///         also a timedelta.
+    ///     max_output_tokens: As for `quote`.
+    ///
+    /// Raises:
+    ///     BudgetExceeded: It does not fit; nothing is set aside.
+    ///     StoreError: A budget covers the call and the ledger cannot be written.
     #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=None, max_output_tokens=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn reserve(
@@ -156,6 +229,7 @@ impl CostTracker {
         Ok(Reservation { core: Arc::new(held) })
     }
 
+    /// The same as `reserve`, to be awaited.
     #[pyo3(signature = (model, usage, *, tenant="default", tags=None, lease_seconds=None, max_output_tokens=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn areserve<'py>(
@@ -174,6 +248,24 @@ impl CostTracker {
         Ok(crate::awaitable::awaitable(py, async move { Ok(Reservation { core: Arc::new(pending.finish().await?) }) })?)
     }
 
+    /// Sets a budget, or changes the limit of the one with the same scope, period and zone. What the ledger holds counts.
+    ///
+    /// Args:
+    ///     limit: Dollars, as a Decimal, an integer or a text.
+    ///     tenant: Only calls for this tenant; `"*"` is the same limit for each tenant, also those yet unknown.
+    ///     provider: Only calls of this provider.
+    ///     model: Only calls of this model.
+    ///     tag: Only calls with this tag.
+    ///     period: `hour`, `day`, `week`, `month` (where it is not given), `ever`, or a rolling length: `rolling 24h` or a
+    ///         timedelta.
+    ///     timezone: The IANA name of the zone in which the period begins.
+    ///     on_exceed: `reject` a call that does not fit, or `warn` in the log.
+    ///     alert_at: Fractions of the limit; 0.5, 0.8 and 1 where they are not given.
+    ///     alerts: Called with a dictionary when spending crosses a fraction, by the process whose call did.
+    ///
+    /// Raises:
+    ///     ValueError: An argument is not possible.
+    ///     TypeError: The limit is a float.
     #[pyo3(signature = (limit, *, tenant=None, provider=None, model=None, tag=None, period=None, timezone="UTC",
                         on_exceed="reject", alert_at=None, alerts=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
@@ -198,6 +290,40 @@ impl CostTracker {
         answer(py, self.core.set_budget(budget, fractions, listener))
     }
 
+    /// The same as `set_budget`, to be awaited.
+    #[pyo3(signature = (limit, *, tenant=None, provider=None, model=None, tag=None, period=None, timezone="UTC",
+                        on_exceed="reject", alert_at=None, alerts=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn aset_budget<'py>(
+        &self,
+        py: Python<'py>,
+        limit: &Bound<'py, PyAny>,
+        tenant: Option<String>,
+        provider: Option<String>,
+        model: Option<String>,
+        tag: Option<String>,
+        period: Option<&Bound<'py, PyAny>>,
+        timezone: &str,
+        on_exceed: &str,
+        alert_at: Option<Vec<Bound<'py, PyAny>>>,
+        alerts: Option<&Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let scope = Scope { tenant, provider, model, tag };
+        let budget = budget::budget(limit, scope, budget::period(period)?, timezone, on_exceed)?;
+        let fractions = budget::fractions(alert_at)?;
+        let set = self.core.set_budget(budget, fractions, alerts.map(budget::listener).transpose()?);
+        Ok(crate::awaitable::awaitable(py, async move { Ok(set.await?) })?)
+    }
+
+    /// Removes the budget with this scope, period and zone; whether there was one.
+    ///
+    /// Args:
+    ///     tenant: As for `set_budget`, and so the others.
+    ///     provider: The provider.
+    ///     model: The model.
+    ///     tag: The tag.
+    ///     period: The period.
+    ///     timezone: The zone.
     #[pyo3(signature = (*, tenant=None, provider=None, model=None, tag=None, period=None, timezone="UTC"))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
     fn remove_budget(
@@ -216,24 +342,95 @@ impl CostTracker {
         answer(py, self.core.remove_budget(budget))
     }
 
-    fn budgets<'py>(&self, py: Python<'py>) -> Result<Vec<Bound<'py, PyDict>>> {
-        let found = py.detach(|| self.core.budgets())?;
-        Ok(found.iter().map(|status| budget::status_to_py(py, status)).collect::<PyResult<_>>()?)
+    /// The same as `remove_budget`, to be awaited.
+    #[pyo3(signature = (*, tenant=None, provider=None, model=None, tag=None, period=None, timezone="UTC"))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn aremove_budget<'py>(
+        &self,
+        py: Python<'py>,
+        tenant: Option<String>,
+        provider: Option<String>,
+        model: Option<String>,
+        tag: Option<String>,
+        period: Option<&Bound<'py, PyAny>>,
+        timezone: &str,
+    ) -> Result<Bound<'py, PyAny>> {
+        let (scope, period, zone) =
+            (Scope { tenant, provider, model, tag }, budget::period(period)?, budget::zone(timezone)?);
+        let removed = self.core.remove_budget(Budget { scope, period, zone, ..Budget::new(Money::ZERO)? });
+        Ok(crate::awaitable::awaitable(py, async move { Ok(removed.await?) })?)
     }
 
+    /// Every budget, and what of it is `spent`, `reserved` and `remaining`, in dollars; a list of dictionaries.
+    ///
+    /// Of a budget for each tenant (`tenant="*"`) there is one with `part_of` None, then the part of each tenant, with his name.
+    fn budgets(&self, py: Python<'_>) -> Result<Statuses> {
+        Ok(Statuses(answer(py, self.core.budgets())?))
+    }
+
+    /// The same as `budgets`, to be awaited.
+    fn abudgets<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let found = self.core.budgets();
+        Ok(crate::awaitable::awaitable(py, async move { Ok(Statuses(found.await?)) })?)
+    }
+
+    /// All that was paid, in dollars, exactly.
     #[getter]
-    fn total<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let total = py.detach(|| self.core.total(&Filter::default()))?;
-        Ok(decimal::to_py(py, total)?)
+    fn total(&self, py: Python<'_>) -> Result<Dollars> {
+        Ok(Dollars(answer(py, self.core.total(&Filter::default()))?))
     }
 
+    /// The same as `total`, to be awaited.
+    fn atotal<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let total = self.core.total(&Filter::default());
+        Ok(crate::awaitable::awaitable(py, async move { Ok(Dollars(total.await?)) })?)
+    }
+
+    /// Sums by dimensions and spans of time. Each call is in one row: the rows of any summary add up to the total.
+    ///
+    /// Args:
+    ///     by: One dimension or several: `provider`, `model`, `tenant`, `tags`, `tag:KEY`, `estimated`, `price_version`, `zone`.
+    ///     since: From this time on, a datetime with a time zone.
+    ///     until: Before this time.
+    ///     bucket: `hour`, `day`, `week` or `month`.
+    ///     timezone: The IANA name of the zone in which the spans begin.
+    ///     tenant: Only this tenant's.
+    ///     provider: Only this provider's.
+    ///     model: Only this model's.
+    ///     tag: Only with this tag.
+    ///
+    /// Raises:
+    ///     ValueError: A name is unknown.
+    ///     StoreError: The ledger cannot be read.
     #[pyo3(signature = (by=None, *, since=None, until=None, bucket=None, timezone="UTC", tenant=None, provider=None,
                         model=None, tag=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
-    fn summary<'py>(
+    fn summary(
+        &self,
+        py: Python<'_>,
+        by: Option<Names>,
+        since: Option<&Bound<'_, PyAny>>,
+        until: Option<&Bound<'_, PyAny>>,
+        bucket: Option<&str>,
+        timezone: &str,
+        tenant: Option<String>,
+        provider: Option<String>,
+        model: Option<String>,
+        tag: Option<String>,
+    ) -> Result<Summary> {
+        let filter = filter(since, until, Narrow { tenant, provider, model, tag })?;
+        let (by, rows) = self.sums(by, &filter, bucket, timezone)?;
+        Ok(Summary { by, rows: answer(py, rows)? })
+    }
+
+    /// The same as `summary`, to be awaited.
+    #[pyo3(signature = (by=None, *, since=None, until=None, bucket=None, timezone="UTC", tenant=None, provider=None,
+                        model=None, tag=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn asummary<'py>(
         &self,
         py: Python<'py>,
-        by: Option<Vec<String>>,
+        by: Option<Names>,
         since: Option<&Bound<'py, PyAny>>,
         until: Option<&Bound<'py, PyAny>>,
         bucket: Option<&str>,
@@ -242,29 +439,26 @@ impl CostTracker {
         provider: Option<String>,
         model: Option<String>,
         tag: Option<String>,
-    ) -> Result<Vec<Bound<'py, PyDict>>> {
-        let by = by.unwrap_or_else(|| vec!["provider".into(), "model".into()]);
-        let dimensions = by.iter().map(|name| Dimension::parse(name)).collect::<headrace::Result<Vec<_>>>()?;
+    ) -> Result<Bound<'py, PyAny>> {
         let filter = filter(since, until, Narrow { tenant, provider, model, tag })?;
-        let span = match bucket {
-            Some(name) => Some((calendar(name)?, budget::zone(timezone)?)),
-            None => None,
-        };
-        let groups = py.detach(|| self.core.summary(&dimensions, &filter, span))?;
-        let row = |group: &core::SummaryRow| {
-            let fields = PyDict::new(py);
-            if let Some(start) = group.start {
-                fields.set_item("start", time_to_py(py, start)?)?;
-            }
-            for (name, key) in by.iter().zip(&group.keys) {
-                fields.set_item(name, key)?;
-            }
-            sum_to_py(&fields, &group.sum)?;
-            Ok(fields)
-        };
-        Ok(groups.iter().map(row).collect::<PyResult<_>>()?)
+        let (by, rows) = self.sums(by, &filter, bucket, timezone)?;
+        Ok(crate::awaitable::awaitable(py, async move { Ok(Summary { by, rows: rows.await? }) })?)
     }
 
+    /// The records that pass, in the order in which they were written.
+    ///
+    /// Args:
+    ///     since: From this time on, a datetime with a time zone.
+    ///     until: Before this time.
+    ///     tenant: Only this tenant's.
+    ///     provider: Only this provider's.
+    ///     model: Only this model's.
+    ///     tag: Only with this tag.
+    ///     limit: The most of them.
+    ///     newest_first: In the other order.
+    ///
+    /// Raises:
+    ///     StoreError: The ledger cannot be read.
     #[pyo3(signature = (*, since=None, until=None, tenant=None, provider=None, model=None, tag=None, limit=None,
                         newest_first=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
@@ -279,18 +473,82 @@ impl CostTracker {
         tag: Option<String>,
         limit: Option<Count>,
         newest_first: bool,
-    ) -> Result<Vec<CostRecord>> {
+    ) -> Result<Records> {
         let filter = filter(since, until, Narrow { tenant, provider, model, tag })?;
         let limit = optional_count(limit.as_ref(), "limit")?;
-        let found = py.detach(|| self.core.records(&filter, limit, newest_first))?;
-        Ok(found.into_iter().map(|core| CostRecord { core }).collect())
+        Ok(Records(answer(py, self.core.records(&filter, limit, newest_first))?))
     }
 
+    /// The same as `records`, to be awaited.
+    #[pyo3(signature = (*, since=None, until=None, tenant=None, provider=None, model=None, tag=None, limit=None,
+                        newest_first=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
+    fn arecords<'py>(
+        &self,
+        py: Python<'py>,
+        since: Option<&Bound<'py, PyAny>>,
+        until: Option<&Bound<'py, PyAny>>,
+        tenant: Option<String>,
+        provider: Option<String>,
+        model: Option<String>,
+        tag: Option<String>,
+        limit: Option<Count>,
+        newest_first: bool,
+    ) -> Result<Bound<'py, PyAny>> {
+        let filter = filter(since, until, Narrow { tenant, provider, model, tag })?;
+        let found = self.core.records(&filter, optional_count(limit.as_ref(), "limit")?, newest_first);
+        Ok(crate::awaitable::awaitable(py, async move { Ok(Records(found.await?)) })?)
+    }
+
+    /// Forgets the records before a time; how many there were. Budgets keep what they know.
+    ///
+    /// Args:
+    ///     before: A datetime with a time zone.
+    ///
+    /// Raises:
+    ///     StoreError: The ledger cannot be written.
     fn purge(&self, py: Python<'_>, before: &Bound<'_, PyAny>) -> Result<usize> {
-        let before = arguments::time(before, "before")?;
-        Ok(py.detach(|| self.core.purge(before))?)
+        answer(py, self.core.purge(arguments::time(before, "before")?))
     }
 
+    /// The same as `purge`, to be awaited.
+    fn apurge<'py>(&self, py: Python<'py>, before: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        let purged = self.core.purge(arguments::time(before, "before")?);
+        Ok(crate::awaitable::awaitable(py, async move { Ok(purged.await?) })?)
+    }
+
+    /// Writes the records that the ledger could not take yet; how many still wait when the time is over.
+    ///
+    /// Args:
+    ///     timeout: Seconds, or a timedelta; None waits until all are written.
+    #[pyo3(signature = (timeout=None))]
+    fn flush(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> Result<usize> {
+        let patience = timeout.map(|timeout| duration("timeout", timeout)).transpose()?;
+        answer(py, self.core.flush(patience))
+    }
+
+    /// The same as `flush`, to be awaited.
+    #[pyo3(signature = (timeout=None))]
+    fn aflush<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
+        let flushed = self.core.flush(timeout.map(|timeout| duration("timeout", timeout)).transpose()?);
+        Ok(crate::awaitable::awaitable(py, async move { Ok(flushed.await?) })?)
+    }
+
+    /// Replaces emission factors for the calls that follow; what is recorded keeps its own.
+    ///
+    /// Args:
+    ///     provider: Only for this provider.
+    ///     model: Only for this model, without its provider.
+    ///     zone: ISO 3166-1 alpha-3 code of the electricity, or `WOR`.
+    ///     co2e_g_per_kwh: Carbon intensity of the electricity.
+    ///     water_l_per_kwh: Water of the electricity.
+    ///     pue: Power usage effectiveness, at least 1.
+    ///     wue: Water usage effectiveness on site, in litres a kilowatt-hour.
+    ///     total_parameters: All parameters, in billions, or their bounds.
+    ///     active_parameters: Active parameters, in billions, or their bounds.
+    ///
+    /// Raises:
+    ///     ValueError: A zone is unknown or a figure impossible.
     #[pyo3(signature = (*, provider=None, model=None, zone=None, co2e_g_per_kwh=None, water_l_per_kwh=None, pue=None,
                         wue=None, total_parameters=None, active_parameters=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one method")]
@@ -321,6 +579,8 @@ impl CostTracker {
         })?)
     }
 
+    /// Counts since the tracker was opened: `records`, `estimated`, `refused`, `unknown_footprint`; and `waiting`, the records
+    /// that are kept in memory until the ledger can be written.
     fn stats(&self) -> HashMap<&'static str, u64> {
         let stats = self.core.stats();
         HashMap::from([
@@ -328,6 +588,7 @@ impl CostTracker {
             ("estimated", stats.estimated),
             ("refused", stats.refused),
             ("unknown_footprint", stats.unknown_footprint),
+            ("waiting", stats.waiting),
         ])
     }
 
@@ -365,20 +626,4 @@ fn calendar(name: &str) -> Result<Period> {
         }
         period => Ok(period),
     }
-}
-
-fn sum_to_py(fields: &Bound<'_, PyDict>, sum: &Aggregate) -> PyResult<()> {
-    let py = fields.py();
-    fields.set_item("calls", sum.calls)?;
-    fields.set_item("cache_hits", sum.cache_hits)?;
-    fields.set_item("estimated_calls", sum.estimated)?;
-    fields.set_item("input_tokens", sum.input_tokens)?;
-    fields.set_item("cached_input_tokens", sum.cached_input_tokens)?;
-    fields.set_item("output_tokens", sum.output_tokens)?;
-    fields.set_item("cost", decimal::to_py(py, sum.cost)?)?;
-    fields.set_item("saved", decimal::to_py(py, sum.saved)?)?;
-    fields.set_item("energy_wh", carbon::range_to_py(py, sum.energy_wh)?)?;
-    fields.set_item("co2e_g", carbon::range_to_py(py, sum.co2e_g)?)?;
-    fields.set_item("avoided_co2e_g", carbon::range_to_py(py, sum.avoided_co2e_g)?)?;
-    fields.set_item("calls_of_unknown_footprint", sum.unknown_footprint)
 }

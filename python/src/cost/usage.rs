@@ -192,6 +192,30 @@ impl Usage {
         Ok((PyTuple::empty(py), fields))
     }
 
+    /// The counts by name, and the tier.
+    fn to_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let fields = PyDict::new(slf.py());
+        for name in [
+            "input_tokens",
+            "output_tokens",
+            "cached_input_tokens",
+            "cache_write_tokens",
+            "cache_write_1h_tokens",
+            "reasoning_tokens",
+            "input_audio_tokens",
+            "output_audio_tokens",
+            "input_image_tokens",
+            "output_image_tokens",
+            "images",
+            "searches",
+            "requests",
+            "service_tier",
+        ] {
+            fields.set_item(name, slf.getattr(name)?)?;
+        }
+        Ok(fields)
+    }
+
     fn __repr__(&self) -> String {
         let core = &self.core;
         let mut parts =

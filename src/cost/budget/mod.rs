@@ -2,10 +2,8 @@
 
 #![deny(clippy::disallowed_types, clippy::float_arithmetic)]
 
-pub(crate) mod book;
 mod fraction;
 mod period;
-pub(crate) mod store;
 
 pub use fraction::Fraction;
 pub use period::Period;
@@ -16,10 +14,13 @@ use crate::{Error, Result};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
+/// In place of a tenant: each of them, also those yet unknown.
+pub const EACH: &str = "*";
+
 /// Which calls a budget covers: those that fit everything that is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Scope {
-    /// The tenant.
+    /// The tenant; [`EACH`] is all of them, and in a budget each for himself.
     pub tenant: Option<String>,
     /// The provider.
     pub provider: Option<String>,
@@ -30,10 +31,15 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Whether it is of every tenant.
+    pub fn is_each_tenant(&self) -> bool {
+        self.tenant.as_deref() == Some(EACH)
+    }
+
     /// Whether a call is covered.
     pub fn covers(&self, provider: &str, model: &str, who: &Attribution) -> bool {
         let fits = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
-        fits(&self.tenant, who.tenant())
+        (self.is_each_tenant() || fits(&self.tenant, who.tenant()))
             && fits(&self.provider, provider)
             && (fits(&self.model, model)
                 || self.model.as_deref().is_some_and(|wanted| is_full_name(wanted, provider, model)))
@@ -154,14 +160,52 @@ impl Budget {
         self.period.kept(now, &self.zone)
     }
 
-    /// The error for a call that does not fit.
-    pub(crate) fn exceeded(&self, taken: Taken, asked: Money) -> Error {
+    /// The error for a call of a tenant that does not fit.
+    pub(crate) fn exceeded(&self, tenant: &str, taken: Taken, asked: Money) -> Error {
+        let mut scope = self.scope.clone();
+        if scope.is_each_tenant() {
+            scope.tenant = Some(tenant.to_owned());
+        }
         Error::BudgetExceeded(format!(
-            "a call of at most ${asked} does not fit the budget of ${} a {} for {}: ${} spent, ${} reserved; \
+            "a call of at most ${asked} does not fit the budget of ${} a {} for {scope}: ${} spent, ${} reserved; \
              raise the limit, or wait for the next {}",
-            self.limit, self.period, self.scope, taken.spent, taken.reserved, self.period
+            self.limit, self.period, taken.spent, taken.reserved, self.period
         ))
     }
+
+    pub(crate) fn refuses(&self) -> bool {
+        self.on_exceed == OnExceed::Reject
+    }
+
+    /// Whether a call has room: none, where what is spent leaves too little; only later, where running calls hold the rest.
+    /// A budget that only warns says so and has room.
+    pub(crate) fn room(&self, tenant: &str, taken: Taken, asked: Money) -> Room {
+        if taken.has_room(asked, self.limit) {
+            return Room::Now;
+        }
+        let error = self.exceeded(tenant, taken, asked);
+        match self.on_exceed {
+            OnExceed::Warn => {
+                tracing::warn!("{error}");
+                Room::Now
+            }
+            OnExceed::Reject if Taken { reserved: Money::ZERO, ..taken }.has_room(asked, self.limit) => {
+                Room::Later(error)
+            }
+            OnExceed::Reject => Room::None(error),
+        }
+    }
+}
+
+/// Whether a budget has room for a call.
+#[derive(Debug)]
+pub(crate) enum Room {
+    /// It has.
+    Now,
+    /// When calls that run have settled, perhaps.
+    Later(Error),
+    /// It has not.
+    None(Error),
 }
 
 /// How much of a budget is gone.
@@ -189,6 +233,8 @@ impl Taken {
 pub struct BudgetStatus {
     /// The budget.
     pub budget: Budget,
+    /// Of a budget for each tenant, whose part this is; without one, the part of a tenant that has none yet.
+    pub tenant: Option<String>,
     /// How much is gone.
     pub taken: Taken,
 }
@@ -205,6 +251,8 @@ impl BudgetStatus {
 pub struct Alert {
     /// The budget.
     pub budget: Budget,
+    /// Of a budget for each tenant, whose part it is.
+    pub tenant: Option<String>,
     /// The fraction that was crossed.
     pub fraction: Fraction,
     /// What is spent now.
@@ -216,10 +264,22 @@ pub type AlertListener = Arc<dyn Fn(&Alert) + Send + Sync>;
 
 /// A budget's spending before and after one call.
 #[derive(Debug, Clone)]
-pub(crate) struct Spending {
-    pub(crate) budget: Budget,
-    pub(crate) before: Money,
-    pub(crate) after: Money,
+pub struct Spending {
+    /// The budget.
+    pub budget: Budget,
+    /// Of a budget for each tenant, whose part it is.
+    pub tenant: Option<String>,
+    /// What was spent before.
+    pub before: Money,
+    /// What is spent now.
+    pub after: Money,
+}
+
+impl Spending {
+    pub(crate) fn new(budget: Budget, tenant: &str, before: Money, after: Money) -> Self {
+        let tenant = budget.scope.is_each_tenant().then(|| tenant.to_owned());
+        Self { budget, tenant, before, after }
+    }
 }
 
 /// Who wants to know, and at which fractions.
@@ -239,7 +299,8 @@ impl AlertWatch {
         for &fraction in &self.fractions {
             let mark = fraction.of(step.budget.limit);
             if step.before < mark && step.after >= mark {
-                (self.listener)(&Alert { budget: step.budget.clone(), fraction, spent: step.after });
+                let (budget, tenant) = (step.budget.clone(), step.tenant.clone());
+                (self.listener)(&Alert { budget, tenant, fraction, spent: step.after });
             }
         }
     }

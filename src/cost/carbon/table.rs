@@ -1,6 +1,7 @@
 //! The tables of facts: model sizes, electricity mixes by zone, data centres by provider.
 
 use super::Range;
+use crate::cost::names;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -87,8 +88,66 @@ pub(crate) fn zone_count() -> usize {
     ZONES.len()
 }
 
-/// The size of a model, by the names that the table uses, then by the names that weights are published under.
+/// The size of a model: of the name itself, else of the nearest that it leads to, else of published weights of that name.
 pub(crate) fn model_size(provider: &str, model: &str) -> Option<ModelSize> {
+    let near = || {
+        let names = names::candidates(&format!("{provider}/{model}")).into_iter();
+        names
+            .filter_map(|candidate| candidate.name.split_once('/').and_then(|(maker, model)| listed(maker, model)))
+            .next()
+    };
+    listed(provider, model).or_else(near).or_else(|| WEIGHTS.get(&weights_key(model)?).cloned().flatten())
+}
+
+/// Published weights by [`weights_key`]; nothing where weights of one name differ in size.
+static WEIGHTS: LazyLock<HashMap<String, Option<ModelSize>>> = LazyLock::new(|| {
+    let mut weights: HashMap<String, Option<ModelSize>> = HashMap::new();
+    for ((_, model), size) in MODELS.iter().filter(|((family, _), _)| *family == "huggingface_hub") {
+        let Some(key) = weights_key(model) else { continue };
+        let known = weights.entry(key).or_insert_with(|| Some(size.clone()));
+        if known.as_ref().is_some_and(|known| (known.total, known.active) != (size.total, size.active)) {
+            *known = None;
+        }
+    }
+    weights
+});
+
+/// Words in the names of weights and of their services that say nothing of the size.
+const WORDS: [&str; 16] = [
+    "bf16",
+    "chat",
+    "fp16",
+    "fp8",
+    "free",
+    "hf",
+    "instant",
+    "instruct",
+    "it",
+    "latest",
+    "maas",
+    "meta",
+    "preview",
+    "reference",
+    "turbo",
+    "versatile",
+];
+
+/// What names of the same weights share: `Meta-Llama-3.1-8B-Instruct`, `llama-3.1-8b-instant`, `meta.llama3-1-8b`.
+/// Nothing where the name has no size in it.
+fn weights_key(model: &str) -> Option<String> {
+    let bare = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    let bare = bare.rsplit_once("-v1:").map_or(bare.as_str(), |(bare, _)| bare);
+    let words: Vec<&str> = bare.split(|letter: char| !letter.is_ascii_alphanumeric()).collect();
+    let has_size = words.iter().any(|word| {
+        let digits = word.strip_suffix('b').and_then(|size| size.chars().last());
+        digits.is_some_and(|last| last.is_ascii_digit())
+    });
+    let kept: String = words.into_iter().filter(|word| !WORDS.contains(word)).collect();
+    has_size.then_some(kept)
+}
+
+/// The size by the names that the table uses.
+fn listed(provider: &str, model: &str) -> Option<ModelSize> {
     let family = family(provider, model);
     let bare = model.rsplit('/').next().unwrap_or(model);
     let found = [(family, model), (family, bare), ("huggingface_hub", model)];
@@ -110,7 +169,8 @@ fn family<'a>(provider: &'a str, model: &str) -> &'a str {
 /// Sizes that the makers publish for models that the table lacks under the name that their own service uses.
 fn open_weights(model: &str) -> Option<ModelSize> {
     // DeepSeek-V3 technical report, arXiv:2412.19437: 671 billion parameters, 37 billion for each token; R1 is built on it.
-    let deepseek = matches!(model, "deepseek-chat" | "deepseek-reasoner" | "deepseek-v3" | "deepseek-r1");
+    let model = model.to_ascii_lowercase();
+    let deepseek = matches!(&*model, "deepseek-chat" | "deepseek-reasoner" | "deepseek-v3" | "deepseek-r1");
     deepseek.then_some(ModelSize {
         total: Range::exactly(671.0),
         active: Range::exactly(37.0),

@@ -1,7 +1,7 @@
 //! The ledger as Arrow, in batches that are made when the reader asks for them; money is `decimal128(38, 18)`, exact.
 
-use super::columns::{Column, Row, columns};
-use crate::cost::backend::Pages;
+use super::columns::{Column, ExportRow, columns};
+use crate::cost::ledger::{LedgerStore, Page};
 use crate::cost::{CostRecord, CostTracker, Filter};
 use crate::{Error, Result};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
@@ -21,19 +21,31 @@ impl CostTracker {
     /// `Store` where the ledger cannot be read.
     pub fn arrow_stream(&self, filter: Filter) -> Result<FFI_ArrowArrayStream> {
         let schema = batch(Vec::new()).map_err(|error| failed(&error))?.schema();
-        let batches = Batches(self.inner.backend.pages(self.meant(&filter))?);
+        let store = Arc::clone(&self.accounts.store);
+        let first = store.page(self.first_page(&filter, false)).wait()?;
+        let batches = Batches { store, page: Some(first) };
         Ok(FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new(batches, schema))))
     }
 }
 
-struct Batches(Pages);
+/// The first page says up to which record the others go.
+struct Batches {
+    store: Arc<dyn LedgerStore>,
+    page: Option<Page>,
+}
 
 impl Iterator for Batches {
     type Item = std::result::Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let page = self.0.next()?;
-        Some(page.map_err(|error| ArrowError::ExternalError(Box::new(error))).and_then(batch))
+        let page = self.page.take().filter(|page| !page.records.is_empty())?;
+        if let Some(rest) = page.rest {
+            match self.store.page(rest).wait() {
+                Ok(next) => self.page = Some(next),
+                Err(error) => return Some(Err(ArrowError::ExternalError(Box::new(error)))),
+            }
+        }
+        Some(batch(page.records))
     }
 }
 
@@ -42,7 +54,7 @@ fn failed(error: &ArrowError) -> Error {
 }
 
 fn batch(records: Vec<CostRecord>) -> std::result::Result<RecordBatch, ArrowError> {
-    let rows: Vec<Row> = records.into_iter().map(Row::new).collect();
+    let rows: Vec<ExportRow> = records.into_iter().map(ExportRow::new).collect();
     let money = |amounts: Decimal128Array| amounts.with_precision_and_scale(DOLLAR_DIGITS.0, DOLLAR_DIGITS.1);
     let array = |column: &Column| -> std::result::Result<ArrayRef, ArrowError> {
         Ok(match column {

@@ -8,14 +8,14 @@ use crate::usage::ServiceTier;
 use std::sync::Arc;
 
 /// A record with what its columns are worked out from.
-pub(super) struct Row {
+pub(super) struct ExportRow {
     pub(super) record: CostRecord,
     lines: Arc<[CostLine]>,
     impact: Option<Impact>,
     avoided_co2e_g: Option<f64>,
 }
 
-impl Row {
+impl ExportRow {
     pub(super) fn new(record: CostRecord) -> Self {
         let (lines, impact) = (record.lines(), record.impact());
         let avoided_co2e_g = record.avoided().map(|avoided| avoided.co2e_g.mean());
@@ -31,12 +31,12 @@ impl Row {
 
 /// How to read one column.
 pub(super) enum Column {
-    Time(fn(&Row) -> i64),
-    Count(fn(&Row) -> u64),
-    Text(fn(&Row) -> Option<String>),
-    Flag(fn(&Row) -> bool),
-    Money(fn(&Row) -> Option<Money>),
-    Figure(fn(&Row) -> Option<f64>),
+    Time(fn(&ExportRow) -> i64),
+    Count(fn(&ExportRow) -> u64),
+    Text(fn(&ExportRow) -> Option<String>),
+    Flag(fn(&ExportRow) -> bool),
+    Money(fn(&ExportRow) -> Option<Money>),
+    Figure(fn(&ExportRow) -> Option<f64>),
     /// The cost of one kind of usage.
     Part(UsageKind),
 }

@@ -1,6 +1,6 @@
 //! The ledger as comma-separated values, a row a call; money with every digit.
 
-use super::columns::{Column, Row, columns};
+use super::columns::{Column, ExportRow, columns};
 use super::{line, time, whole_file};
 use crate::Result;
 use crate::cost::{CostTracker, Filter};
@@ -15,9 +15,9 @@ impl CostTracker {
         let (mut count, columns) = (0, columns());
         whole_file(path, |file| {
             line(file, columns.iter().map(|(name, column)| title(name, column)))?;
-            self.each_record(filter, false, |record| {
+            self.each_record(filter, |record| {
                 count += 1;
-                let row = Row::new(record);
+                let row = ExportRow::new(record);
                 line(file, columns.iter().map(|(_, column)| cell(&row, column)))?;
                 Ok(true)
             })
@@ -34,7 +34,7 @@ fn title(name: &str, column: &Column) -> String {
     }
 }
 
-fn cell(row: &Row, column: &Column) -> String {
+fn cell(row: &ExportRow, column: &Column) -> String {
     match column {
         Column::Time(read) => time(read(row)),
         Column::Count(read) => read(row).to_string(),

@@ -101,7 +101,7 @@ impl CostTracker {
         let mut count = 0;
         whole_file(path, |file| {
             line(file, COLUMNS.iter().map(|(name, _)| (*name).to_owned()))?;
-            self.each_record(filter, false, |record| {
+            self.each_record(filter, |record| {
                 if record.cache.is_hit() {
                     return Ok(true);
                 }

@@ -53,10 +53,13 @@ impl std::ops::AddAssign<&Self> for Aggregate {
 
 /// What the store sums by: all else is summed from these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Cell {
-    pub(crate) start: i64,
-    pub(crate) card: u32,
-    pub(crate) attribution: u32,
+pub struct Cell {
+    /// The start of the span of time, in microseconds since 1970.
+    pub start: i64,
+    /// The number of the model.
+    pub card: u32,
+    /// The number of the attribution.
+    pub attribution: u32,
 }
 
 /// Sums by cell. Calls come in runs, so the cell last used is looked at first.

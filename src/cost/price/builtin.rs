@@ -28,6 +28,9 @@ pub(super) fn table() -> &'static Table {
     &TABLE
 }
 
+/// What one list puts before the names of models that cost the same in every region.
+pub(super) const REGIONAL: &str = "regional.";
+
 /// Cells of a row after provider and model.
 const OTHER_NAMES: usize = 5;
 
@@ -43,19 +46,30 @@ impl Table {
             day: heads.next().unwrap_or_default(),
             lists: heads.filter_map(list).collect(),
         };
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let mut cells = line.splitn(3, '\t');
-            if let (Some(provider), Some(model), Some(rest)) = (cells.next(), cells.next(), cells.next()) {
-                table.rows.insert((provider, model), rest);
-                table.places.insert(provider);
-                table.providers.entry(model).or_default().push((provider, rest.starts_with("m\t")));
-                let names = rest.split('\t').nth(OTHER_NAMES).unwrap_or_default();
-                table
-                    .other_names
-                    .extend(names.split(' ').filter(|name| !name.is_empty()).map(|name| (name, (provider, model))));
-            }
-        }
+        // One list names so what a call in any region of Bedrock costs; no call does.
+        let (regional, plain): (Vec<_>, Vec<_>) = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .partition(|line| line.split_once('\t').is_some_and(|(_, rest)| rest.starts_with(REGIONAL)));
+        plain.into_iter().for_each(|line| table.add(line, ""));
+        regional.into_iter().for_each(|line| table.add(line, REGIONAL));
         table
+    }
+
+    /// Adds a line, without the prefix of its model where no other line is so named.
+    fn add(&mut self, line: &'static str, prefix: &'static str) {
+        let mut cells = line.splitn(3, '\t');
+        let (Some(provider), Some(name), Some(rest)) = (cells.next(), cells.next(), cells.next()) else { return };
+        let short = name.strip_prefix(prefix).unwrap_or(name);
+        let model = if self.rows.contains_key(&(provider, short)) { name } else { short };
+        if model != name {
+            self.other_names.insert(name, (provider, model));
+        }
+        self.rows.insert((provider, model), rest);
+        self.places.insert(provider);
+        self.providers.entry(model).or_default().push((provider, rest.starts_with("m\t")));
+        let names = rest.split('\t').nth(OTHER_NAMES).unwrap_or_default().split(' ');
+        self.other_names.extend(names.filter(|name| !name.is_empty()).map(|name| (name, (provider, model))));
     }
 
     /// The model of that provider.

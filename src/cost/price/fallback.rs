@@ -2,6 +2,7 @@
 
 use super::{ModelPrice, PricePeriod, PriceTable, Rates, Resolved, builtin};
 use crate::Result;
+use crate::cost::names::Nearness;
 use std::sync::Arc;
 
 /// Dollars for a million tokens of a model that no list has: what GPT-4 Turbo cost (OpenAI, November 2023), above the
@@ -11,7 +12,7 @@ pub const FALLBACK: &str = "input=10 output=30";
 /// What a model costs that no list has.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Fallback {
-    /// The price [`FALLBACK`], marked as an estimate.
+    /// A price near it where the kind of its name leads to one, else the price [`FALLBACK`]; marked as an estimate.
     #[default]
     Estimate,
     /// This price, marked as an estimate.
@@ -62,7 +63,10 @@ impl PriceTable {
         let mut price = ModelPrice::new(builtin::provider(provider), model);
         match &self.fallback {
             Fallback::Raise => return self.get(name).map(|price| Resolved { price, estimated: false }),
-            Fallback::Estimate => price.periods.extend(PricePeriod::parse(FALLBACK)),
+            Fallback::Estimate => match self.led_to(name, Nearness::Guess) {
+                Some(near) => return Ok(Resolved { price: near, estimated: true }),
+                None => price.periods.extend(PricePeriod::parse(FALLBACK)),
+            },
             Fallback::Rates(rates) => {
                 price.periods.push(PricePeriod { when: super::Condition::default(), rates: rates.clone() });
             }

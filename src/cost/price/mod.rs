@@ -16,6 +16,7 @@ pub use period::{Condition, PricePeriod};
 pub use rates::{CostLine, Rate, Rates, listed, per_unit};
 
 use super::money::Money;
+use super::names::{self, Nearness};
 use crate::usage::Usage;
 use crate::{Error, Result};
 use hashbrown::HashMap;
@@ -138,13 +139,16 @@ impl PriceTable {
     /// # Errors
     /// `InvalidArgument` where the name is not `provider/model`, there is no price, or one for a part alone.
     pub fn set(&mut self, name: &str, period: PricePeriod, context: Option<u64>) -> Result<()> {
-        let known = self.find(name);
+        let listed = self.listed(name);
         let (provider, model) = split(name)?;
-        let (provider, model) = match &known {
+        let (provider, model) = match &listed {
             Some(known) => (known.provider.clone(), known.model.clone()),
             None => (builtin::provider(provider).to_owned(), model.to_owned()),
         };
-        let mut held = known.map_or_else(|| ModelPrice::new(&provider, &model), Arc::unwrap_or_clone);
+        // A name that another one's row stands for gets a row of its own.
+        let known = listed.or_else(|| self.find(name)).map(Arc::unwrap_or_clone);
+        let mut held = known.unwrap_or_else(|| ModelPrice::new(&provider, &model));
+        (held.provider, held.model) = (provider, model);
         if period.rates.is_empty() {
             return Err(Error::invalid(format!("model {name:?} has no price: give at least input or output")));
         }
@@ -165,9 +169,24 @@ impl PriceTable {
     }
 
     /// The model of that name: exactly, by a declared other name of it or of its provider, or bare where only one
-    /// provider has it. A name that only begins like one is unknown.
+    /// provider has it; else by what kind of name it is (fine-tuned, dated, with a region's prefix, a reseller's: the rules of
+    /// `names/rules.toml`). A name that only begins like one is unknown.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Arc<ModelPrice>> {
+        self.listed(name).or_else(|| self.led_to(name, Nearness::Same))
+    }
+
+    /// The model whose price is that of the name, or near it.
+    pub(super) fn led_to(&self, name: &str, price: Nearness) -> Option<Arc<ModelPrice>> {
+        let plain = resource::plain(name);
+        let name = plain.as_deref().unwrap_or(name);
+        let candidates = names::candidates(name).into_iter().filter(|candidate| candidate.price == price);
+        let found = candidates.filter_map(|candidate| self.listed(&candidate.name)).next()?;
+        Some(as_asked(name, found))
+    }
+
+    /// The model that a list has under that name.
+    fn listed(&self, name: &str) -> Option<Arc<ModelPrice>> {
         let table = self.is_builtin.then(builtin::table);
         let exact = |provider: &str, model: &str| {
             let name = format!("{provider}/{model}");
@@ -187,7 +206,7 @@ impl PriceTable {
             _ => None,
         }
         .map(|found| self.own.get(&format!("{}/{}", found.provider, found.model)).cloned().unwrap_or(found))
-        .or_else(|| self.find(&resource::plain(name)?))
+        .or_else(|| self.listed(&resource::plain(name)?))
         .or_else(|| self.find_in_other_case(name))
     }
 
@@ -204,7 +223,7 @@ impl PriceTable {
         let first = same.next()?;
         // The user's own price of a model stands beside the table's.
         (same.all(|other| other == first) && first != (provider, model))
-            .then(|| self.find(&format!("{}/{}", first.0, first.1)))?
+            .then(|| self.listed(&format!("{}/{}", first.0, first.1)))?
     }
 
     /// The model of that name.
@@ -268,6 +287,16 @@ impl ModelPrice {
             periods: Vec::new(),
         }
     }
+}
+
+/// The row under the name that is paid for: of another provider's model, the name that was asked for.
+fn as_asked(name: &str, found: Arc<ModelPrice>) -> Arc<ModelPrice> {
+    let Some((provider, model)) = name.split_once('/') else { return found };
+    let provider = builtin::provider(provider);
+    if found.provider == provider && !found.model.starts_with(builtin::REGIONAL) {
+        return found;
+    }
+    Arc::new(ModelPrice { provider: provider.to_owned(), model: model.to_owned(), ..Arc::unwrap_or_clone(found) })
 }
 
 /// The table's name for a provider that goes by several: `gemini` for `google`.

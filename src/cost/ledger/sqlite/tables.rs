@@ -3,13 +3,13 @@
 //! Money is two integers, nanodollars and the attodollars below them, so that SQLite sums it exactly. Beside each record an
 //! hourly sum by model and attribution is kept in the same transaction: summaries read those.
 
-use super::aggregate::{Aggregate, Cell};
-use super::filter::Filter;
 use crate::cost::attribution::Attribution;
 use crate::cost::carbon::Range;
+use crate::cost::ledger::aggregate::{Aggregate, Cell};
+use crate::cost::ledger::filter::Filter;
 use crate::cost::money::Money;
 use crate::cost::record::{CacheUse, CostRecord, Estimated, RateCard};
-use crate::store::sqlite::Schema;
+use crate::store::sqlite::{Change, Schema, Step};
 use crate::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
@@ -24,8 +24,12 @@ const RECORD: &str =
 const RECORDS: &str = "record LEFT JOIN told ON told.record = record.id";
 const ATTO_PER_NANO: i128 = 1_000_000_000;
 
-/// Its id is "hrld" in ASCII.
-pub(crate) const SCHEMA: Schema = Schema::of("costs", 0x6872_6c64, 2, include_str!("schema.sql"));
+/// Its id is "hrld" in ASCII. What version 3 added are tables of their own, made where they are missing: an earlier
+/// headrace would pass by their limits.
+pub(crate) const SCHEMA: Schema = Schema {
+    steps: &[Step { from: 2, change: Change::Sql("") }],
+    ..Schema::of("costs", 0x6872_6c64, 3, include_str!("schema.sql"))
+};
 
 /// Nanodollars and the attodollars below them; both at least as large as zero where the money is.
 pub(crate) fn split(money: Money) -> Result<(i64, i64)> {
@@ -41,12 +45,19 @@ pub(crate) fn join(nano: i64, atto: i64) -> Money {
 
 /// Models and attributions by the number that records use.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct Dictionary {
     pub(crate) cards: HashMap<u32, Arc<RateCard>>,
     pub(crate) attributions: HashMap<u32, Arc<Attribution>>,
 }
 
-impl Names {
+impl Dictionary {
+    /// The number of an attribution.
+    pub(crate) fn number_of(&self, who: &Arc<Attribution>) -> Result<u32> {
+        let found = self.attributions.iter().find(|(_, known)| *known == who);
+        let changed = || Error::Store("the ledger changed while it was read: try again".into());
+        found.map(|(&number, _)| number).ok_or_else(changed)
+    }
+
     fn covers(&self, filter: &Filter, card: u32, attribution: u32) -> bool {
         match (self.cards.get(&card), self.attributions.get(&attribution)) {
             (Some(card), Some(who)) => filter.covers(&card.provider, &card.model, who),
@@ -55,8 +66,8 @@ impl Names {
     }
 }
 
-pub(crate) fn names(connection: &Connection) -> Result<Names> {
-    let mut names = Names::default();
+pub(crate) fn names(connection: &Connection) -> Result<Dictionary> {
+    let mut names = Dictionary::default();
     let mut statement =
         connection.prepare_cached("SELECT id, provider, model, estimated, version, zone, footprint FROM entry")?;
     let mut rows = statement.query([])?;
@@ -200,7 +211,7 @@ fn read_hour(row: &Row<'_>) -> rusqlite::Result<(Cell, Aggregate)> {
 }
 
 /// The hourly sums that pass. The filter's ends must be whole hours.
-pub(crate) fn hours(connection: &Connection, filter: &Filter, names: &Names) -> Result<Vec<(Cell, Aggregate)>> {
+pub(crate) fn hours(connection: &Connection, filter: &Filter, names: &Dictionary) -> Result<Vec<(Cell, Aggregate)>> {
     let mut statement = connection.prepare_cached("SELECT * FROM hour WHERE start >= ? AND start < ?")?;
     let ends = params![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX)];
     let rows = statement.query_map(ends, read_hour)?;
@@ -209,32 +220,27 @@ pub(crate) fn hours(connection: &Connection, filter: &Filter, names: &Names) -> 
     Ok(covered.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Every record that passes, in the order of `order` (`ASC` or `DESC`) by id, to `see` until it says no.
+/// Every record that passes, the oldest first, to `see`.
 pub(crate) fn each_record(
     connection: &Connection,
     filter: &Filter,
-    newest_first: bool,
-    mut see: impl FnMut(CostRecord) -> Result<bool>,
+    mut see: impl FnMut(CostRecord) -> Result<()>,
 ) -> Result<()> {
     let names = names(connection)?;
-    let order = if newest_first { "DESC" } else { "ASC" };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {RECORD} FROM {RECORDS} WHERE time >= ? AND time < ? ORDER BY record.id {order}"
-    ))?;
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {RECORD} FROM {RECORDS} WHERE time >= ? AND time < ? ORDER BY record.id"))?;
     let ends = params![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX)];
     let mut rows = statement.query(ends)?;
     while let Some(row) = rows.next()? {
-        if let Some(record) = read_record(row, filter, &names)?
-            && !see(record)?
-        {
-            break;
+        if let Some(record) = read_record(row, filter, &names)? {
+            see(record)?;
         }
     }
     Ok(())
 }
 
 /// The record of a row of [`RECORD`], where the filter lets it pass.
-fn read_record(row: &Row<'_>, filter: &Filter, names: &Names) -> Result<Option<CostRecord>> {
+fn read_record(row: &Row<'_>, filter: &Filter, names: &Dictionary) -> Result<Option<CostRecord>> {
     let (card, attribution): (u32, u32) = (row.get(2)?, row.get(3)?);
     if !names.covers(filter, card, attribution) {
         return Ok(None);
@@ -265,29 +271,30 @@ pub(crate) fn last_id(connection: &Connection) -> Result<u64> {
     Ok(connection.query_row("SELECT ifnull(max(id), 0) FROM record", [], |row| row.get::<_, i64>(0))? as u64)
 }
 
-/// At most `most` records that pass with ids after the first of `span` and up to the second; and where to go on.
+/// At most `most` records that pass, with ids in a span.
 pub(crate) fn page(
     connection: &Connection,
     filter: &Filter,
-    span: (u64, u64),
+    (first, last): (u64, u64),
     most: usize,
-) -> Result<(Vec<CostRecord>, u64)> {
+    newest_first: bool,
+) -> Result<Vec<CostRecord>> {
     let names = names(connection)?;
+    let order = if newest_first { "DESC" } else { "ASC" };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {RECORD} FROM {RECORDS}
-         WHERE record.id > ? AND record.id <= ? AND time >= ? AND time < ? ORDER BY record.id"
+         WHERE record.id BETWEEN ? AND ? AND time >= ? AND time < ? ORDER BY record.id {order}"
     ))?;
+    let id = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let (since, until) = (filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX));
-    let mut rows = statement.query(params![span.0 as i64, span.1 as i64, since, until])?;
+    let mut rows = statement.query(params![id(first), id(last), since, until])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    while found.len() < most
+        && let Some(row) = rows.next()?
+    {
         found.extend(read_record(row, filter, &names)?);
-        if found.len() == most {
-            break;
-        }
     }
-    let last = found.last().map_or(span.1, |record| record.id);
-    Ok((found, last))
+    Ok(found)
 }
 
 /// Forgets the records before `time`, and works out the hour that it cuts anew; how many there were.
@@ -298,9 +305,9 @@ pub(crate) fn purge(connection: &Connection, time: i64) -> Result<usize> {
     connection.execute("DELETE FROM hour WHERE start <= ?", [cut])?;
     let rest = Filter { since: Some(time), until: Some(cut + HOUR), ..Filter::default() };
     let mut sums: Vec<CostRecord> = Vec::new();
-    each_record(connection, &rest, false, |record| {
+    each_record(connection, &rest, |record| {
         sums.push(record);
-        Ok(true)
+        Ok(())
     })?;
     for record in sums {
         let mut sum = Aggregate::default();

@@ -3,10 +3,10 @@
 //! A record takes 66 bytes, and a full usage on the side where it has more than plain, cached and generated
 //! tokens or the provider told its cost.
 
-use super::aggregate::{Aggregate, Cell, Cells};
-use super::bucket::Buckets;
-use super::filter::Filter;
 use crate::cost::attribution::Attribution;
+use crate::cost::ledger::aggregate::{Aggregate, Cell, Cells};
+use crate::cost::ledger::bucket::Buckets;
+use crate::cost::ledger::filter::Filter;
 use crate::cost::money::Money;
 use crate::cost::record::{CacheUse, RateCard};
 use crate::usage::Usage;
@@ -18,7 +18,7 @@ const PLAIN: u32 = u32::MAX;
 
 /// What is appended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row<'a> {
+pub(crate) struct RecordRow<'a> {
     pub(crate) time: i64,
     pub(crate) card: u32,
     pub(crate) attribution: u32,
@@ -32,7 +32,7 @@ pub(crate) struct Row<'a> {
 
 /// A record as it is read back.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored {
+pub(crate) struct StoredRecord {
     pub(crate) id: u64,
     pub(crate) time: i64,
     pub(crate) card: u32,
@@ -53,7 +53,7 @@ struct Detail {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Block {
+struct RecordBlock {
     id: Vec<u64>,
     time: Vec<i64>,
     card: Vec<u32>,
@@ -74,15 +74,15 @@ struct Block {
 /// The blocks; the last one grows.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
-    full: Vec<Arc<Block>>,
-    tail: Block,
+    full: Vec<Arc<RecordBlock>>,
+    tail: RecordBlock,
     next: u64,
 }
 
 /// The records at one moment; reading it needs no lock.
 #[derive(Debug, Clone)]
-pub(crate) struct Snapshot {
-    blocks: Vec<Arc<Block>>,
+pub(crate) struct ColumnSnapshot {
+    blocks: Vec<Arc<RecordBlock>>,
 }
 
 fn plain(usage: &Usage) -> Option<(u32, u32, u32)> {
@@ -101,8 +101,8 @@ fn rebuilt(input: u32, cached: u32, output: u32) -> Usage {
     }
 }
 
-impl Block {
-    fn push(&mut self, id: u64, row: Row<'_>) {
+impl RecordBlock {
+    fn push(&mut self, id: u64, row: RecordRow<'_>) {
         let plain = plain(row.usage).filter(|_| row.told_cost.is_none());
         let ((input, cached, output), detail) = plain.map_or_else(
             || {
@@ -145,12 +145,12 @@ impl Block {
         Some(self.latency_s[at]).filter(|seconds| !seconds.is_nan())
     }
 
-    fn read(&self, at: usize) -> Stored {
+    fn read(&self, at: usize) -> StoredRecord {
         let detail = match self.detail[at] {
             PLAIN => Detail { usage: rebuilt(self.input[at], self.cached[at], self.output[at]), told_cost: None },
             place => self.details[place as usize],
         };
-        Stored {
+        StoredRecord {
             id: self.id[at],
             time: self.time[at],
             card: self.card[at],
@@ -164,6 +164,11 @@ impl Block {
         }
     }
 
+    /// Ids rise from record to record.
+    fn overlaps(&self, (first, last): (u64, u64)) -> bool {
+        self.id.first().is_some_and(|&id| id <= last) && self.id.last().is_some_and(|&id| id >= first)
+    }
+
     fn may_hold(&self, filter: &Filter) -> bool {
         filter.since.is_none_or(|since| self.last >= since) && filter.until.is_none_or(|until| self.first < until)
     }
@@ -171,7 +176,7 @@ impl Block {
 
 impl Columns {
     /// Appends a record and gives its id.
-    pub(crate) fn push(&mut self, row: Row<'_>) -> u64 {
+    pub(crate) fn push(&mut self, row: RecordRow<'_>) -> u64 {
         self.next += 1;
         self.tail.push(self.next, row);
         if self.tail.id.len() == BLOCK {
@@ -185,10 +190,10 @@ impl Columns {
     }
 
     /// What is recorded now: full blocks are shared, the growing one is copied.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> ColumnSnapshot {
         let mut blocks = self.full.clone();
         blocks.push(Arc::new(self.tail.clone()));
-        Snapshot { blocks }
+        ColumnSnapshot { blocks }
     }
 
     /// Forgets the records before `time`; how many there were.
@@ -213,9 +218,9 @@ impl Columns {
     }
 }
 
-impl Stored {
-    fn as_row(&self) -> Row<'_> {
-        Row {
+impl StoredRecord {
+    fn as_row(&self) -> RecordRow<'_> {
+        RecordRow {
             time: self.time,
             card: self.card,
             attribution: self.attribution,
@@ -229,28 +234,30 @@ impl Stored {
     }
 }
 
-impl Snapshot {
-    /// One snapshot a block.
-    pub(crate) fn into_blocks(self) -> std::vec::IntoIter<Self> {
-        let blocks: Vec<_> = self.blocks.into_iter().map(|block| Self { blocks: vec![block] }).collect();
-        blocks.into_iter()
+impl ColumnSnapshot {
+    /// The id of the newest record; zero where there is none.
+    pub(crate) fn newest(&self) -> u64 {
+        self.blocks.iter().rev().find_map(|block| block.id.last().copied()).unwrap_or(0)
     }
 
     /// Every record that passes, the newest last.
     pub(crate) fn rows<'a>(
         &'a self,
         filter: &'a Filter,
+        ids: (u64, u64),
         cards: &'a [Arc<RateCard>],
         attributions: &'a [Arc<Attribution>],
-    ) -> impl DoubleEndedIterator<Item = Stored> + 'a {
+    ) -> impl DoubleEndedIterator<Item = StoredRecord> + 'a {
         let open = filter.scope == crate::cost::budget::Scope::default();
-        let blocks = self.blocks.iter().filter(|block| block.may_hold(filter));
+        let blocks = self.blocks.iter().filter(move |block| block.may_hold(filter) && block.overlaps(ids));
         blocks.flat_map(move |block| {
             (0..block.id.len())
                 .filter(move |&at| {
                     let card = &cards[block.card[at] as usize];
                     let who = &attributions[block.attribution[at] as usize];
-                    filter.holds(block.time[at]) && (open || filter.covers(&card.provider, &card.model, who))
+                    (ids.0..=ids.1).contains(&block.id[at])
+                        && filter.holds(block.time[at])
+                        && (open || filter.covers(&card.provider, &card.model, who))
                 })
                 .map(|at| block.read(at))
         })
@@ -285,7 +292,7 @@ impl Snapshot {
     }
 }
 
-impl Block {
+impl RecordBlock {
     fn add_to(&self, at: usize, card: &RateCard, sum: &mut Aggregate) {
         let (input, cached, output) = self.tokens(at);
         let hit = self.cache[at] != CacheUse::Miss.number();

@@ -1,17 +1,17 @@
-"""What calls cost, in money, energy and carbon: the tracker, and figures that know their bounds."""
+"""The cost tracker: the compiled one, with exports, a report, and asyncio twins."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
-from datetime import datetime
+from collections.abc import Awaitable, Generator, Iterable
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace import _core
-from headrace.costs_report import Report, report
+from headrace.cost.report import Report, report
 from headrace.errors import ConfigError, UnknownModel
 
 if TYPE_CHECKING:
@@ -28,34 +28,6 @@ MODALITIES = {
     "speech": "audio_output",
 }
 """What goes into a model or comes out, by the ability that the price table has for it."""
-
-
-class Estimate(float):
-    """A figure that lies between two bounds; as a number it is the middle of them.
-
-    >>> figure = Estimate(1.0, 3.0)
-    >>> figure.min, figure, figure.max
-    (1.0, Estimate(1.0, 3.0), 3.0)
-    >>> figure + 1
-    3.0
-    """
-
-    __slots__ = ("max", "min")
-
-    min: float
-    max: float
-
-    def __new__(cls, low: float, high: float) -> Estimate:
-        """Make the figure from its bounds."""
-        self = super().__new__(cls, (low + high) / 2)
-        self.min, self.max = low, high
-        return self
-
-    def __repr__(self) -> str:
-        return f"Estimate({self.min!r}, {self.max!r})"
-
-    def __getnewargs__(self) -> tuple[float, float]:  # type: ignore[override]
-        return self.min, self.max
 
 
 class CostTracker(_core.cost.CostTracker):
@@ -250,33 +222,85 @@ class CostTracker(_core.cost.CostTracker):
             )
         return report(self, since=since, until=until, by=by, move_to=move_to, part=part, period=period, zone=timezone)
 
-    async def arecord(self, model: str, usage: Usage, **keywords: Any) -> CostRecord:
+    async def arecord(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        tenant: str = "default",
+        tags: Iterable[str] | None = None,
+        at: datetime | None = None,
+        cache: str | None = None,
+        latency: float | timedelta | None = None,
+        attempts: int | None = None,
+        usage_estimated: bool = False,
+        told_cost: Decimal | int | str | None = None,
+    ) -> CostRecord:
         """Record as `record` does, without keeping the event loop waiting for the disk.
 
-        Args:
-            model: The model, as `provider/model`.
-            usage: What it used.
-            **keywords: As for `record`.
+        What was used is booked and alerts are told, whether or not the caller still waits.
         """
-        return await asyncio.shield(super().arecord(model, usage, **keywords))
+        booked: Awaitable[CostRecord] = super().arecord(
+            model,
+            usage,
+            tenant=tenant,
+            tags=tags,
+            at=at,
+            cache=cache,
+            latency=latency,
+            attempts=attempts,
+            usage_estimated=usage_estimated,
+            told_cost=told_cost,
+        )
+        return await asyncio.shield(booked)
 
     def areserve(
-        self, model: str, usage: _core.cost.Usage | str | list[dict[str, Any]], **keywords: Any
+        self,
+        model: str,
+        usage: Usage | str | list[dict[str, Any]],
+        *,
+        tenant: str = "default",
+        tags: Iterable[str] | None = None,
+        lease_seconds: float | timedelta | None = None,
+        max_output_tokens: int | None = None,
     ) -> AsyncReservation:
         """Reserve as `reserve` does, for `async with`, or to be awaited.
 
-        Who awaits it must settle or release; who drops it gives the money back.
-
-        Args:
-            model: The model, as `provider/model`.
-            usage: The worst case; or the text or the messages of the call.
-            **keywords: As for `reserve`.
+        The caller that awaits it must settle or release; where it is dropped, the money is given back.
         """
+        keywords = {
+            "tenant": tenant,
+            "tags": tags,
+            "lease_seconds": lease_seconds,
+            "max_output_tokens": max_output_tokens,
+        }
         return AsyncReservation(super().areserve, model, usage, keywords)
+
+    async def ato_csv(
+        self,
+        path: str | Path,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tenant: str | None = None,
+    ) -> int:
+        """Write as `to_csv` does, on a thread."""
+        return await asyncio.to_thread(self.to_csv, path, since=since, until=until, tenant=tenant)
+
+    async def aexport_focus(
+        self,
+        path: str | Path,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tenant: str | None = None,
+    ) -> int:
+        """Write as `export_focus` does, on a thread."""
+        return await asyncio.to_thread(self.export_focus, path, since=since, until=until, tenant=tenant)
 
 
 class AsyncReservation:
-    """What `areserve` gives: enter it with `async with`."""
+    """Money set aside for a call that runs: enter it with `async with`, or await it."""
 
     def __init__(self, reserve: Any, model: str, usage: Any, keywords: dict[str, Any]) -> None:
         self._start = (reserve, model, usage, keywords)
@@ -294,16 +318,61 @@ class AsyncReservation:
         if self._held is not None:
             self._held.forget()
 
-    async def settle(self, usage: _core.cost.Usage, **keywords: Any) -> _core.cost.CostRecord:
-        """Book what the call did use and give the rest back.
+    async def asettle(
+        self,
+        usage: Usage,
+        *,
+        model: str | None = None,
+        cache: str | None = None,
+        latency: float | timedelta | None = None,
+        attempts: int | None = None,
+        usage_estimated: bool = False,
+        told_cost: Decimal | int | str | None = None,
+    ) -> CostRecord:
+        """Book what the call did use and give the rest back, as `Reservation.asettle`.
 
-        Args:
-            usage: What it did use.
-            **keywords: `model`, `cache`, `latency`, `attempts`, as for `Reservation.settle`.
+        What was used is booked and alerts are told, whether or not the caller still waits.
         """
-        # What was used is booked and alerts are told, whether or not the caller still waits.
-        record: _core.cost.CostRecord = await asyncio.shield(self._entered().asettle(usage, **keywords))
-        return record
+        booked: Awaitable[CostRecord] = self._entered().asettle(
+            usage,
+            model=model,
+            cache=cache,
+            latency=latency,
+            attempts=attempts,
+            usage_estimated=usage_estimated,
+            told_cost=told_cost,
+        )
+        return await asyncio.shield(booked)
+
+    async def settle(
+        self,
+        usage: Usage,
+        *,
+        model: str | None = None,
+        cache: str | None = None,
+        latency: float | timedelta | None = None,
+        attempts: int | None = None,
+        usage_estimated: bool = False,
+        told_cost: Decimal | int | str | None = None,
+    ) -> CostRecord:
+        """The same as `asettle`."""
+        return await self.asettle(
+            usage,
+            model=model,
+            cache=cache,
+            latency=latency,
+            attempts=attempts,
+            usage_estimated=usage_estimated,
+            told_cost=told_cost,
+        )
+
+    async def arelease(self) -> bool:
+        """Give the money back; whether it was still set aside."""
+        return await self._entered().arelease()
+
+    async def aextend(self, seconds: float | timedelta) -> None:
+        """Make the money stay aside for so many seconds from now (or a timedelta)."""
+        await self._entered().aextend(seconds)
 
     @property
     def reserved(self) -> Decimal:
@@ -311,7 +380,7 @@ class AsyncReservation:
         return self._entered().reserved
 
     def release(self) -> None:
-        """Give the money back."""
+        """Give the money back, without waiting until that is on disk."""
         self._entered().forget()
 
     def _entered(self) -> _core.cost.Reservation:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 
 def dollars(amount: Decimal) -> str:
@@ -31,6 +31,6 @@ def grams(amount: float) -> str:
     return f"{amount / 1000:,.2f} kg" if abs(amount) >= 1000 else f"{amount:,.1f} g"
 
 
-def group_name(group: dict[str, Any], by: str) -> str:
+def group_name(group: Mapping[str, object], by: str) -> str:
     """Name a row of a summary; calls without a value for the dimension have none."""
     return str(group[by]) or "-"

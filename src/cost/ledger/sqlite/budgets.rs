@@ -1,10 +1,10 @@
 //! Budgets in a SQLite file, read and changed inside the writer's transaction, so that processes agree.
 
-use super::book::Asked;
-use super::{Budget, BudgetStatus, OnExceed, Period, Scope, Spending, Taken};
+use super::tables::{each_record, from_json, join, split, to_json};
 use crate::cost::attribution::Attribution;
+use crate::cost::budget::{Budget, BudgetStatus, OnExceed, Period, Room, Scope, Spending, Taken};
+use crate::cost::ledger::Asked;
 use crate::cost::ledger::filter::Filter;
-use crate::cost::ledger::sqlite::{each_record, from_json, join, split, to_json};
 use crate::cost::money::Money;
 use crate::{Error, Result};
 use jiff::tz::TimeZone;
@@ -41,28 +41,53 @@ fn budgets(connection: &Connection) -> Result<Vec<(i64, Budget)>> {
     Ok(found)
 }
 
-fn sum(connection: &Connection, query: &str, budget: i64, (first, last): (i64, i64)) -> Result<Money> {
+fn sum(connection: &Connection, query: &str, values: impl rusqlite::Params) -> Result<Money> {
     let read = |row: &Row<'_>| Ok(join(row.get(0)?, row.get(1)?));
-    Ok(connection.prepare_cached(query)?.query_row(params![budget, first, last], read)?)
+    Ok(connection.prepare_cached(query)?.query_row(values, read)?)
 }
 
-fn taken(connection: &Connection, id: i64, budget: &Budget, now: i64) -> Result<Taken> {
-    let span = budget.span(now);
+/// What of a budget is gone; of one for each tenant, of that tenant's part. Holds that have ended do not count.
+fn taken(connection: &Connection, id: i64, budget: &Budget, tenant: &str, now: i64) -> Result<Taken> {
+    let (first, last) = budget.span(now);
+    if budget.scope.is_each_tenant() {
+        let spent = "SELECT ifnull(sum(nano), 0), ifnull(sum(atto), 0) FROM tenant_spend
+             WHERE budget = ? AND tenant = ? AND start BETWEEN ? AND ?";
+        let held = "SELECT ifnull(sum(hold.nano), 0), ifnull(sum(hold.atto), 0)
+             FROM hold JOIN reservation ON reservation.id = hold.reservation
+             WHERE budget = ? AND tenant = ? AND start BETWEEN ? AND ? AND expires > ?";
+        return Ok(Taken {
+            spent: sum(connection, spent, params![id, tenant, first, last])?,
+            reserved: sum(connection, held, params![id, tenant, first, last, now])?,
+        });
+    }
     let spent =
         "SELECT ifnull(sum(nano), 0), ifnull(sum(atto), 0) FROM spend WHERE budget = ? AND start BETWEEN ? AND ?";
-    let held = "SELECT ifnull(sum(nano), 0), ifnull(sum(atto), 0) FROM hold WHERE budget = ? AND start BETWEEN ? AND ?";
-    Ok(Taken { spent: sum(connection, spent, id, span)?, reserved: sum(connection, held, id, span)? })
+    let held = "SELECT ifnull(sum(hold.nano), 0), ifnull(sum(hold.atto), 0)
+         FROM hold JOIN reservation ON reservation.id = hold.reservation
+         WHERE budget = ? AND start BETWEEN ? AND ? AND expires > ?";
+    Ok(Taken {
+        spent: sum(connection, spent, params![id, first, last])?,
+        reserved: sum(connection, held, params![id, first, last, now])?,
+    })
 }
 
-fn add_spend(connection: &Connection, id: i64, start: i64, amount: Money) -> Result<()> {
+fn add_spend(connection: &Connection, id: i64, tenant: Option<&str>, start: i64, amount: Money) -> Result<()> {
     let (nano, atto) = split(amount)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO spend VALUES (?, ?, ?, ?)
-             ON CONFLICT (budget, start) DO UPDATE SET nano = nano + excluded.nano, atto = atto + excluded.atto",
-        )?
-        .execute(params![id, start, nano, atto])?;
+    let Some(tenant) = tenant else {
+        let add = "INSERT INTO spend VALUES (?, ?, ?, ?)
+             ON CONFLICT (budget, start) DO UPDATE SET nano = nano + excluded.nano, atto = atto + excluded.atto";
+        connection.prepare_cached(add)?.execute(params![id, start, nano, atto])?;
+        return Ok(());
+    };
+    let add = "INSERT INTO tenant_spend VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (budget, tenant, start) DO UPDATE SET nano = nano + excluded.nano, atto = atto + excluded.atto";
+    connection.prepare_cached(add)?.execute(params![id, tenant, start, nano, atto])?;
     Ok(())
+}
+
+/// The tenant whose part it is, where the budget has parts.
+fn part_of<'a>(budget: &Budget, who: &'a Attribution) -> Option<&'a str> {
+    budget.scope.is_each_tenant().then(|| who.tenant())
 }
 
 /// Sets a budget; a new one starts with what the ledger already holds for it.
@@ -102,34 +127,53 @@ pub(crate) fn set(connection: &Connection, budget: &Budget, now: i64) -> Result<
         "UPDATE budget SET nano = ?, atto = ?, on_exceed = ? WHERE id = ?",
         params![nano, atto, budget.on_exceed.as_str(), id],
     )?;
-    let mut spent: BTreeMap<i64, Money> = BTreeMap::new();
+    let mut spent: BTreeMap<(Option<String>, i64), Money> = BTreeMap::new();
     let filter = Filter { since: Some(budget.kept(now)), until: None, scope: scope.clone() };
-    each_record(connection, &filter, false, |record| {
-        let sum = spent.entry(budget.bucket(record.time)).or_default();
-        *sum += record.cost();
-        Ok(true)
+    each_record(connection, &filter, |record| {
+        let tenant = part_of(budget, &record.attribution).map(str::to_owned);
+        *spent.entry((tenant, budget.bucket(record.time))).or_default() += record.cost();
+        Ok(())
     })?;
-    for (start, amount) in spent {
-        add_spend(connection, id, start, amount)?;
+    for ((tenant, start), amount) in spent {
+        add_spend(connection, id, tenant.as_deref(), start, amount)?;
     }
     lapse(connection, now)?;
     hold_what_runs(connection, id, budget)
 }
 
-/// Reserves in all budgets that cover the call, or in none.
-pub(crate) fn reserve(connection: &Connection, asked: Asked<'_>, expires: i64) -> Result<u64> {
+/// Whether the call would fit if no other ran: whether a budget that refuses covers it.
+pub(crate) fn admit(connection: &Connection, asked: Asked<'_>) -> Result<bool> {
+    let mut is_covered = false;
+    for (id, budget) in budgets(connection)?.into_iter().filter(|(_, budget)| asked.is_for(budget)) {
+        is_covered |= budget.refuses();
+        let taken = taken(connection, id, &budget, asked.who.tenant(), asked.time)?;
+        if let Room::None(error) = budget.room(asked.who.tenant(), taken, asked.amount) {
+            return Err(error);
+        }
+    }
+    Ok(is_covered)
+}
+
+/// Reserves in all budgets that cover the call, or in none: then, whether running calls are in the way.
+pub(crate) fn reserve(
+    connection: &Connection,
+    asked: Asked<'_>,
+    expires: i64,
+) -> Result<std::result::Result<u64, Error>> {
     lapse(connection, asked.time)?;
     let covering: Vec<(i64, Budget)> =
         budgets(connection)?.into_iter().filter(|(_, budget)| asked.is_for(budget)).collect();
+    let mut in_the_way = None;
     for (id, budget) in &covering {
-        let taken = taken(connection, *id, budget, asked.time)?;
-        if !taken.has_room(asked.amount, budget.limit) {
-            let error = budget.exceeded(taken, asked.amount);
-            match budget.on_exceed {
-                OnExceed::Reject => return Err(error),
-                OnExceed::Warn => tracing::warn!("{error}"),
-            }
+        let taken = taken(connection, *id, budget, asked.who.tenant(), asked.time)?;
+        match budget.room(asked.who.tenant(), taken, asked.amount) {
+            Room::Now => {}
+            Room::Later(error) => in_the_way = Some(error),
+            Room::None(error) => return Err(error),
         }
+    }
+    if let Some(error) = in_the_way {
+        return Ok(Err(error));
     }
     let (nano, atto) = split(asked.amount)?;
     connection
@@ -151,7 +195,7 @@ pub(crate) fn reserve(connection: &Connection, asked: Asked<'_>, expires: i64) -
     for (id, budget) in &covering {
         add_hold(connection, *id, budget.bucket(asked.time), hold, (nano, atto))?;
     }
-    Ok(hold as u64)
+    Ok(Ok(hold as u64))
 }
 
 fn add_hold(connection: &Connection, budget: i64, start: i64, hold: i64, (nano, atto): (i64, i64)) -> Result<()> {
@@ -181,7 +225,7 @@ pub(crate) fn remove(connection: &Connection, budget: &Budget) -> Result<bool> {
     else {
         return Ok(false);
     };
-    for table in ["hold", "spend"] {
+    for table in ["hold", "spend", "tenant_spend"] {
         connection.execute(&format!("DELETE FROM {table} WHERE budget = ?"), [id])?;
     }
     connection.execute("DELETE FROM budget WHERE id = ?", [id])?;
@@ -201,7 +245,7 @@ pub(crate) fn extend(connection: &Connection, hold: u64, expires: i64, now: i64)
 }
 
 /// Releases the reservations whose lease is over: their process died, or forgot them.
-fn lapse(connection: &Connection, now: i64) -> Result<()> {
+pub(crate) fn lapse(connection: &Connection, now: i64) -> Result<()> {
     let over = "DELETE FROM hold WHERE reservation IN (SELECT id FROM reservation WHERE expires <= ?)";
     connection.prepare_cached(over)?.execute([now])?;
     connection.prepare_cached("DELETE FROM reservation WHERE expires <= ?")?.execute([now])?;
@@ -215,21 +259,46 @@ pub(crate) fn spend(connection: &Connection, asked: Asked<'_>, now: i64) -> Resu
         if !asked.is_for(&budget) {
             continue;
         }
-        let before = taken(connection, id, &budget, now)?.spent;
-        add_spend(connection, id, budget.bucket(asked.time), asked.amount)?;
-        let after = taken(connection, id, &budget, now)?.spent;
+        let tenant = asked.who.tenant();
+        let before = taken(connection, id, &budget, tenant, now)?.spent;
+        add_spend(connection, id, part_of(&budget, asked.who), budget.bucket(asked.time), asked.amount)?;
+        let after = taken(connection, id, &budget, tenant, now)?.spent;
         // A rolling budget would leave a row for each of its steps.
-        connection
-            .prepare_cached("DELETE FROM spend WHERE budget = ? AND start < ?")?
-            .execute(params![id, budget.kept(now)])?;
-        steps.push(Spending { budget, before, after });
+        for old in [
+            "DELETE FROM spend WHERE budget = ? AND start < ?",
+            "DELETE FROM tenant_spend WHERE budget = ? AND start < ?",
+        ] {
+            connection.prepare_cached(old)?.execute(params![id, budget.kept(now)])?;
+        }
+        steps.push(Spending::new(budget, tenant, before, after));
     }
     Ok(steps)
 }
 
 /// Every budget and how much of it is gone.
 pub(crate) fn status(connection: &Connection, now: i64) -> Result<Vec<BudgetStatus>> {
-    lapse(connection, now)?;
-    let status = |(id, budget): (i64, Budget)| Ok(BudgetStatus { taken: taken(connection, id, &budget, now)?, budget });
-    budgets(connection)?.into_iter().map(status).collect()
+    let mut all = Vec::new();
+    for (id, budget) in budgets(connection)? {
+        let taken = |tenant: &str| taken(connection, id, &budget, tenant, now);
+        if !budget.scope.is_each_tenant() {
+            all.push(BudgetStatus { taken: taken("")?, tenant: None, budget });
+            continue;
+        }
+        let mut parts = vec![BudgetStatus { taken: Taken::default(), tenant: None, budget: budget.clone() }];
+        let mut statement = connection.prepare_cached(
+            "SELECT tenant FROM tenant_spend WHERE budget = ?1 UNION
+             SELECT tenant FROM hold JOIN reservation ON reservation.id = hold.reservation WHERE budget = ?1
+             ORDER BY tenant",
+        )?;
+        let tenants = statement.query_map([id], |row| row.get::<_, String>(0))?;
+        for tenant in tenants {
+            let tenant = tenant?;
+            let taken = taken(&tenant)?;
+            if taken != Taken::default() {
+                parts.push(BudgetStatus { taken, tenant: Some(tenant), budget: budget.clone() });
+            }
+        }
+        all.append(&mut parts);
+    }
+    Ok(all)
 }

@@ -3,21 +3,79 @@
 from __future__ import annotations
 
 import html
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from headrace.costs_format import dollars, grams, group_name, percent
-
-if TYPE_CHECKING:
-    from headrace.costs_report import Report
+from headrace.cost.forecast import Anomaly, Forecast
+from headrace.cost.format import dollars, grams, group_name, percent
+from headrace.cost.results import SummaryRow
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 190, 64, 22, 10
 PAID, ODD, AHEAD = "#2c7fb8", "#d1495b", "#9ecae1"
 MOST_GROUPS = 12
 
 
-def page(report: Report) -> str:
+class Drawable(Protocol):
+    """What of a report is drawn."""
+
+    @property
+    def since(self) -> datetime:
+        """From this time on."""
+
+    @property
+    def until(self) -> datetime:
+        """Before this time."""
+
+    @property
+    def by(self) -> str:
+        """The dimension of the groups."""
+
+    @property
+    def total(self) -> Decimal:
+        """Dollars paid."""
+
+    @property
+    def saved(self) -> Decimal:
+        """Dollars that the cache saved."""
+
+    @property
+    def calls(self) -> int:
+        """Calls, cached ones among them."""
+
+    @property
+    def cache_hits(self) -> int:
+        """Calls that the cache answered."""
+
+    @property
+    def energy_wh(self) -> float:
+        """Watt-hours."""
+
+    @property
+    def co2e_g(self) -> float:
+        """Grams of CO2 equivalent."""
+
+    @property
+    def groups(self) -> list[SummaryRow]:
+        """Rows of a summary, the dearest first."""
+
+    @property
+    def days(self) -> list[tuple[date, Decimal]]:
+        """The cost of every day."""
+
+    @property
+    def forecast(self) -> Forecast:
+        """What is to come."""
+
+    @property
+    def anomalies(self) -> list[Anomaly]:
+        """Odd days."""
+
+    def sentences(self) -> list[str]:
+        """What is said beside the table."""
+
+
+def page(report: Drawable) -> str:
     """Give the whole picture."""
     title = f"Cost from {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d %H:%M %Z}"
     parts = [
@@ -33,7 +91,7 @@ def page(report: Report) -> str:
     return "".join(parts)
 
 
-def tiles(report: Report) -> str:
+def tiles(report: Drawable) -> str:
     """Show the four figures that matter."""
     ahead = report.forecast
     interval = f"{dollars(ahead.low)} to {dollars(ahead.high)}" if ahead.high is not None else ""
@@ -53,7 +111,7 @@ def tiles(report: Report) -> str:
     return f'<div style="display:flex;gap:8px;margin-bottom:8px">{"".join(cells)}</div>'
 
 
-def days(report: Report) -> str:
+def days(report: Drawable) -> str:
     """Draw a bar a day, odd days in red, and what the forecast expects of the days that are left."""
     shown = report.days
     if not shown:
@@ -120,7 +178,7 @@ def legend(has_odd: bool, has_ahead: bool) -> str:
     )
 
 
-def groups(report: Report) -> str:
+def groups(report: Drawable) -> str:
     """Show the dearest groups as a table with bars."""
     most = max((group["cost"] for group in report.groups), default=Decimal(0)) or Decimal(1)
     rows = []

@@ -6,12 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from headrace import _core, costs_picture
-from headrace.costs_forecast import HISTORY, Anomaly, Forecast, anomalies, filled, forecast
-from headrace.costs_format import dollars, grams, group_name, percent
+from headrace import _core
+from headrace.cost import picture
+from headrace.cost.forecast import HISTORY, Anomaly, Forecast, anomalies, filled, forecast
+from headrace.cost.format import dollars, grams, group_name, percent
+from headrace.cost.results import SummaryRow
 from headrace.errors import ConfigError
 
 
@@ -43,8 +44,8 @@ class Report:
     avoided_co2e_g: float
     calls_of_unknown_footprint: int
     estimated_calls: int
-    """Calls of models that no list has, at the fallback's price."""
-    groups: list[dict[str, Any]]
+    """Calls of which the price or the usage is an estimate."""
+    groups: list[SummaryRow]
     """A row of `CostTracker.summary` for each group, the dearest first."""
     days: list[tuple[date, Decimal]]
     """Every day of the report, those without calls too."""
@@ -83,7 +84,7 @@ class Report:
             f"Energy {self.energy_wh:,.1f} Wh, {grams(self.co2e_g)} CO2e (middle of the range).",
         ]
         if self.estimated_calls:
-            lines.append(f"Calls whose price is an estimate, as no list has their model: {self.estimated_calls:,}.")
+            lines.append(f"Calls whose price or usage is an estimate: {self.estimated_calls:,}.")
         if self.calls_of_unknown_footprint:
             lines.append(f"The footprint of {self.calls_of_unknown_footprint:,} calls is unknown, and in no sum.")
         ahead = self.forecast
@@ -99,7 +100,7 @@ class Report:
         return lines
 
     def _repr_html_(self) -> str:
-        return costs_picture.page(self)
+        return picture.page(self)
 
 
 def span(moment: datetime, period: str) -> tuple[datetime, datetime]:

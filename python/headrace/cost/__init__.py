@@ -1,0 +1,18 @@
+"""What calls cost, in money, energy and carbon: the tracker, its report, and figures that know their bounds."""
+
+from __future__ import annotations
+
+from headrace.cost.estimate import Estimate
+from headrace.cost.results import Alert, BudgetStatus, CostLine, SummaryRow, TrackerStats
+from headrace.cost.tracker import AsyncReservation, CostTracker
+
+__all__ = [
+    "Alert",
+    "AsyncReservation",
+    "BudgetStatus",
+    "CostLine",
+    "CostTracker",
+    "Estimate",
+    "SummaryRow",
+    "TrackerStats",
+]
