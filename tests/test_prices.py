@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from headrace import ConfigError, CostTracker, PriceTable, UnknownModel, Usage
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 DATA = Path(__file__).parent / "data"
@@ -147,6 +147,7 @@ def test_a_row_names_its_lists_and_their_day() -> None:
     assert PriceTable.builtin().info("gpt-4o")["provider"] == "openai"
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["openai/gpt-4", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-pro"]),
     st.text(min_size=1, max_size=8),
