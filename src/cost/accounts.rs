@@ -1,7 +1,7 @@
 //! What a tracker and its reservations share: prices, the store, and the ways in which a call is booked.
 
 use super::attribution::Attribution;
-use super::budget::{BudgetStatus, AlertWatch};
+use super::budget::{AlertWatch, BudgetStatus};
 use super::deferred::Deferred;
 use super::ledger::backlog::{Backlog, OnWritten, within_patience};
 use super::ledger::{Held, Hold, LedgerStore, Written};

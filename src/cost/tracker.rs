@@ -2,7 +2,7 @@
 
 use super::accounts::{Accounts, Counters, Retention};
 use super::attribution::Attribution;
-use super::budget::{AlertListener, Budget, BudgetStatus, Fraction, AlertWatch};
+use super::budget::{AlertListener, AlertWatch, Budget, BudgetStatus, Fraction};
 use super::carbon::{EmissionFactors, Override};
 use super::deferred::Deferred;
 use super::ledger::backlog::Backlog;

@@ -110,10 +110,10 @@ def summary(arguments: argparse.Namespace) -> int:
             row["start"] = row["start"].astimezone(zone)
         if row["calls_of_unknown_footprint"] == row["calls"]:
             # Unknown is not zero.
-            row["energy_wh"] = row["co2e_g"] = None
+            row["energy_wh"] = row["co2e_g"] = None  # type: ignore[typeddict-item]
     figures = ["calls", "cache_hits", "estimated_calls", "cost", "saved", "energy_wh", "co2e_g"]
     shown = (["start"] if arguments.bucket else []) + by + figures
-    write([{name: row[name] for name in shown} for row in rows], arguments.json)
+    write([{name: row[name] for name in shown} for row in rows], arguments.json)  # type: ignore[literal-required]
     return 0
 
 
