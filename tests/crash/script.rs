@@ -175,12 +175,12 @@ pub fn check(folder: &Path, promised: &Effects, tried: &Effects, what: &str) {
     let known: BTreeSet<_> = tried.put.difference(&promised.acked).copied().collect();
     assert!(found.is_subset(&known), "{what}: invented, or acked before: {:?}", found.difference(&known));
 
-    let records = open.costs.records(&Filter::default(), None, false).unwrap();
+    let records = open.costs.records(&Filter::default(), None, false).wait().unwrap();
     assert!((promised.booked..=tried.booked).contains(&records.len()), "{what}: {} records", records.len());
     let one = open.costs.quote(Call::new(MODEL, &usage()), &open.who).unwrap().amount;
     let total = Money::from_attodollars(one.attodollars() * records.len() as i128);
-    assert_eq!(open.costs.total(&Filter::default()).unwrap(), total, "{what}");
-    let budgets = open.costs.budgets().unwrap();
+    assert_eq!(open.costs.total(&Filter::default()).wait().unwrap(), total, "{what}");
+    let budgets = open.costs.budgets().wait().unwrap();
     assert!(budgets.len() >= usize::from(promised.budget) && budgets.len() <= usize::from(tried.budget), "{what}");
     for budget in budgets {
         assert_eq!((budget.taken.spent, budget.taken.reserved), (total, Money::default()), "{what}");
