@@ -4,7 +4,7 @@ use headrace::clock::ManualClock;
 use headrace::cost::budget::{Budget, Period};
 use headrace::cost::money::Money;
 use headrace::cost::price::PriceTable;
-use headrace::cost::{Attribution, Call, CostTracker, Filter, Settlement};
+use headrace::cost::{Attribution, Call, CostRecord, CostTracker, Filter, Settlement};
 use headrace::queue::{PutOptions, QueueConfig, RequestQueue};
 use headrace::usage::Usage;
 use headrace::{Error, Payload, Result};
@@ -136,8 +136,13 @@ pub fn script(folder: &Path, steps: usize) -> Told {
     told
 }
 
+/// A record without an id is kept in memory and promised to nobody yet.
+fn on_disk(record: CostRecord) -> Result<()> {
+    if record.id > 0 { Ok(()) } else { Err(Error::Store("kept for later".into())) }
+}
+
 fn run(open: &Open, step: usize) -> (Deed, Result<()>) {
-    let call = |usage: &Usage| open.costs.record(Call::new(MODEL, usage), &open.who).wait().map(drop);
+    let call = |usage: &Usage| open.costs.record(Call::new(MODEL, usage), &open.who).wait().and_then(on_disk);
     match step % 8 {
         0 if step == 0 => (Deed::Budget, open.costs.set_budget(limit(), vec![], None).wait()),
         0 | 1 | 5 => (Deed::Put(step as u64), open.put(step as u64)),
@@ -151,7 +156,9 @@ fn run(open: &Open, step: usize) -> (Deed, Result<()>) {
         },
         _ => match open.costs.reserve(MODEL, &usage(), &open.who, LEASE).wait() {
             Err(error) => (Deed::Nothing, Err(error)),
-            Ok(reservation) => (Deed::Book, reservation.settle(&usage(), Settlement::default()).wait().map(drop)),
+            Ok(reservation) => {
+                (Deed::Book, reservation.settle(&usage(), Settlement::default()).wait().and_then(on_disk))
+            }
         },
     }
 }
