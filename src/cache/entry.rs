@@ -2,6 +2,7 @@
 
 use super::guard::{Guards, Signature};
 use super::key::{EntryKey, PartitionKey};
+use super::store::{EntryName, StoredEntry};
 use crate::Payload;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -39,6 +40,8 @@ pub(crate) struct CacheEntry {
     pub rejected: AtomicBool,
     /// Whether that was counted and written.
     pub reported: AtomicBool,
+    /// Whether the store has it, if others share it.
+    pub stored: AtomicBool,
 }
 
 /// How an entry stands at a moment.
@@ -66,6 +69,33 @@ impl CacheEntry {
 
     pub fn signature(&self, guards: &Guards) -> &Signature {
         self.signature.get_or_init(|| guards.signature(&self.prompt))
+    }
+
+    pub fn name(&self) -> EntryName {
+        EntryName { key: self.key, id: self.id }
+    }
+
+    /// Lets it serve no more, as its cache or another was told that it answers wrongly.
+    pub fn end(&self) {
+        self.rejected.store(true, Ordering::Release);
+        self.reported.store(true, Ordering::Release);
+    }
+
+    /// As a store keeps it.
+    pub fn to_stored(&self, vector: Option<Arc<[f32]>>) -> StoredEntry {
+        StoredEntry {
+            id: self.id,
+            tenant: Arc::clone(&self.tenant),
+            scope: self.scope.clone(),
+            prompt: Arc::clone(&self.prompt),
+            response: self.response.clone(),
+            vector,
+            tags: Arc::clone(&self.tags),
+            created: self.created,
+            expires: self.expires,
+            cost: self.cost,
+            is_rejected: self.is_rejected(),
+        }
     }
 
     pub fn is_rejected(&self) -> bool {

@@ -4,10 +4,11 @@ use super::entry::{CacheEntry, Freshness};
 use super::evict;
 use super::index::Index;
 use super::key::PartitionKey;
-use super::persist::Record;
 use super::request::InsertRequest;
 use super::stats::Counters;
+use super::store::{EntryName, StoredEntry, Told};
 use super::{CacheCore, EntryKey, SemanticCache, vector};
+use crate::blocking::block_on;
 use crate::embed::Embedder;
 use crate::{Error, Result};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +20,7 @@ impl SemanticCache {
     ///
     /// # Errors
     /// `Embedding` where the vector is not finite, zero or of another dimension, or the embedder fails. Then nothing
-    /// has changed.
+    /// has changed. Whether a file took it, [`SemanticCache::flush`] tells.
     pub fn insert(&self, request: InsertRequest<'_>) -> Result<Option<EntryKey>> {
         Ok(self.insert_many(vec![request])?.pop().flatten())
     }
@@ -29,6 +30,30 @@ impl SemanticCache {
     /// # Errors
     /// As [`SemanticCache::insert`].
     pub fn insert_many(&self, requests: Vec<InsertRequest<'_>>) -> Result<Vec<Option<EntryKey>>> {
+        let (keys, put) = self.begin_insert(requests)?;
+        if let (Some((told, entries)), Some(shared)) = (put, &self.inner.shared) {
+            shared.later(told, entries);
+            self.inner.settle(shared);
+        }
+        Ok(keys)
+    }
+
+    /// [`SemanticCache::insert_many`] that returns when the answers are kept: on a file, when they are on disk.
+    ///
+    /// # Errors
+    /// As [`SemanticCache::insert`]; `Store` where the file does not take them. Then nothing has changed.
+    pub fn insert_and_keep(&self, requests: Vec<InsertRequest<'_>>) -> Result<Vec<Option<EntryKey>>> {
+        let (keys, put) = self.begin_insert(requests)?;
+        if let Some((told, entries)) = put {
+            let outcome = block_on(told);
+            self.inner.settled(&outcome, &entries);
+            outcome?;
+        }
+        Ok(keys)
+    }
+
+    fn begin_insert(&self, requests: Vec<InsertRequest<'_>>) -> Result<(Vec<Option<EntryKey>>, Option<Put>)> {
+        self.inner.after_a_fork();
         let made = self.embed_all(&requests)?;
         let vectors: Vec<Option<&[f32]>> =
             requests.iter().zip(&made).map(|(request, made)| request.embedding.or(made.as_deref())).collect();
@@ -38,7 +63,7 @@ impl SemanticCache {
 
         let now = self.inner.now();
         let mut keys = Vec::with_capacity(requests.len());
-        let mut rows: Vec<Row<'_>> = Vec::with_capacity(requests.len());
+        let mut rows: Vec<NewEntry<'_>> = Vec::with_capacity(requests.len());
         for (place, request) in requests.into_iter().enumerate() {
             if request.prompt.is_empty() {
                 keys.push(None);
@@ -46,44 +71,33 @@ impl SemanticCache {
             }
             let entry = Arc::new(self.inner.entry(request, vectors[place].map_or(0, <[f32]>::len), now));
             keys.push(Some(entry.key));
-            rows.push(Row { entry, vector: vectors[place].zip(scales[place]) });
+            rows.push(NewEntry { entry, vector: vectors[place].zip(scales[place]) });
         }
-        self.inner.add_all(&rows);
+        let put = self.inner.add_and_put(&rows);
         for row in &rows {
             self.inner.learn_from(&row.entry.tenant, &row.entry.key, &row.entry.response)?;
         }
-        self.inner.write_through(&rows)?;
-        Ok(keys)
+        Ok((keys, put))
     }
 
-    /// Takes entries from a file, those apart whose time is over; `write` says whether this cache's own file lacks them.
-    pub(super) fn restore(&self, records: &[Record], write: bool) -> Result<usize> {
-        let (now, grace) = (self.inner.now(), self.inner.config.stale_while_revalidate);
-        let vectors: Vec<Option<&[f32]>> = records.iter().map(|record| record.vector.as_deref()).collect();
+    /// Adds entries of a saved cache, those apart whose time is over, and counts them.
+    pub(super) fn restore(&self, saved: &[StoredEntry]) -> Result<usize> {
+        let vectors: Vec<Option<&[f32]>> = saved.iter().map(|entry| entry.vector.as_deref()).collect();
         let scales =
             vectors.iter().map(|vector| vector.map(vector::scale_of).transpose()).collect::<Result<Vec<_>>>()?;
         self.agree_on_dimension(&vectors)?;
-        let mut rows = Vec::with_capacity(records.len());
-        for (record, scale) in records.iter().zip(scales) {
-            let request = InsertRequest {
-                response: record.response.clone(),
-                scope: record.scope.as_deref(),
-                tenant: &record.tenant,
-                tags: &record.tags,
-                cost: record.cost,
-                ..InsertRequest::new(&record.prompt, record.response.clone())
-            };
-            let mut entry = self.inner.entry(request, record.vector.as_ref().map_or(0, Vec::len), record.created);
-            entry.expires = record.expires;
-            entry.rejected = AtomicBool::new(record.rejected);
-            entry.reported = AtomicBool::new(record.rejected);
-            if entry.freshness(now, grace) != Freshness::Expired {
-                rows.push(Row { entry: Arc::new(entry), vector: record.vector.as_deref().zip(scale) });
-            }
-        }
-        self.inner.add_all(&rows);
-        if write {
-            self.inner.write_through(&rows)?;
+        let rows: Vec<_> = saved
+            .iter()
+            .zip(scales)
+            .filter(|(entry, _)| !self.inner.is_over(entry))
+            .map(|(entry, scale)| {
+                let dimension = entry.vector.as_ref().map_or(0, |vector| vector.len());
+                let entry_here = Arc::new(self.inner.entry_of(self.inner.ids.next(), entry, dimension));
+                NewEntry { entry: entry_here, vector: entry.vector.as_deref().zip(scale) }
+            })
+            .collect();
+        if let (Some((told, entries)), Some(shared)) = (self.inner.add_and_put(&rows), &self.inner.shared) {
+            shared.later(told, entries);
         }
         Ok(rows.len())
     }
@@ -116,18 +130,21 @@ impl SemanticCache {
     }
 }
 
-struct Row<'a> {
+/// What a store was told to put, and the entries.
+type Put = (Told<()>, Vec<Arc<CacheEntry>>);
+
+struct NewEntry<'a> {
     entry: Arc<CacheEntry>,
     /// The vector as given, and what brings it to unit length.
     vector: Option<(&'a [f32], f64)>,
 }
 
-impl Row<'_> {
-    fn unit(&self) -> Option<Vec<f32>> {
+impl NewEntry<'_> {
+    fn unit(&self) -> Option<Arc<[f32]>> {
         self.vector.map(|(vector, scale)| {
             let mut unit = vec![0.0; vector.len()];
             vector::scale_into(vector, scale, &mut unit);
-            unit
+            unit.into()
         })
     }
 }
@@ -135,7 +152,7 @@ impl Row<'_> {
 impl CacheCore {
     fn entry(&self, request: InsertRequest<'_>, dimension: usize, now: std::time::Duration) -> CacheEntry {
         CacheEntry {
-            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            id: self.ids.next(),
             key: EntryKey::of(request.tenant, request.scope, request.prompt),
             partition: PartitionKey::of(request.tenant, request.scope),
             tenant: request.tenant.into(),
@@ -152,40 +169,105 @@ impl CacheCore {
             priority: AtomicU64::new(0),
             rejected: AtomicBool::new(false),
             reported: AtomicBool::new(false),
+            stored: AtomicBool::new(false),
         }
     }
 
-    /// Hands what is held to the file, if there is one; an entry too large for the bounds is held no more.
-    fn write_through(&self, rows: &[Row<'_>]) -> Result<()> {
-        let Some(store) = &self.store else { return Ok(()) };
-        let held = rows.iter().filter(|row| self.by_id.contains_key(&row.entry.id));
-        store.put(held.map(|row| (Arc::clone(&row.entry), row.unit())).collect())
+    /// The entry that a store has, under an id.
+    fn entry_of(&self, id: u64, stored: &StoredEntry, dimension: usize) -> CacheEntry {
+        CacheEntry {
+            id,
+            key: stored.name().key,
+            partition: stored.partition(),
+            tenant: Arc::clone(&stored.tenant),
+            scope: stored.scope.clone(),
+            prompt: Arc::clone(&stored.prompt),
+            response: stored.response.clone(),
+            tags: Arc::clone(&stored.tags),
+            dimension,
+            signature: OnceLock::new(),
+            created: stored.created,
+            expires: stored.expires,
+            cost: stored.cost,
+            hits: AtomicU64::new(0),
+            priority: AtomicU64::new(0),
+            rejected: AtomicBool::new(stored.is_rejected),
+            reported: AtomicBool::new(stored.is_rejected),
+            stored: AtomicBool::new(false),
+        }
     }
 
-    /// Adds entries that are valid; later ones replace earlier ones of the same key.
-    fn add_all(&self, rows: &[Row<'_>]) {
+    fn is_over(&self, stored: &StoredEntry) -> bool {
+        stored.expires.is_some_and(|end| self.now() >= end + self.config.stale_while_revalidate)
+    }
+
+    /// Adds entries, and tells the store of what is held then; an entry too large for the bounds is not.
+    fn add_and_put(&self, rows: &[NewEntry<'_>]) -> Option<Put> {
+        let Some(shared) = &self.shared else {
+            self.add_all(rows);
+            return None;
+        };
+        let _one = shared.order.lock();
+        let dropped = self.add_all(rows);
+        if !dropped.is_empty() {
+            shared.later(shared.store.remove(self.ids.by(), dropped), Vec::new());
+        }
+        let held: Vec<_> = rows.iter().filter(|row| self.by_id.contains_key(&row.entry.id)).collect();
+        let stored = held.iter().map(|row| row.entry.to_stored(row.unit())).collect();
+        let entries = held.iter().map(|row| Arc::clone(&row.entry)).collect();
+        Some((shared.store.put(self.ids.by(), stored), entries))
+    }
+
+    /// Adds entries that the store has already, and returns what had to go for them. Of a vector of another dimension
+    /// than this cache's only exact repeats can be served.
+    pub(super) fn restore_shared(&self, entries: &[StoredEntry]) -> Vec<EntryName> {
+        let mut rows = Vec::with_capacity(entries.len());
+        for stored in entries.iter().filter(|entry| !self.is_over(entry)) {
+            let vector = stored.vector.as_deref().and_then(|vector| Some((vector, vector::scale_of(vector).ok()?)));
+            let vector = vector.filter(|(vector, _)| self.take_dimension(vector.len()));
+            let entry = self.entry_of(stored.id, stored, vector.map_or(0, |(vector, _)| vector.len()));
+            entry.stored.store(true, Ordering::Release);
+            rows.push(NewEntry { entry: Arc::new(entry), vector });
+        }
+        self.add_all(&rows)
+    }
+
+    /// Whether vectors of this dimension are searched here: the first one says.
+    fn take_dimension(&self, given: usize) -> bool {
+        match self.dimension.compare_exchange(0, given, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(held) => held == given,
+        }
+    }
+
+    /// Adds entries that are valid; later ones replace earlier ones of the same key. Returns what the store is to drop.
+    fn add_all(&self, rows: &[NewEntry<'_>]) -> Vec<EntryName> {
         for row in rows {
             self.by_id.insert(row.entry.id, Arc::clone(&row.entry));
             self.evictor.add(&row.entry);
         }
         let mut rest = rows;
         while let Some(first) = rest.first() {
-            let alike = |row: &Row<'_>| row.entry.partition == first.entry.partition;
+            let alike = |row: &NewEntry<'_>| row.entry.partition == first.entry.partition;
             let end = rest.iter().position(|row| !alike(row)).unwrap_or(rest.len());
             self.index_rows(&rest[..end]);
             rest = &rest[end..];
         }
+        let (mut dropped, mut replaced) = (Vec::new(), Vec::new());
         for row in rows {
-            let replaced = self.entries.insert(row.entry.key, Arc::clone(&row.entry));
-            if let Some(old) = replaced {
-                self.remove(&old);
+            if let Some(old) = self.entries.insert(row.entry.key, Arc::clone(&row.entry)) {
+                self.drop_here(&old);
+                replaced.push((row.entry.id, old.name()));
             }
             Counters::add(&self.counters.inserts);
-            self.keep_bounds(&row.entry);
+            self.keep_bounds(&row.entry, &mut dropped);
         }
+        // Where the new one is held, the store puts it in the old one's place by itself.
+        dropped.extend(replaced.iter().filter(|(new, _)| !self.by_id.contains_key(new)).map(|(_, old)| *old));
+        dropped
     }
 
-    fn index_rows(&self, rows: &[Row<'_>]) {
+    fn index_rows(&self, rows: &[NewEntry<'_>]) {
         let with_vector: Vec<_> = rows.iter().filter(|row| row.vector.is_some()).collect();
         let Some(first) = with_vector.first() else { return };
         let dimension = first.entry.dimension;
@@ -207,7 +289,7 @@ impl CacheCore {
     }
 
     /// Drops entries until the bounds hold; the new one goes last.
-    fn keep_bounds(&self, newest: &CacheEntry) {
+    fn keep_bounds(&self, newest: &CacheEntry, dropped: &mut Vec<EntryName>) {
         let (entries, bytes) = (self.config.max_entries, self.config.max_bytes);
         let over = || {
             entries.is_some_and(|most| self.evictor.len() > most)
@@ -229,11 +311,13 @@ impl CacheCore {
                 .find(end)
                 .or_else(|| drawn.iter().min_by(|a, b| evict::priority(a).total_cmp(&evict::priority(b))));
             let Some(entry) = victim else {
-                self.remove(newest);
+                self.drop_here(newest);
+                dropped.push(newest.name());
                 return;
             };
             self.evictor.raise_floor(entry);
-            if self.remove(entry) {
+            if self.drop_here(entry) {
+                dropped.push(entry.name());
                 Counters::add(&self.counters.evictions);
             }
         }

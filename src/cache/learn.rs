@@ -4,7 +4,9 @@ use super::guard::Guards;
 use super::policy::{self, Calibration, Candidate, Decision, Judged, Policy};
 use super::request::CacheHit;
 use super::stats::Counters;
+use super::store::Learned;
 use super::{CacheCore, EntryKey, SemanticCache, vector};
+use crate::blocking::block_on;
 use crate::{Error, Payload, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,35 +36,37 @@ pub struct LabelledPair<'a> {
 impl SemanticCache {
     /// Learns whether a hit answered rightly. An entry that answered wrongly serves no more, until it is stored anew.
     ///
+    /// Whether a file took it, [`SemanticCache::flush`] tells.
+    ///
     /// # Errors
-    /// `Store` where the file does not take it.
+    /// `InvalidArgument` where the cache's learned serving has a rate out of its range.
     pub fn feedback(&self, hit: &CacheHit, correct: bool) -> Result<()> {
         if let Some(candidate) = &hit.candidate
             && let Some(policy) = self.inner.policy(&hit.entry.tenant)?
         {
             policy.feedback(candidate, correct);
             if !correct {
-                self.inner.keep_evidence(&hit.entry.tenant, candidate, false)?;
+                self.inner.keep_evidence(&hit.entry.tenant, candidate, false);
             }
         }
         if !correct {
-            self.reject(hit)?;
+            self.reject(hit);
         }
         Ok(())
     }
 
     /// Ends the entry of a hit, but not one that was stored under its key since; the hit may come from elsewhere.
-    fn reject(&self, hit: &CacheHit) -> Result<()> {
+    fn reject(&self, hit: &CacheHit) {
         hit.entry.rejected.store(true, Ordering::Release);
-        let Some(entry) = self.inner.by_id.get(&hit.entry.id).map(|entry| Arc::clone(&entry)) else { return Ok(()) };
+        let Some(entry) = self.inner.by_id.get(&hit.entry.id).map(|entry| Arc::clone(&entry)) else { return };
         entry.rejected.store(true, Ordering::Release);
         if !entry.reported.swap(true, Ordering::AcqRel) {
             Counters::add(&self.inner.counters.rejections);
-            if let Some(store) = &self.inner.store {
-                store.reject(entry.key)?;
+            if let Some(shared) = &self.inner.shared {
+                let _one = shared.order.lock();
+                shared.later(shared.store.reject(self.inner.ids.by(), entry.name()), Vec::new());
             }
         }
-        Ok(())
     }
 
     /// The threshold that labelled pairs support: from it on, of the pairs that pass the guards, with `confidence`,
@@ -117,31 +121,37 @@ impl CacheCore {
         if let Some(policy) = self.policy(tenant)? {
             let correct = self.says_the_same(&explored.cached, fresh);
             policy.learn(&explored.candidate, correct);
-            self.keep_evidence(tenant, &explored.candidate, correct)?;
+            self.keep_evidence(tenant, &explored.candidate, correct);
         }
         Ok(())
     }
 
-    /// Writes what was learned to the file of a durable cache.
-    fn keep_evidence(&self, tenant: &str, candidate: &Candidate, correct: bool) -> Result<()> {
-        let judged = Judged { score: candidate.score(), correct };
-        self.store.as_ref().map_or(Ok(()), |store| store.put_evidence(tenant.to_owned(), judged))
+    /// Tells the store what was learned.
+    fn keep_evidence(&self, tenant: &str, candidate: &Candidate, correct: bool) {
+        if let Some(shared) = &self.shared {
+            let judged = Judged { score: candidate.score(), correct };
+            let evidence = Learned { tenant: tenant.to_owned(), judged };
+            shared.later(shared.store.learn(self.ids.by(), evidence), Vec::new());
+        }
     }
 
-    /// Takes in what an earlier run learned, where this cache learns at all.
-    pub(super) fn recall(&self, evidence: Vec<(String, Judged)>) -> Result<()> {
-        for of_tenant in evidence.chunk_by(|(one, _), (other, _)| one == other) {
-            if let Some(policy) = self.policy(&of_tenant[0].0)? {
-                policy.recall(of_tenant.iter().map(|(_, judged)| *judged));
+    /// Takes in what was learned elsewhere, where this cache learns at all.
+    pub(super) fn recall(&self, mut evidence: Vec<Learned>) -> Result<()> {
+        // In the order in which each tenant's was learned.
+        evidence.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+        for of_tenant in evidence.chunk_by(|one, other| one.tenant == other.tenant) {
+            if let Some(policy) = self.policy(&of_tenant[0].tenant)? {
+                policy.recall(of_tenant.iter().map(|evidence| evidence.judged));
             }
         }
         Ok(())
     }
 
     /// What was learned of each tenant.
-    pub(super) fn evidence(&self) -> Vec<(String, Judged)> {
+    pub(super) fn evidence(&self) -> Vec<Learned> {
         let of_tenant = |tenant: &str, policy: &Policy| {
-            policy.evidence().into_iter().map(|judged| (tenant.to_owned(), judged)).collect::<Vec<_>>()
+            let evidence = |judged| Learned { tenant: tenant.to_owned(), judged };
+            policy.evidence().into_iter().map(evidence).collect::<Vec<_>>()
         };
         self.policies.iter().flat_map(|policy| of_tenant(policy.key(), &policy)).collect()
     }
@@ -150,7 +160,7 @@ impl CacheCore {
     pub(super) fn forget_evidence(&self, tenant: Option<&str>) -> Result<()> {
         self.policies.retain(|known, _| tenant.is_some_and(|tenant| tenant != known));
         let tenant = tenant.map(ToOwned::to_owned);
-        self.store.as_ref().map_or(Ok(()), |store| store.delete_evidence(tenant))
+        self.shared.as_ref().map_or(Ok(()), |shared| block_on(shared.store.forget(self.ids.by(), tenant)))
     }
 
     /// How well two questions' words agree; None where a guard keeps one from answering the other.

@@ -20,6 +20,7 @@ impl SemanticCache {
     /// `Embedding` where the vector is not finite, zero or of another dimension, or the embedder fails;
     /// `InvalidArgument` where the threshold is no cosine.
     pub fn lookup(&self, request: &LookupRequest<'_>) -> Result<Option<CacheHit>> {
+        self.inner.catch_up();
         let given = request.embedding.map(|embedding| self.query_vector(embedding)).transpose()?;
         let threshold = self.threshold_of(request)?;
         if request.prompt.is_empty() {
@@ -49,6 +50,7 @@ impl SemanticCache {
     /// # Errors
     /// As [`SemanticCache::lookup`]; then nothing was looked up.
     pub fn lookup_many(&self, requests: &[LookupRequest<'_>]) -> Result<Vec<Option<CacheHit>>> {
+        self.inner.catch_up();
         let mut queries = Vec::with_capacity(requests.len());
         for request in requests {
             queries.push(request.embedding.map(|embedding| self.query_vector(embedding)).transpose()?);
@@ -84,6 +86,7 @@ impl SemanticCache {
         tenant: &str,
         threshold: Option<f64>,
     ) -> Result<Vec<Option<CacheHit>>> {
+        self.inner.catch_up();
         let request = LookupRequest { scope, tenant, threshold, ..LookupRequest::new("") };
         let threshold = self.threshold_of(&request)? as f32;
         let queries = vectors.iter().map(|vector| self.query_vector(vector)).collect::<Result<Vec<_>>>()?;
@@ -104,6 +107,7 @@ impl SemanticCache {
     /// The exact repeat of a prompt, without looking for similar ones and without counting a miss.
     #[must_use]
     pub fn lookup_exact(&self, request: &LookupRequest<'_>) -> Option<CacheHit> {
+        self.inner.catch_up();
         self.inner.exact(request)
     }
 
@@ -132,6 +136,7 @@ impl SemanticCache {
     /// # Errors
     /// As [`SemanticCache::lookup`].
     pub fn explain(&self, request: &LookupRequest<'_>, limit: usize) -> Result<Nearest> {
+        self.inner.catch_up();
         let threshold = self.threshold_of(request)?;
         let query = match request.embedding {
             Some(embedding) => Some(self.query_vector(embedding)?),

@@ -14,43 +14,48 @@ mod config;
 mod entry;
 mod evict;
 pub mod guard;
+mod ids;
 mod index;
 mod insert;
 mod kernel;
 mod key;
 mod learn;
 mod lookup;
-mod persist;
 pub mod policy;
+mod replica;
 mod request;
 pub mod scope;
 mod stats;
+pub mod store;
 mod vector;
 
 pub use coalesce::{Flight, Flights, Joined, Waiter};
 pub use config::{CacheConfig, DEFAULT_THRESHOLD};
 pub use key::EntryKey;
 pub use learn::LabelledPair;
-pub(crate) use persist::SCHEMA;
+pub use replica::FEED_INTERVAL;
 pub use request::{CacheHit, Explanation, HitKind, HitParts, InsertRequest, LookupRequest, Nearest, Selection};
 pub use stats::CacheStats;
+pub(crate) use store::SCHEMA;
 
 use crate::store::Location;
-use crate::{Error, Result};
+use crate::{Error, Result, blocking};
 use dashmap::DashMap;
 use entry::CacheEntry;
 use evict::Evictor;
+use ids::Ids;
 use index::Index;
 use key::{DigestState, PartitionKey};
 use learn::Explored;
-use persist::Store;
 use policy::Policy;
+use replica::Replica;
 use stats::Counters;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use store::{Criteria, EntryStore, SqliteEntries, Unseen};
 
 /// Answers by question, shared by all clones.
 ///
@@ -79,13 +84,13 @@ struct CacheCore {
     indexes: DashMap<PartitionKey, Arc<Index>, DigestState>,
     evictor: Evictor,
     counters: Counters,
-    next_id: AtomicU64,
+    ids: Ids,
     /// Of every vector here; 0 until the first.
     dimension: AtomicUsize,
     policies: DashMap<String, Arc<Policy>>,
     explored: DashMap<EntryKey, Explored, DigestState>,
-    /// Of a durable cache.
-    store: Option<Store>,
+    /// Where others may change the entries too.
+    shared: Option<Replica>,
 }
 
 impl fmt::Debug for SemanticCache {
@@ -95,17 +100,38 @@ impl fmt::Debug for SemanticCache {
 }
 
 impl SemanticCache {
-    /// Opens a cache; a durable one with all that its file holds.
+    /// Opens a cache; one on a file with all that the file holds.
     ///
     /// # Errors
-    /// `Config` where a setting is out of its range, `Store` where the file cannot be opened.
+    /// `Config` where a setting is out of its range or the URL is of a store that does not keep entries, `Store` where
+    /// the file cannot be opened.
     pub fn open(config: CacheConfig) -> Result<Self> {
         config.validate()?;
-        let store = match Location::parse(&config.url)? {
-            Location::Sqlite(path) => Some(Store::open(&path)?),
-            Location::Memory => None,
-            other @ Location::Redis(_) => return Err(other.not_served_by("SemanticCache")),
-        };
+        let location = Location::parse(&config.url)?;
+        match &location {
+            Location::Memory => Ok(Self::with(config, None)),
+            Location::Sqlite(path) => {
+                let entries = SqliteEntries::open(path)?;
+                Self::open_in(config, Arc::new(entries))
+            }
+            Location::Redis(_) => Err(location.not_served_by("SemanticCache")),
+        }
+    }
+
+    /// Opens a cache whose entries are kept in `store`, in place of where its URL says; others may have it open too.
+    ///
+    /// # Errors
+    /// `Config` where a setting is out of its range, `Store` where the entries cannot be read.
+    pub fn open_in(config: CacheConfig, store: Arc<dyn EntryStore>) -> Result<Self> {
+        config.validate()?;
+        let cache = Self::with(config, Some(Replica::of(store)));
+        if let Some(shared) = &cache.inner.shared {
+            cache.inner.read_feed(shared)?;
+        }
+        Ok(cache)
+    }
+
+    fn with(config: CacheConfig, shared: Option<Replica>) -> Self {
         let inner = CacheCore {
             threshold: config.effective_threshold(),
             config,
@@ -114,18 +140,25 @@ impl SemanticCache {
             indexes: DashMap::default(),
             evictor: Evictor::new(),
             counters: Counters::default(),
-            next_id: AtomicU64::new(1),
+            ids: Ids::default(),
             dimension: AtomicUsize::new(0),
             policies: DashMap::new(),
             explored: DashMap::default(),
-            store,
+            shared,
         };
-        let cache = Self { inner: Arc::new(inner) };
-        if let Some(store) = &cache.inner.store {
-            store.read_all(|records| cache.restore(&records, false).map(|_| ()))?;
-            cache.inner.recall(store.read_evidence()?)?;
-        }
-        Ok(cache)
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Takes in what others changed in the store, at once. Lookups do so by themselves, every [`FEED_INTERVAL`] while
+    /// they come.
+    pub fn catch_up(&self) {
+        self.inner.catch_up_now();
+    }
+
+    /// Whether the next lookup will look first for what others changed, which reads the file.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.inner.is_behind()
     }
 
     /// The settings.
@@ -137,6 +170,7 @@ impl SemanticCache {
     /// How many entries there are, those whose end has passed unnoticed among them.
     #[must_use]
     pub fn len(&self) -> usize {
+        self.inner.catch_up();
         self.inner.evictor.len()
     }
 
@@ -155,6 +189,7 @@ impl SemanticCache {
     /// What was counted since the cache was opened.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
+        self.inner.catch_up();
         CacheStats {
             entries: self.len() as u64,
             bytes: self.inner.evictor.bytes() as u64,
@@ -163,50 +198,46 @@ impl SemanticCache {
         }
     }
 
-    /// Drops an entry; false where there is none of that name.
+    /// Drops an entry; false where there is none of that name. Its bytes may be left in a file: see
+    /// [`SemanticCache::invalidate`].
     ///
     /// # Errors
     /// `Store` where the file does not take it.
     pub fn delete(&self, key: &EntryKey) -> Result<bool> {
+        self.inner.catch_up_now();
         let found = self.inner.entries.get(key).map(|entry| Arc::clone(&entry));
         let Some(entry) = found else { return Ok(false) };
-        Ok(self.inner.remove(&entry))
+        let is_gone = self.inner.remove(&entry);
+        self.inner.flush().map(|()| is_gone)
     }
 
-    /// Drops what `selection` matches, and says how many entries that were.
+    /// Drops what `selection` matches, and says how many entries that were. When it returns, no byte of them is left in
+    /// the file or its log, also of those that another process put; other processes serve them no more after
+    /// [`FEED_INTERVAL`].
     ///
     /// # Errors
-    /// `InvalidArgument` where no condition is given: [`SemanticCache::clear`] drops everything.
+    /// `InvalidArgument` where no condition is given: [`SemanticCache::clear`] drops everything. `Store` where the file
+    /// does not take it: then call it again.
     pub fn invalidate(&self, selection: &Selection<'_>) -> Result<usize> {
         if selection.is_everything() {
             return Err(Error::invalid("nothing says what to drop: give a tenant, tag, scope or age, or call clear"));
         }
         let now = self.inner.now();
-        let matching: Vec<_> = self
-            .inner
-            .by_id
-            .iter()
-            .filter(|entry| selection.matches(entry, now))
-            .map(|entry| Arc::clone(&entry))
-            .collect();
-        let dropped = matching.iter().filter(|entry| self.inner.remove(entry)).count();
         if let Selection { tenant: Some(tenant), tag: None, scope: None, older_than: None } = selection {
             self.inner.forget_evidence(Some(tenant))?;
         }
-        Ok(dropped)
+        let unseen = Unseen::Matching(Criteria::of(selection, now));
+        self.inner.erase(|entry| selection.matches(entry, now), unseen)
     }
 
-    /// Drops everything; the next vector may have another dimension.
+    /// Drops everything, as [`SemanticCache::invalidate`] does; the next vector may have another dimension.
     ///
     /// # Errors
-    /// `Store` where the file does not take it.
+    /// `Store` where the file does not take it: then call it again.
     pub fn clear(&self) -> Result<()> {
-        let all: Vec<_> = self.inner.by_id.iter().map(|entry| Arc::clone(&entry)).collect();
-        for entry in all {
-            self.inner.remove(&entry);
-        }
         self.inner.forget_evidence(None)?;
-        if self.is_empty() {
+        self.inner.erase(|_| true, Unseen::Everything)?;
+        if self.inner.evictor.len() == 0 {
             self.inner.dimension.store(0, Ordering::Release);
         }
         Ok(())
@@ -230,31 +261,41 @@ impl SemanticCache {
     /// Waits until every change so far is on disk; at once where the cache is in memory.
     ///
     /// # Errors
-    /// `Store` where the file did not take a change.
+    /// `Store` where the file did not take a change since the last flush.
     pub fn flush(&self) -> Result<()> {
-        self.inner.store.as_ref().map_or(Ok(()), Store::flush)
+        self.inner.flush()
     }
 
-    /// Writes a durable cache's file anew, so that nothing is left in it of what was deleted.
+    /// Writes a durable cache's file anew, so that nothing is left in it of what was dropped or replaced.
     ///
     /// # Errors
     /// `Store` where another process holds the file.
     pub fn compact(&self) -> Result<()> {
-        self.inner.store.as_ref().map_or(Ok(()), Store::compact)
+        self.inner.shared.as_ref().map_or(Ok(()), |shared| blocking::block_on(shared.store.compact()))
     }
 
-    /// Writes all entries to a new file, in place of one that may be there, and says how many those were.
+    /// Writes all entries to a file, and says how many those were. Of a cache that is there they take the place, also
+    /// where a process has it open; the cache's own file has them already. Any other file is left as it is.
     ///
     /// # Errors
-    /// `Store` where the file cannot be written.
+    /// `Store` where the file is no cache, or cannot be written.
     pub fn save(&self, path: &Path) -> Result<usize> {
-        let entries: Vec<_> = self.inner.by_id.iter().map(|entry| Arc::clone(&entry)).collect();
-        let with_vectors = entries.into_iter().map(|entry| {
-            let index = self.inner.indexes.get(&entry.partition).map(|index| Arc::clone(&index));
+        self.inner.catch_up_now();
+        if let Ok(Location::Sqlite(own)) = Location::parse(&self.inner.config.url)
+            && self.inner.shared.is_some()
+            && is_one_file(&own, path)
+        {
+            self.flush()?;
+            return Ok(self.len());
+        }
+        let (inner, evidence) = (Arc::clone(&self.inner), self.inner.evidence());
+        let entries: Vec<_> = inner.by_id.iter().map(|entry| Arc::clone(&entry)).collect();
+        let with_vectors = entries.into_iter().map(move |entry| {
+            let index = inner.indexes.get(&entry.partition).map(|index| Arc::clone(&index));
             let vector = index.filter(|_| entry.dimension > 0).and_then(|index| index.row(entry.id));
-            (entry, vector)
+            entry.to_stored(vector.map(Into::into))
         });
-        persist::save(path, with_vectors, &self.inner.evidence())
+        store::save(path, with_vectors, evidence)
     }
 
     /// Adds the entries of a file that [`SemanticCache::save`] wrote, and says how many those were.
@@ -263,13 +304,29 @@ impl SemanticCache {
     /// `Store` where the file is no saved cache; `Embedding` where its vectors have another dimension.
     pub fn load(&self, path: &Path) -> Result<usize> {
         let mut count = 0;
-        let evidence = persist::load(path, |records| {
-            count += self.restore(&records, true)?;
+        let (evidence, damaged) = store::load(path, |entries| {
+            count += self.restore(&entries)?;
             Ok(())
         })?;
+        self.inner.counters.damaged.fetch_add(damaged, Ordering::Relaxed);
         self.inner.recall(evidence)?;
+        self.flush()?;
         Ok(count)
     }
+}
+
+/// Whether two paths lead to one file that is there.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    let (Ok(one), Ok(other)) = (std::fs::canonicalize(one), std::fs::canonicalize(other)) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        // Hard links have names of their own.
+        if let (Ok(one), Ok(other)) = (std::fs::metadata(&one), std::fs::metadata(&other)) {
+            return (one.dev(), one.ino()) == (other.dev(), other.ino());
+        }
+    }
+    one == other
 }
 
 impl CacheCore {
@@ -284,18 +341,13 @@ impl CacheCore {
         self.config.clock.wall()
     }
 
-    /// Takes an entry out of all maps; false where another call did.
-    fn remove(&self, entry: &CacheEntry) -> bool {
+    /// Takes an entry out of all maps, and tells nobody; false where another call did.
+    fn drop_here(&self, entry: &CacheEntry) -> bool {
         if self.by_id.remove(&entry.id).is_none() {
             return false;
         }
         self.entries.remove_if(&entry.key, |_, held| held.id == entry.id);
         self.evictor.remove(entry);
-        if let Some(store) = &self.store
-            && let Err(error) = store.delete(entry)
-        {
-            tracing::warn!(%error, "an entry was dropped here, and not from the file");
-        }
         if let Ok(Some(policy)) = self.policy(&entry.tenant) {
             policy.forget(entry.id);
         }

@@ -238,6 +238,7 @@ impl From<HitParts> for CacheHit {
             priority: AtomicU64::new(0),
             rejected: AtomicBool::new(false),
             reported: AtomicBool::new(false),
+            stored: AtomicBool::new(false),
         };
         let learned = |agreement| Candidate { entry: parts.id, similarity: parts.similarity, agreement };
         Self {

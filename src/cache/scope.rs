@@ -28,7 +28,7 @@ pub fn of_messages(messages: &[Value], model: Option<&str>, parameters: &Value) 
         .iter()
         .rposition(is_asked)
         .ok_or_else(|| Error::invalid("no message has the role \"user\": give the question as a user message"))?;
-    let asked = Asked::of(&messages[last]);
+    let asked = QuestionParts::of(&messages[last]);
     let mut scope = Map::new();
     scope.insert("model".into(), model.map_or(Value::Null, Value::from));
     scope.insert("parameters".into(), parameters.clone());
@@ -42,7 +42,7 @@ pub fn of_messages(messages: &[Value], model: Option<&str>, parameters: &Value) 
 }
 
 /// A message taken apart, so that it could be put together again.
-struct Asked {
+struct QuestionParts {
     words: String,
     /// The message without the words.
     rest: Value,
@@ -50,7 +50,7 @@ struct Asked {
     part: Option<usize>,
 }
 
-impl Asked {
+impl QuestionParts {
     fn of(message: &Value) -> Self {
         let mut rest = message.clone();
         let (mut words, mut part) = (String::new(), None);

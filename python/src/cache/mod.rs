@@ -141,8 +141,8 @@ impl SemanticCache {
             ttl: duration(ttl, "ttl")?,
             cost: cost_from_py(cost)?,
         };
-        let key = py.detach(|| self.core.insert(request).and_then(|key| self.core.flush().map(|()| key)))?;
-        Ok(key.map(|key| key.to_string()))
+        let keys = py.detach(|| self.core.insert_and_keep(vec![request]))?;
+        Ok(keys.into_iter().flatten().next().map(|key| key.to_string()))
     }
 
     /// `put` for many: all are stored, or none.
@@ -191,7 +191,7 @@ impl SemanticCache {
             cost,
         };
         let requests = responses.into_iter().enumerate().map(request).collect();
-        let keys = py.detach(|| self.core.insert_many(requests).and_then(|keys| self.core.flush().map(|()| keys)))?;
+        let keys = py.detach(|| self.core.insert_and_keep(requests))?;
         Ok(keys.into_iter().map(|key| key.map(|key| key.to_string())).collect())
     }
 
@@ -223,6 +223,7 @@ impl SemanticCache {
         if let Some(embedding) = embedding {
             self.core.check_embedding(embedding)?;
         }
+        self.catch_up(py);
         if let Some(core) = self.core.lookup_exact(&request) {
             return Ok(Some(CacheHit { core }));
         }
@@ -314,7 +315,7 @@ impl SemanticCache {
     ///     correct: Whether it was right.
     #[pyo3(signature = (hit, correct))]
     fn feedback(&self, py: Python<'_>, hit: &CacheHit, correct: bool) -> Result<()> {
-        Ok(py.detach(|| self.core.feedback(&hit.core, correct))?)
+        Ok(py.detach(|| self.core.feedback(&hit.core, correct).and_then(|()| self.core.flush()))?)
     }
 
     /// The threshold that labelled pairs support. Changes nothing.
@@ -351,7 +352,7 @@ impl SemanticCache {
 
     /// Adds the entries of a saved cache.
     fn _load(&self, py: Python<'_>, path: PathBuf) -> Result<usize> {
-        Ok(py.detach(|| self.core.load(&path).and_then(|count| self.core.flush().map(|()| count)))?)
+        Ok(py.detach(|| self.core.load(&path))?)
     }
 
     /// Writes a durable cache's file anew, so that nothing is left in it of what was dropped.
@@ -361,8 +362,10 @@ impl SemanticCache {
 
     /// Drops the entries whose time is over, and returns how many those were.
     fn purge_expired(&self, py: Python<'_>) -> Result<usize> {
-        let purge = || self.core.flush().map(|()| self.core.purge_expired());
-        Ok(py.detach(purge)?)
+        Ok(py.detach(|| {
+            let count = self.core.purge_expired();
+            self.core.flush().map(|()| count)
+        })?)
     }
 
     /// Drops an entry; False where there is none of that key.
@@ -371,7 +374,7 @@ impl SemanticCache {
     ///     key: What `put` returned.
     fn delete(&self, py: Python<'_>, key: &str) -> Result<bool> {
         let key = EntryKey::parse(key)?;
-        Ok(py.detach(|| self.core.delete(&key).and_then(|found| self.core.flush().map(|()| found)))?)
+        Ok(py.detach(|| self.core.delete(&key))?)
     }
 
     /// Drops the entries for which all that is given holds, and returns how many those were.
@@ -396,16 +399,17 @@ impl SemanticCache {
         let scope = scope_from_py(scope)?;
         let older_than = duration(older_than, "older_than")?;
         let selection = Selection { tenant, tag, scope: scope.as_deref(), older_than };
-        Ok(py.detach(|| self.core.invalidate(&selection).and_then(|count| self.core.flush().map(|()| count)))?)
+        Ok(py.detach(|| self.core.invalidate(&selection))?)
     }
 
     /// Drops everything; the next vector may have another dimension.
     fn clear(&self, py: Python<'_>) -> Result<()> {
-        Ok(py.detach(|| self.core.clear().and_then(|()| self.core.flush()))?)
+        Ok(py.detach(|| self.core.clear())?)
     }
 
     /// What was counted since the cache was opened: entries, bytes, hits, misses, hit rate, saved cost, and more.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.catch_up(py);
         let stats = self.core.stats();
         let counts = PyDict::new(py);
         for (name, count) in [
@@ -444,7 +448,8 @@ impl SemanticCache {
         self.core.dimension()
     }
 
-    fn __len__(&self) -> usize {
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.catch_up(py);
         self.core.len()
     }
 
@@ -476,7 +481,14 @@ impl SemanticCache {
 
     /// The exact repeat of a prompt; counts no miss.
     #[pyo3(signature = (prompt, scope, tenant))]
-    fn _exact(&self, prompt: &str, scope: Option<&Bound<'_, PyAny>>, tenant: &str) -> Result<Option<CacheHit>> {
+    fn _exact(
+        &self,
+        py: Python<'_>,
+        prompt: &str,
+        scope: Option<&Bound<'_, PyAny>>,
+        tenant: &str,
+    ) -> Result<Option<CacheHit>> {
+        self.catch_up(py);
         let scope = scope_from_py(scope)?;
         let request = LookupRequest { scope: scope.as_deref(), tenant, ..LookupRequest::new(prompt) };
         Ok(self.core.lookup_exact(&request).map(|core| CacheHit { core }))
@@ -493,6 +505,15 @@ impl SemanticCache {
     fn _join(&self, prompt: &str, scope: Option<&Bound<'_, PyAny>>, tenant: &str) -> PyResult<Flight> {
         let scope = scope_from_py(scope)?;
         Ok(Flight::new(self.flights.join(EntryKey::of(tenant, scope.as_deref(), prompt))))
+    }
+}
+
+impl SemanticCache {
+    /// Reads what other processes changed, where it is time to: without the GIL, for it may wait for a disk.
+    fn catch_up(&self, py: Python<'_>) {
+        if self.core.is_behind() {
+            py.detach(|| self.core.catch_up());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! 64 rows: as they are, as whole numbers, and as signs.
 
 use super::encoder::{Encoder, Layout, Prepared};
-use crate::cache::kernel::{self, CHUNK_DIMENSIONS, CHUNK_LINES, Line, Path, ROWS};
+use crate::cache::kernel::{self, ByteLine, CHUNK_DIMENSIONS, CHUNK_LINES, Path, ROWS};
 
 /// Weight of the second plane: the levels 0.4528 and 1.510 of the best 2-bit quantizer of a normal variable
 /// (Max 1960) are `1 - RATIO` and `1 + RATIO` times 0.9814.
@@ -37,8 +37,8 @@ pub(super) struct Figures {
 /// Rows as signs: the first plane, in two parts, says the sign, the second whether the size is above the boundary.
 #[derive(Debug)]
 pub(super) struct Planes {
-    pub signs: [Vec<Line>; 2],
-    pub sizes: [Vec<Line>; 2],
+    pub signs: [Vec<ByteLine>; 2],
+    pub sizes: [Vec<ByteLine>; 2],
     pub first: First,
     pub rest: Rest,
 }
@@ -104,7 +104,7 @@ pub(super) fn quantize(path: Path, along: f32, rest: &[f32], codes: &mut [i8]) -
 
 impl Planes {
     fn new(layout: &Layout) -> Self {
-        let plane = || layout.lines().map(|lines| vec![Line::default(); lines]);
+        let plane = || layout.lines().map(|lines| vec![ByteLine::default(); lines]);
         let none = [0; ROWS];
         Self {
             signs: plane(),

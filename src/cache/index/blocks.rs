@@ -4,7 +4,7 @@
 
 use super::block::{Encoded, Figures, First, Rest};
 use super::encoder::Layout;
-use crate::cache::kernel::{Arena, Line, ROWS};
+use crate::cache::kernel::{Arena, ByteLine, ROWS};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -25,8 +25,8 @@ pub(super) struct Blocks {
 #[derive(Debug)]
 struct Shelf {
     alive: Box<[AtomicU64]>,
-    signs: [Arena<Line>; 2],
-    sizes: [Arena<Line>; 2],
+    signs: [Arena<ByteLine>; 2],
+    sizes: [Arena<ByteLine>; 2],
     first: Arena<First>,
     rest: Arena<Rest>,
     figures: Arena<[Figures; ROWS]>,
@@ -37,7 +37,7 @@ struct Shelf {
 
 /// One block.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Block<'a> {
+pub(super) struct BlockView<'a> {
     shelf: &'a Shelf,
     place: usize,
     layout: &'a Layout,
@@ -69,12 +69,12 @@ impl Blocks {
         self.length.load(Ordering::Acquire)
     }
 
-    pub fn get(&self, block: usize) -> Option<Block<'_>> {
+    pub fn get(&self, block: usize) -> Option<BlockView<'_>> {
         if block >= self.len() {
             return None;
         }
         let (shelf, place) = find(block);
-        Some(Block { shelf: self.shelves.get(shelf)?.get()?, place, layout: &self.layout })
+        Some(BlockView { shelf: self.shelves.get(shelf)?.get()?, place, layout: &self.layout })
     }
 
     /// Adds a block, of whose rows `alive` says which count. One caller at a time: the index's writer.
@@ -118,7 +118,7 @@ impl Shelf {
     }
 }
 
-impl<'a> Block<'a> {
+impl<'a> BlockView<'a> {
     pub fn alive(&self) -> u64 {
         self.shelf.alive[self.place].load(Ordering::Acquire)
     }
@@ -128,12 +128,12 @@ impl<'a> Block<'a> {
         self.shelf.alive[self.place].fetch_and(!rows, Ordering::AcqRel);
     }
 
-    pub fn signs(&self, part: usize) -> &'a [Line] {
+    pub fn signs(&self, part: usize) -> &'a [ByteLine] {
         let lines = self.layout.lines()[part];
         self.shelf.signs[part].get(self.place * lines..(self.place + 1) * lines)
     }
 
-    pub fn sizes(&self, part: usize) -> &'a [Line] {
+    pub fn sizes(&self, part: usize) -> &'a [ByteLine] {
         let lines = self.layout.lines()[part];
         self.shelf.sizes[part].get(self.place * lines..(self.place + 1) * lines)
     }

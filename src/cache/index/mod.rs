@@ -40,7 +40,7 @@ const LEAST_BLOCKS: usize = 4;
 pub(crate) struct Index {
     dimension: usize,
     current: RwLock<Arc<Generation>>,
-    writer: Mutex<Writer>,
+    writer: Mutex<RowWriter>,
     length: AtomicUsize,
 }
 
@@ -61,7 +61,7 @@ struct Tail {
 }
 
 /// What only one insert or removal at a time may touch.
-struct Writer {
+struct RowWriter {
     /// Where each id's row is, counted from the first row of the generation.
     places: HashMap<u64, u32, DigestState>,
     removed: usize,
@@ -70,7 +70,7 @@ struct Writer {
 }
 
 /// What was there when a search began.
-struct Snapshot {
+struct TailView {
     blocks: usize,
     /// For each query, the tail's rows that reach the threshold.
     tail: Vec<Vec<Scored>>,
@@ -82,7 +82,7 @@ impl Generation {
     }
 
     /// Scores the tail, and counts the blocks: together, so that no row is between them.
-    fn snapshot(&self, queries: &[&Query<'_>], threshold: f32) -> Snapshot {
+    fn snapshot(&self, queries: &[&Query<'_>], threshold: f32) -> TailView {
         let tail = self.tail.read();
         let score = |query: &&Query<'_>| {
             let rows = tail.rows.chunks_exact(self.encoder.layout.dimension).zip(&tail.ids).enumerate();
@@ -91,7 +91,7 @@ impl Generation {
                 .filter(|scored| scored.score >= threshold)
                 .collect()
         };
-        Snapshot { tail: queries.iter().map(score).collect(), blocks: self.blocks.len() }
+        TailView { tail: queries.iter().map(score).collect(), blocks: self.blocks.len() }
     }
 
     fn encode(&self, rows: &[f32]) -> Encoded {
@@ -107,7 +107,7 @@ impl Index {
 
     fn with_path(dimension: usize, path: Path, with_planes: bool) -> Self {
         let generation = Generation::new(Encoder::new(path, dimension), with_planes);
-        let writer = Writer { places: HashMap::default(), removed: 0, next_look: GROWTH };
+        let writer = RowWriter { places: HashMap::default(), removed: 0, next_look: GROWTH };
         Self {
             dimension,
             current: RwLock::new(Arc::new(generation)),
@@ -168,7 +168,7 @@ impl Index {
         *self.current.write() = Arc::new(new);
     }
 
-    fn extend_tail(&self, writer: &mut Writer, generation: &Arc<Generation>, ids: &[u64], rows: &[f32]) {
+    fn extend_tail(&self, writer: &mut RowWriter, generation: &Arc<Generation>, ids: &[u64], rows: &[f32]) {
         let mut tail = generation.tail.write();
         tail.ids.extend_from_slice(ids);
         tail.rows.extend_from_slice(rows);
@@ -180,7 +180,7 @@ impl Index {
     }
 
     /// Makes a block of 64 rows; those of the tail are searched there until it is ready.
-    fn append(&self, writer: &mut Writer, generation: &Arc<Generation>, ids: &[u64; ROWS], rows: &[f32]) {
+    fn append(&self, writer: &mut RowWriter, generation: &Arc<Generation>, ids: &[u64; ROWS], rows: &[f32]) {
         let encoded = generation.encode(rows);
         let mut tail = generation.tail.write();
         generation.blocks.push(ids, rows, &encoded, !tail.removed);
@@ -215,7 +215,7 @@ impl Index {
     }
 
     /// Encodes all rows that are left anew, by their mean.
-    fn renew(&self, writer: &mut Writer, old: &Generation) {
+    fn renew(&self, writer: &mut RowWriter, old: &Generation) {
         let mut left: Vec<(u32, u64)> = writer.places.iter().map(|(&id, &place)| (place, id)).collect();
         left.sort_unstable();
         let tail = old.tail.read();

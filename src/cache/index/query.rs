@@ -1,9 +1,9 @@
 //! A question as the codes see it, and the bounds on how near a row can be.
 
 use super::block::{Figures, ONE, PAIR_ONE, RATIO, quantize};
-use super::blocks::Block;
+use super::blocks::BlockView;
 use super::encoder::{Encoder, Prepared};
-use crate::cache::kernel::{self, ByteQuery, Line, Path, Product, ROWS};
+use crate::cache::kernel::{self, ByteLine, ByteQuery, Path, Product, ROWS};
 
 /// What rounding can hide in the bound by planes: 16-bit columns, and f32 arithmetic (docs/cache.md).
 const PLANE_SLACK: f32 = 4e-4;
@@ -21,12 +21,12 @@ pub(super) struct Query<'a> {
     /// The length of what is not along the common mean.
     length: f32,
     dimension: f32,
-    parts: Option<[Part; 2]>,
+    parts: Option<[QueryPart; 2]>,
 }
 
 /// One part of the dimensions: its tables, and how a sum of entries becomes an inner product with signs.
-struct Part {
-    tables: Vec<Line>,
+struct QueryPart {
+    tables: Vec<ByteLine>,
     length: f32,
     root: f32,
     step: f32,
@@ -45,7 +45,7 @@ impl<'a> Query<'a> {
         let split = (layout.first_chunks * kernel::CHUNK_DIMENSIONS).min(rest.len());
         let parts = with_planes.then(|| {
             let (first, second) = rest.split_at(split);
-            [Part::new(path, first, layout.first()), Part::new(path, second, layout.second())]
+            [QueryPart::new(path, first, layout.first()), QueryPart::new(path, second, layout.second())]
         });
         Self {
             path,
@@ -58,12 +58,12 @@ impl<'a> Query<'a> {
         }
     }
 
-    pub fn first_tables(&self) -> &[Line] {
+    pub fn first_tables(&self) -> &[ByteLine] {
         self.parts.as_ref().map_or(&[], |parts| &parts[0].tables)
     }
 
     /// The rows of a block that may reach `least`, by their signs: a bit for each.
-    pub fn sift(&self, block: Block<'_>, ahead: Option<Block<'_>>, alive: u64, least: f32) -> u64 {
+    pub fn sift(&self, block: BlockView<'_>, ahead: Option<BlockView<'_>>, alive: u64, least: f32) -> u64 {
         let next = ahead.map_or(&[][..], |block| block.signs(0));
         let mut sums = [0; ROWS];
         kernel::scan(self.path, block.signs(0), next, self.first_tables(), &mut sums);
@@ -73,8 +73,8 @@ impl<'a> Query<'a> {
     /// The same, with the sums of the first part at hand. What this block must read further, the one ahead will too.
     pub fn sift_on(
         &self,
-        block: Block<'_>,
-        ahead: Option<Block<'_>>,
+        block: BlockView<'_>,
+        ahead: Option<BlockView<'_>>,
         alive: u64,
         sums_first: &[u16; ROWS],
         least: f32,
@@ -138,12 +138,12 @@ impl<'a> Query<'a> {
     }
 }
 
-impl Part {
+impl QueryPart {
     fn new(path: Path, vector: &[f32], dimension: usize) -> Self {
         let groups = vector.len() / kernel::GROUP;
         // Sixteen bits must hold the sum of one entry of each table.
         let most = (usize::from(u16::MAX) / groups.max(1)).min(127) as f32;
-        let mut tables = vec![Line::default(); groups];
+        let mut tables = vec![ByteLine::default(); groups];
         let step = kernel::tables(path, vector, most, &mut tables);
         let hidden = groups as f32 * step * 0.5 * 1.001;
         Self {

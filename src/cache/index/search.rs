@@ -1,7 +1,7 @@
 //! The search: sift blocks by signs, what is left by bytes, and score what is left of that.
 
 use super::query::Query;
-use super::{Generation, Snapshot};
+use super::{Generation, TailView};
 use crate::cache::kernel::{self, ROWS, SHARED};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -66,14 +66,14 @@ impl Iterator for Candidates {
 }
 
 /// One query on its way through the blocks.
-struct Progress<'a> {
+struct SearchProgress<'a> {
     query: Query<'a>,
     survivors: Vec<u32>,
     /// Blocks in a row of which the planes left nearly all.
     useless: u32,
 }
 
-impl Progress<'_> {
+impl SearchProgress<'_> {
     fn wants_planes(&self) -> bool {
         self.useless < PATIENCE
     }
@@ -92,7 +92,7 @@ pub(super) fn search(generation: &Arc<Generation>, units: &[&[f32]], threshold: 
     let with_planes = generation.with_planes;
     let mut all: Vec<_> = units
         .iter()
-        .map(|unit| Progress {
+        .map(|unit| SearchProgress {
             query: Query::new(&generation.encoder, unit, with_planes),
             survivors: Vec::new(),
             useless: if with_planes { 0 } else { PATIENCE },
@@ -112,7 +112,7 @@ pub(super) fn search(generation: &Arc<Generation>, units: &[&[f32]], threshold: 
         .collect()
 }
 
-fn scan(generation: &Generation, snapshot: &Snapshot, all: &mut [Progress<'_>], threshold: f32) {
+fn scan(generation: &Generation, snapshot: &TailView, all: &mut [SearchProgress<'_>], threshold: f32) {
     for place in 0..snapshot.blocks {
         let Some(block) = generation.blocks.get(place) else { continue };
         let alive = block.alive();
@@ -121,7 +121,7 @@ fn scan(generation: &Generation, snapshot: &Snapshot, all: &mut [Progress<'_>], 
         }
         let mut groups = all.chunks_exact_mut(SHARED);
         for group in groups.by_ref() {
-            if !group.iter().all(Progress::wants_planes) {
+            if !group.iter().all(SearchProgress::wants_planes) {
                 for progress in group {
                     progress.take(place, alive, alive);
                 }
@@ -148,7 +148,7 @@ fn scan(generation: &Generation, snapshot: &Snapshot, all: &mut [Progress<'_>], 
 }
 
 /// The survivors whose bytes do not keep them below the threshold, least bound first.
-fn bounded(generation: &Generation, progress: &Progress<'_>, threshold: f32) -> Vec<(f32, u32)> {
+fn bounded(generation: &Generation, progress: &SearchProgress<'_>, threshold: f32) -> Vec<(f32, u32)> {
     let block_of = |row: u32| generation.blocks.get(row as usize / ROWS);
     let mut pending = Vec::new();
     for (i, &row) in progress.survivors.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The paths that need their own instructions on processors with AVX-512 VBMI and VNNI (Ice Lake, Zen 4, and later).
 
-use super::{CHUNK_LINES, Line, Product, ROWS};
+use super::{ByteLine, CHUNK_LINES, Product, ROWS};
 use std::arch::x86_64::*;
 
 /// Two tables' entries fit a byte: each is at most 127.
@@ -14,7 +14,7 @@ fn widen(all: &mut __m512i, odd: &mut __m512i, pair: __m512i) {
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn load(line: &Line) -> __m512i {
+fn load(line: &ByteLine) -> __m512i {
     // SAFETY: 64 bytes are read from an array of 64, which is aligned to 64.
     unsafe { _mm512_load_si512((&raw const line.0).cast()) }
 }
@@ -23,7 +23,12 @@ fn load(line: &Line) -> __m512i {
 ///
 /// Each index of six bits picks one of 64 bytes: one `vpermb`, which looks at no other bits, looks up 64 rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
-pub(super) fn scan<const Q: usize>(codes: &[Line], ahead: &[Line], tables: [&[Line]; Q], sums: [&mut [u16; ROWS]; Q]) {
+pub(super) fn scan<const Q: usize>(
+    codes: &[ByteLine],
+    ahead: &[ByteLine],
+    tables: [&[ByteLine]; Q],
+    sums: [&mut [u16; ROWS]; Q],
+) {
     let chunks = codes.as_chunks::<CHUNK_LINES>().0;
     let ahead = if ahead.len() == codes.len() { ahead } else { codes }.as_chunks::<CHUNK_LINES>().0;
     let tables = tables.map(|tables| &tables.as_chunks::<4>().0[..chunks.len()]);

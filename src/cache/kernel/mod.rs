@@ -45,9 +45,9 @@ const LANES: usize = 64;
 /// What a register holds and the memory gives at once: a byte for each row of a block, or for each entry of a table.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct Line(pub [u8; ROWS]);
+pub(crate) struct ByteLine(pub [u8; ROWS]);
 
-impl Default for Line {
+impl Default for ByteLine {
     fn default() -> Self {
         Self([0; ROWS])
     }
@@ -55,10 +55,10 @@ impl Default for Line {
 
 /// A kind of processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Path(Kind);
+pub(crate) struct Path(PathKind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum PathKind {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -100,30 +100,30 @@ impl Path {
                 && is_x86_feature_detected!("avx512vbmi")
                 && is_x86_feature_detected!("avx512vnni");
             if avx512 && avx2 {
-                paths.push(Self(Kind::Avx512));
+                paths.push(Self(PathKind::Avx512));
             }
             if avx2 {
-                paths.push(Self(Kind::Avx2));
+                paths.push(Self(PathKind::Avx2));
             }
         }
         #[cfg(target_arch = "aarch64")]
         if std::arch::is_aarch64_feature_detected!("neon") {
             if std::arch::is_aarch64_feature_detected!("dotprod") {
-                paths.push(Self(Kind::NeonDot));
+                paths.push(Self(PathKind::NeonDot));
             }
-            paths.push(Self(Kind::Neon));
+            paths.push(Self(PathKind::Neon));
         }
-        paths.push(Self(Kind::Portable));
+        paths.push(Self(PathKind::Portable));
         paths
     }
 
     /// Whether table lookups are fast enough for the bit planes to pay.
     pub fn has_fast_tables(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        let fast = self.0 == Kind::Avx512;
+        let fast = self.0 == PathKind::Avx512;
         // With NEON a count says so, no clock yet: 24 dimensions of 64 rows are 16 lookups, and 96 steps of `sdot`.
         #[cfg(not(target_arch = "x86_64"))]
-        let fast = self.0 != Kind::Portable;
+        let fast = self.0 != PathKind::Portable;
         fast
     }
 }
@@ -146,14 +146,14 @@ macro_rules! for_each_path {
             match path.0 {
                 // SAFETY: a path of this kind exists only where the processor has these instructions.
                 #[cfg(target_arch = "x86_64")]
-                Kind::Avx512 => unsafe { avx512($($argument),*) },
+                PathKind::Avx512 => unsafe { avx512($($argument),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
-                Kind::Avx2 => unsafe { avx2($($argument),*) },
+                PathKind::Avx2 => unsafe { avx2($($argument),*) },
                 // NEON is part of the instruction set that the portable function is compiled for.
                 #[cfg(target_arch = "aarch64")]
-                Kind::NeonDot | Kind::Neon => portable::$name($($argument),*),
-                Kind::Portable => portable::$name($($argument),*),
+                PathKind::NeonDot | PathKind::Neon => portable::$name($($argument),*),
+                PathKind::Portable => portable::$name($($argument),*),
             }
         }
     )*};
@@ -177,7 +177,7 @@ for_each_path! {
     /// The squared distance from `vector` to `step * codes`, and the squared length of the latter.
     fn quantization_error(vector: &[f32], step: f32, codes: &[i8]) -> (f32, f32);
     /// Tables of rounded partial sums for `scan`; gives their step.
-    fn tables(query: &[f32], most: f32, out: &mut [Line]) -> f32;
+    fn tables(query: &[f32], most: f32, out: &mut [ByteLine]) -> f32;
 }
 
 /// Where a row's bytes lie in a chunk: the first 32 rows in the even places, which widen to one register of sums.
@@ -191,24 +191,29 @@ pub(crate) fn pack(bits: u32) -> [u8; 3] {
 }
 
 /// Sums of the table entries that the codes of 64 rows name; reads `ahead` into the cache where it is as long.
-pub(crate) fn scan(path: Path, codes: &[Line], ahead: &[Line], tables: &[Line], sums: &mut [u16; ROWS]) {
+pub(crate) fn scan(path: Path, codes: &[ByteLine], ahead: &[ByteLine], tables: &[ByteLine], sums: &mut [u16; ROWS]) {
     match path.0 {
         // SAFETY: a path of this kind exists only where the processor has these instructions.
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx512 => unsafe { avx512::scan(codes, ahead, [tables], [sums]) },
+        PathKind::Avx512 => unsafe { avx512::scan(codes, ahead, [tables], [sums]) },
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
-        Kind::NeonDot | Kind::Neon => unsafe { neon::scan(codes, ahead, tables, sums) },
+        PathKind::NeonDot | PathKind::Neon => unsafe { neon::scan(codes, ahead, tables, sums) },
         _ => portable::scan(codes, tables, sums),
     }
 }
 
 /// [`scan`] for several queries at once.
-pub(crate) fn scan_shared(path: Path, codes: &[Line], tables: [&[Line]; SHARED], sums: [&mut [u16; ROWS]; SHARED]) {
+pub(crate) fn scan_shared(
+    path: Path,
+    codes: &[ByteLine],
+    tables: [&[ByteLine]; SHARED],
+    sums: [&mut [u16; ROWS]; SHARED],
+) {
     match path.0 {
         // SAFETY: a path of this kind exists only where the processor has these instructions.
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx512 => unsafe { avx512::scan(codes, &[], tables, sums) },
+        PathKind::Avx512 => unsafe { avx512::scan(codes, &[], tables, sums) },
         _ => {
             for (tables, sums) in tables.into_iter().zip(sums) {
                 scan(path, codes, &[], tables, sums);
@@ -222,10 +227,10 @@ pub(crate) fn survivors(path: Path, linear: &[(f32, &[i16; ROWS])], products: &[
     match path.0 {
         // SAFETY: a path of this kind exists only where the processor has these instructions.
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx512 => unsafe { avx512::survivors(linear, products, least) },
+        PathKind::Avx512 => unsafe { avx512::survivors(linear, products, least) },
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
-        Kind::NeonDot | Kind::Neon => unsafe { neon::survivors(linear, products, least) },
+        PathKind::NeonDot | PathKind::Neon => unsafe { neon::survivors(linear, products, least) },
         _ => portable::survivors(linear, products, least),
     }
 }
@@ -253,17 +258,17 @@ impl ByteQuery {
         match path.0 {
             // SAFETY: a path of this kind exists only where the processor has these instructions.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { avx512::dot_bytes(row, &self.biased, sum) },
+            PathKind::Avx512 => unsafe { avx512::dot_bytes(row, &self.biased, sum) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => unsafe { avx2::dot_bytes(row, &self.signed) },
+            PathKind::Avx2 => unsafe { avx2::dot_bytes(row, &self.signed) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
-            Kind::NeonDot => unsafe { neon::dot_bytes_by_sdot(row, &self.signed) },
+            PathKind::NeonDot => unsafe { neon::dot_bytes_by_sdot(row, &self.signed) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => unsafe { neon::dot_bytes(row, &self.signed) },
-            Kind::Portable => portable::dot_bytes(row, &self.signed),
+            PathKind::Neon => unsafe { neon::dot_bytes(row, &self.signed) },
+            PathKind::Portable => portable::dot_bytes(row, &self.signed),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The paths that need their own instructions on 64-bit ARM.
 
-use super::{CHUNK_LINES, Line, Product, ROWS};
+use super::{ByteLine, CHUNK_LINES, Product, ROWS};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -9,14 +9,14 @@ const PARTS: usize = ROWS / 16;
 
 #[target_feature(enable = "neon")]
 #[inline]
-fn load(line: &Line) -> uint8x16x4_t {
+fn load(line: &ByteLine) -> uint8x16x4_t {
     // SAFETY: 64 bytes are read from an array of 64.
     unsafe { vld1q_u8_x4(line.0.as_ptr()) }
 }
 
 #[target_feature(enable = "neon")]
 #[inline]
-fn parts(line: &Line) -> [uint8x16_t; PARTS] {
+fn parts(line: &ByteLine) -> [uint8x16_t; PARTS] {
     let uint8x16x4_t(first, second, third, fourth) = load(line);
     [first, second, third, fourth]
 }
@@ -26,7 +26,7 @@ fn parts(line: &Line) -> [uint8x16_t; PARTS] {
 /// Each index of six bits picks one of 64 bytes: one `tbl` over four registers looks up 16 rows. Where an index is
 /// beyond the table it gives zero, so that the two other bits are cleared first.
 #[target_feature(enable = "neon")]
-pub(super) fn scan(codes: &[Line], ahead: &[Line], tables: &[Line], sums: &mut [u16; ROWS]) {
+pub(super) fn scan(codes: &[ByteLine], ahead: &[ByteLine], tables: &[ByteLine], sums: &mut [u16; ROWS]) {
     let chunks = codes.as_chunks::<CHUNK_LINES>().0;
     let ahead = if ahead.len() == codes.len() { ahead } else { codes }.as_chunks::<CHUNK_LINES>().0;
     let tables = &tables.as_chunks::<4>().0[..chunks.len()];

@@ -3,7 +3,7 @@
 //! Floating-point operations stand in one order and none is fused, so that wider registers change nothing but the time.
 //! The functions are inlined into each path's own copy, which the compiler vectorises for that path.
 
-use super::{CHUNK_DIMENSIONS, CHUNK_LINES, ENTRIES, GROUP, LANES, Line, Product, ROWS};
+use super::{ByteLine, CHUNK_DIMENSIONS, CHUNK_LINES, ENTRIES, GROUP, LANES, Product, ROWS};
 
 /// Added to an f32 of a size below 2^22 this leaves the nearest integer, ties to even, in the low bits.
 const ROUND: f32 = 12_582_912.0;
@@ -154,13 +154,13 @@ pub(super) fn dot_bytes(a: &[i8], b: &[i8]) -> i32 {
 /// The tables of a query: for each group of six dimensions the 64 sums of its components with either sign,
 /// shifted to begin at zero and rounded to `most` steps. Gives the step.
 #[inline(always)]
-pub(super) fn tables(query: &[f32], most: f32, out: &mut [Line]) -> f32 {
+pub(super) fn tables(query: &[f32], most: f32, out: &mut [ByteLine]) -> f32 {
     let mut widest = 0.0_f32;
     for group in query.as_chunks::<GROUP>().0 {
         widest = widest.max(group.iter().map(|x| x.abs()).sum());
     }
     if widest == 0.0 {
-        out.fill(Line::default());
+        out.fill(ByteLine::default());
         return 0.0;
     }
     let step = 2.0 * widest / most;
@@ -183,7 +183,7 @@ pub(super) fn tables(query: &[f32], most: f32, out: &mut [Line]) -> f32 {
 }
 
 /// The sums of the table entries that 64 rows' codes name.
-pub(super) fn scan(codes: &[Line], tables: &[Line], sums: &mut [u16; ROWS]) {
+pub(super) fn scan(codes: &[ByteLine], tables: &[ByteLine], sums: &mut [u16; ROWS]) {
     sums.fill(0);
     for (chunk, tables) in codes.as_chunks::<CHUNK_LINES>().0.iter().zip(tables.as_chunks::<4>().0) {
         for (row, sum) in sums.iter_mut().enumerate() {

@@ -128,8 +128,8 @@ fn tables_are_equal_on_every_path() {
     for length in LENGTHS {
         for vector in floats(length, random) {
             for most in [127.0, 126.0, 3.0] {
-                let tables_of = |of: &dyn Fn(&mut [Line]) -> f32| {
-                    let mut out = vec![Line::default(); length / GROUP];
+                let tables_of = |of: &dyn Fn(&mut [ByteLine]) -> f32| {
+                    let mut out = vec![ByteLine::default(); length / GROUP];
                     let step = of(&mut out);
                     (step.to_bits(), out.iter().map(|line| line.0).collect::<Vec<_>>())
                 };
@@ -144,8 +144,8 @@ fn tables_are_equal_on_every_path() {
 }
 
 /// Dimensions of 64 rows, and the codes that say them.
-fn draw_codes(chunks: usize, random: &mut StdRng) -> (Vec<[u32; ROWS]>, Vec<Line>) {
-    let mut lines = vec![Line::default(); chunks * CHUNK_LINES];
+fn draw_codes(chunks: usize, random: &mut StdRng) -> (Vec<[u32; ROWS]>, Vec<ByteLine>) {
+    let mut lines = vec![ByteLine::default(); chunks * CHUNK_LINES];
     let rows: Vec<[u32; ROWS]> =
         (0..chunks).map(|_| std::array::from_fn(|_| random.random_range(0..1 << 24))).collect();
     for (rows, lines) in rows.iter().zip(lines.as_chunks_mut::<CHUNK_LINES>().0) {
@@ -167,8 +167,8 @@ fn scans_sum_the_entries_that_the_bits_name() {
         // The most that sixteen bits can sum.
         let most = (65_535 / (4 * chunks).max(1)).min(127) as u8;
         let least = [0, 0, most / 2, most];
-        let tables = least.map(|least| -> Vec<Line> {
-            (0..4 * chunks).map(|_| Line(std::array::from_fn(|_| random.random_range(least..=most)))).collect()
+        let tables = least.map(|least| -> Vec<ByteLine> {
+            (0..4 * chunks).map(|_| ByteLine(std::array::from_fn(|_| random.random_range(least..=most)))).collect()
         });
         let expected = tables.each_ref().map(|tables| {
             let mut sums = [0_u16; ROWS];

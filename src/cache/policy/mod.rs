@@ -112,11 +112,11 @@ const PRIOR: f64 = 10.0;
 #[derive(Debug)]
 pub struct Policy {
     config: PolicyConfig,
-    state: Mutex<State>,
+    state: Mutex<PolicyMemory>,
 }
 
 #[derive(Debug)]
-struct State {
+struct PolicyMemory {
     judged: VecDeque<Judged>,
     entries: HashMap<u64, Own>,
     threshold: Option<f64>,
@@ -144,7 +144,7 @@ impl Policy {
         check_share("max_error_rate", config.max_error_rate)?;
         check_share("confidence", config.confidence)?;
         check_share("shadow_rate", config.shadow_rate)?;
-        let state = State {
+        let state = PolicyMemory {
             judged: VecDeque::new(),
             entries: HashMap::new(),
             threshold: None,
@@ -191,7 +191,7 @@ impl Policy {
         self.state.lock().judged.iter().copied().collect()
     }
 
-    fn take_in(&self, state: &mut State, judged: Judged) {
+    fn take_in(&self, state: &mut PolicyMemory, judged: Judged) {
         state.judged.push_back(judged);
         if state.judged.len() > WINDOW {
             state.judged.pop_front();
@@ -232,7 +232,7 @@ impl Policy {
         }
     }
 
-    fn look(&self, state: &mut State) {
+    fn look(&self, state: &mut PolicyMemory) {
         state.looks += 1;
         state.next_look = ((state.learned as f64 * GROWTH) as usize).max(state.learned + 1);
         let mut sorted: Vec<Judged> = state.judged.iter().copied().collect();
@@ -247,7 +247,7 @@ impl Policy {
     }
 }
 
-impl State {
+impl PolicyMemory {
     fn record(&mut self, candidate: &Candidate, correct: bool) {
         let own = self.entries.entry(candidate.entry).or_default();
         own.all += 1;

@@ -69,7 +69,9 @@ fn plain(path: &Path) -> Result<Connection> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         patience::have(&connection)?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        // As FULL while there is a log. While the file is made there is none, and a journal that a crash brings back
+        // would undo it: EXTRA syncs its removal.
+        connection.pragma_update(None, "synchronous", "EXTRA")?;
         // Whoever closes the file moves its log into it, once. What closes one of its connections must not.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.set_prepared_statement_cache_capacity(64);

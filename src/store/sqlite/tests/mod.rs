@@ -130,5 +130,6 @@ fn a_busy_log_is_written_over_from_its_start() {
     assert!(log < written / 2, "the log has {log} bytes after {written} were written");
 }
 
+mod doctor;
 mod end;
 mod schema;
