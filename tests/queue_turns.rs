@@ -89,11 +89,8 @@ fn turns_come_in_order() {
 fn who_leaves_takes_the_request_along_on_a_thread_without_a_runtime_too() {
     let (queue, _) = limited(Some(1), None);
     let lease = now(&queue).unwrap().unwrap();
-    let waiting = block_on(async {
-        let mut waiting = boxed(&queue);
-        assert!(futures_util::poll!(&mut waiting).is_pending());
-        waiting
-    });
+    let mut waiting = boxed(&queue);
+    block_on(async { assert!(futures_util::poll!(&mut waiting).is_pending()) });
     assert_eq!(queue.len().unwrap(), 2);
     std::thread::spawn(move || drop(waiting)).join().unwrap();
     assert_eq!(queue.len().unwrap(), 1);
@@ -135,11 +132,11 @@ fn a_pause_frees_the_slot_and_counts_one_more_request() {
         assert_eq!((lease.id(), lease.attempt()), (id, 2));
         let mut fourth = Box::pin(lease.again(Again::default()));
         assert!(futures_util::poll!(&mut fourth).is_pending(), "three requests left in this minute");
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         assert!(queue.try_get().unwrap().is_none());
         lease = fourth.now_or_never().expect("a new minute").unwrap();
         for _ in 0..10 {
-            clock.advance(Duration::from_secs(60));
+            clock.advance(Duration::from_mins(1));
             lease = lease.again(Again::default()).now_or_never().expect("no end of attempts").unwrap();
         }
         assert_eq!(queue.status(id).unwrap(), Status::Leased);

@@ -12,6 +12,7 @@ from headrace import providers as _providers
 from headrace._core.client import ChatStream, Chunk, Response, ToolCall
 from headrace._core.client import Client as _Client
 from headrace._progress import Progress
+from headrace._schema import response_format_of
 from headrace.cache import SemanticCache
 from headrace.cost import CostTracker
 from headrace.errors import ConfigError, HeadraceError
@@ -81,8 +82,8 @@ class Client(_Client):
             _log.info("no API key in the environment: the simulated provider answers (models simulated/...)")
         if queue is not None and limits is not None:
             raise ConfigError("limits belong to the queue: give RequestQueue(limits=...) or no queue=")
-        if max_attempts < 1:
-            raise ConfigError(f"max_attempts is {max_attempts}: give 1 or more")
+        if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or not 1 <= max_attempts <= 1000:
+            raise ConfigError(f"max_attempts is {max_attempts!r}: give a whole number from 1 to 1000")
         if on_call is not None and not callable(on_call):
             raise ConfigError(f"on_call is of type {type(on_call).__name__}: give a function of one argument")
         owns_queue = queue is None
@@ -412,7 +413,7 @@ def _call(
     """The keywords of a call in one dict, and what its answer is to be read as."""
     schema = params.get("response_format")
     if _is_model(schema):
-        params = {**params, "response_format": _schema_of(schema)}
+        params = {**params, "response_format": response_format_of(schema)}
     call = {
         "model": model,
         "messages": messages,
@@ -446,9 +447,13 @@ def _calls(
         raise TypeError("prompts is one text: give a list of texts, or ask by chat()")
     if errors not in ("raise", "return"):
         raise ValueError(f"errors is {errors!r}: give 'raise' or 'return'")
-    if not isinstance(concurrency, int) or concurrency < 1:
-        raise ValueError(f"concurrency is {concurrency!r}: give a whole number, 1 or more")
+    if not isinstance(concurrency, int) or not 1 <= concurrency <= 1_000_000:
+        raise ValueError(f"concurrency is {concurrency!r}: give a whole number from 1 to 1000000")
+    if "messages" in call:
+        raise TypeError("map takes the messages as prompts: give a list of texts or of lists of messages")
     options = {name: call.pop(name, default) for name, default in _OPTIONS.items()}
+    if not isinstance(options["tags"], str):
+        options["tags"] = list(options["tags"])
     made = [_call(model, prompt, **options, params=call) for prompt in prompts]
     return [one for one, _schema in made], call.get("response_format")
 
@@ -460,34 +465,17 @@ def _is_model(schema: Any) -> bool:
     return isinstance(schema, type) and hasattr(schema, "model_json_schema")
 
 
-def _schema_of(model: Any) -> dict[str, Any]:
-    """The request for JSON of a pydantic model, to the letter where its schema allows."""
-    schema = _closed(model.model_json_schema())
-    return {"type": "json_schema", "json_schema": {"name": model.__name__, "schema": schema, "strict": True}}
-
-
-def _closed(schema: Any) -> Any:
-    """A schema as strict answers want it: every object names all its fields as required and allows no others."""
-    if isinstance(schema, list):
-        return [_closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {name: _closed(value) for name, value in schema.items() if name != "default"}
-    if closed.get("type") == "object" and isinstance(closed.get("properties"), dict):
-        closed["additionalProperties"] = False
-        closed["required"] = list(closed["properties"])
-    return closed
-
-
 def _parsed(response: Response, schema: Any) -> Response:
     """The response with `.parsed`; None where the answer is not of the schema: it was paid for all the same."""
     is_json = isinstance(schema, Mapping) and schema.get("type") in ("json_object", "json_schema")
-    if not (is_json or _is_model(schema)):
+    is_whole = response.finish_reason == "stop" and response.refusal is None
+    if not (is_json or _is_model(schema)) or not is_whole:
         return response
     try:
         return response._with_parsed(
             schema.model_validate_json(response.text) if _is_model(schema) else json.loads(response.text)
         )
-    except ValueError as error:
-        _log.warning("the answer is not of the schema that was asked for: %s", error)
+    except ValueError:
+        # The error quotes the answer, which belongs in no log.
+        _log.warning("an answer of %s is not of the form that was asked for: parsed is None", response.model)
         return response

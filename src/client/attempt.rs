@@ -4,7 +4,7 @@ use super::Client;
 use super::plan::{Candidate, Plan};
 use crate::cost::{Reservation, Settlement};
 use crate::queue::{Again, Lease, PutOptions};
-use crate::usage::UsageReport;
+use crate::usage::{Usage, UsageReport};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +45,28 @@ pub(super) struct Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, used: None }
+    }
+}
+
+/// A request on its way to a provider. Dropped before the provider answered, since its caller left, what was sent is
+/// booked: the provider bills it.
+struct Sent<'a> {
+    hold: Option<Reservation>,
+    candidate: &'a Candidate,
+    started: Instant,
+    attempts: u32,
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        let Some(hold) = self.hold.take() else { return };
+        let report = UsageReport::estimated(Usage::new(self.candidate.expected.input_tokens, 0));
+        let settlement = Settlement {
+            latency_s: Some(self.started.elapsed().as_secs_f64()),
+            attempts: self.attempts,
+            ..Settlement::reported(&report)
+        };
+        drop(hold.settle_as(Some(&self.candidate.model), &report.usage, settlement));
     }
 }
 
@@ -101,18 +123,23 @@ impl Client {
                     }
                 };
                 (tries, attempts) = (tries + 1, attempts + 1);
-                let started = Instant::now();
-                let Failure { error, used } = match way.ask(candidate).await {
-                    Ok(value) => {
+                let mut sent = Sent { hold: Some(hold), candidate, started: Instant::now(), attempts };
+                let answered = way.ask(candidate).await;
+                let (started, hold) = (sent.started, sent.hold.take());
+                let Failure { error, used } = match (answered, hold) {
+                    (Ok(value), Some(hold)) => {
                         return Ok((value, Taken { lease, hold, candidate: number, attempts, waited, started }));
                     }
-                    Err(failure) => failure,
+                    (Err(failure), hold) => {
+                        if let (Some(report), Some(hold)) = (&failure.used, &hold) {
+                            let settlement = Settlement { attempts: tries, ..Settlement::reported(report) };
+                            drop(hold.settle_as(Some(&candidate.model), &report.usage, settlement));
+                        }
+                        failure
+                    }
+                    (Ok(_), None) => Failure::from(Error::invalid("the call is over already: ask again")),
                 };
-                if let Some(report) = &used {
-                    let settlement = Settlement { attempts: tries, ..Settlement::reported(report) };
-                    drop(hold.settle_as(Some(&candidate.model), &report.usage, settlement));
-                }
-                drop(hold);
+                drop(used);
                 *place = Place::Used(lease);
                 let next = self.inner.retry.pause(&error, tries);
                 let next = next.filter(|pause| plan.left().is_none_or(|left| *pause < left));

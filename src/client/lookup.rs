@@ -2,7 +2,7 @@
 
 use super::question::Question;
 use super::{ChatCall, Client, Response};
-use crate::cache::{CacheHit, HitKind, InsertRequest, LookupRequest};
+use crate::cache::{CacheHit, HitKind, InsertRequest, LookupRequest, SemanticCache};
 use crate::cost::{Attribution, CacheUse};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -15,7 +15,12 @@ impl Client {
         question: &Question,
         who: &Arc<Attribution>,
     ) -> Result<Option<Response>> {
-        let Some(hit) = self.look_up(call, question).await? else { return Ok(None) };
+        // The cache saves money; what it cannot do stops no call.
+        let found = self.look_up(call, question).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the cache could not be asked: the call goes on");
+            None
+        });
+        let Some(hit) = found else { return Ok(None) };
         let (cache, similarity) = match hit.kind() {
             HitKind::Exact => (CacheUse::Exact, None),
             HitKind::Semantic => (CacheUse::Semantic, Some(hit.similarity())),
@@ -62,13 +67,18 @@ impl Client {
         found.await
     }
 
+    /// Whether to keep an answer may take an embedder's time, or a disk's.
+    pub(super) fn keeping_may_block(&self) -> bool {
+        let config = self.inner.cache.as_ref().map(SemanticCache::config);
+        config.is_some_and(|config| config.embedder.is_some() || !config.url.starts_with("memory:"))
+    }
+
     /// Keeps an answer for the next caller, where it can answer again. An answer that cannot be kept is still an answer.
     pub(super) async fn keep(&self, call: &ChatCall, question: &Question, response: &Response) {
-        let (Some(cache), true) = (self.inner.cache.clone(), response.reply.is_cacheable()) else { return };
+        let (Some(cache), true) = (self.inner.cache.clone(), is_kept(call, response)) else { return };
         let Some(payload) = response.to_payload() else { return };
         let (question, tenant, tags) = (question.clone(), Arc::clone(&call.tenant), call.tags.clone());
         let cost = response.cost.attodollars();
-        let may_block = cache.config().embedder.is_some() || !cache.config().url.starts_with("memory:");
         let insert = move || {
             cache.insert(InsertRequest {
                 scope: Some(&question.scope),
@@ -78,11 +88,18 @@ impl Client {
                 ..InsertRequest::new(&question.prompt, payload)
             })
         };
-        let kept = if may_block { blocking(insert).await } else { insert() };
+        let kept = if self.keeping_may_block() { blocking(insert).await } else { insert() };
         if let Err(error) = kept {
             tracing::warn!(%error, "an answer was not cached");
         }
     }
+}
+
+/// Whether an answer can answer again: it is whole, and of the form that was asked for.
+fn is_kept(call: &ChatCall, response: &Response) -> bool {
+    let is_of_form =
+        call.request.output.is_text() || serde_json::from_str::<serde::de::IgnoredAny>(&response.text()).is_ok();
+    is_of_form && response.reply.is_cacheable()
 }
 
 /// Runs what may block where it holds nobody up.

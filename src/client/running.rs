@@ -11,6 +11,10 @@ use crate::cost::{CacheUse, Settlement};
 use crate::usage::UsageReport;
 use crate::{Error, Result};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What is left of the caller's time when it stops to wait for the answer to be kept.
+const MARGIN: Duration = Duration::from_millis(20);
 
 /// A call that a provider answers. Dropped before its end, what was sent so far is booked.
 pub(super) struct Running {
@@ -43,7 +47,12 @@ impl Running {
     /// # Errors
     /// `Provider`: it sent an error. What came before it is booked.
     pub(super) fn push(&mut self, event: &Event) -> Result<()> {
-        self.reply.push(event).inspect_err(|_| self.break_off())
+        self.reply.push(event).inspect_err(|_| {
+            if let Some(leader) = self.leader.take() {
+                leader.land(Landing::None);
+            }
+            self.break_off();
+        })
     }
 
     /// The stream is over: the reply is what came.
@@ -76,34 +85,52 @@ impl Running {
             waited: taken.waited,
             reply: Arc::new(reply),
         };
-        let response =
-            match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)).await {
-                Ok(record) => response.booked(&record),
-                // It was paid for: it is an answer, whatever became of the record.
-                Err(error) => {
-                    tracing::warn!(model = candidate.model, %error, "an answer was not recorded");
-                    response
-                }
-            };
-        if let Some(question) = &self.question {
-            self.client.keep(&self.call, question, &response).await;
-        }
-        if let Some(leader) = self.leader.take() {
-            let shared = response.reply.is_cacheable();
-            leader.land(if shared { Landing::Answer(Box::new(response.clone())) } else { Landing::None });
-        }
+        let response = match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)).await
+        {
+            Ok(record) => response.booked(&record),
+            // It was paid for: it is an answer, whatever became of the record.
+            Err(error) => {
+                tracing::warn!(model = candidate.model, %error, "an answer was not recorded");
+                response
+            }
+        };
         let result = if self.client.queue().is_durable() { response.to_payload() } else { None };
-        // A lease that was lost meanwhile was given to another: the answer is good all the same.
+        // Its place at the provider is free before the answer is kept, which may take an embedder's time. A lease that was
+        // lost meanwhile was given to another: the answer is good all the same.
         let _ = taken.lease.ack_async(result, Some(response.usage.total_tokens())).await;
+        self.share(&response).await;
         Ok(response)
     }
 
-    /// The call ended without a whole reply: what was sent is booked, since the provider bills it, and those who wait go
-    /// themselves.
-    pub(super) fn break_off(&mut self) {
-        if let Some(leader) = self.leader.take() {
-            leader.land(Landing::None);
+    /// Keeps the answer for the next caller and gives it to those who wait, whether or not this caller waits for that.
+    async fn share(&mut self, response: &Response) {
+        let (client, call, question, leader) =
+            (self.client.clone(), Arc::clone(&self.call), self.question.take(), self.leader.take());
+        let Some(question) = question else { return };
+        let response = response.clone();
+        let may_take_long = client.keeping_may_block();
+        let kept = async move {
+            client.keep(&call, &question, &response).await;
+            if let Some(leader) = leader {
+                let shared = response.reply.is_cacheable();
+                leader.land(if shared { Landing::Answer(Box::new(response)) } else { Landing::None });
+            }
+        };
+        if !may_take_long {
+            return kept.await;
         }
+        let task = tokio::spawn(kept);
+        let patience = self.plan.left().map(|left| left.saturating_sub(MARGIN));
+        let _ = match patience {
+            Some(patience) => tokio::time::timeout(patience, task).await.is_ok(),
+            None => task.await.is_ok(),
+        };
+    }
+
+    /// The call ended without a whole reply: what was sent is booked, since the provider bills it. Of those who wait for a
+    /// caller that left, another leads.
+    fn break_off(&mut self) {
+        drop(self.leader.take());
         let Some(taken) = self.taken.take() else { return };
         let candidate = &self.plan.candidates[taken.candidate];
         let reply = std::mem::take(&mut self.reply).finish();

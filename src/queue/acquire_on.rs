@@ -1,4 +1,4 @@
-//! WaitingTurns of one's own on a file: put, take and the word that one lives are one write.
+//! Turns of one's own on a file: put, take and the word that one lives are one write.
 
 use super::acquire::{Again, Entered, Waits};
 use super::core::HandedOut;
@@ -116,7 +116,7 @@ impl QueueInner {
         self.turns.look_by(next);
         if has_turn {
             let who = self.mine();
-            drop(self.change(file, move |change| change.take(usize::MAX, who), |inner, turns| inner.give_all(turns)));
+            drop(self.change(file, move |change| change.take(usize::MAX, who), super::inner::QueueInner::give_all));
         }
     }
 

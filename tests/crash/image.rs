@@ -7,7 +7,7 @@ use std::path::Path;
 /// Disks write whole sectors.
 const SECTOR: usize = 512;
 
-/// A stream of numbers that is the same in every run (SplitMix64).
+/// A stream of numbers that is the same in every run (`SplitMix64`).
 pub struct Dice(pub u64);
 
 impl Dice {

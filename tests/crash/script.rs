@@ -78,7 +78,7 @@ struct Open {
 }
 
 impl Open {
-    fn open(folder: &Path, at: Duration) -> Result<Self> {
+    fn reopen(folder: &Path, at: Duration) -> Result<Self> {
         let url = |name: &str| format!("sqlite:///{}", folder.join(name).display());
         let clock = Arc::new(ManualClock::new(at));
         let config = QueueConfig { lease: LEASE, ..QueueConfig::default() };
@@ -116,7 +116,7 @@ fn number(lease: &headrace::queue::Lease) -> u64 {
 /// Runs the steps, and goes on where one fails.
 pub fn script(folder: &Path, steps: usize) -> Told {
     let mut told = Told::default();
-    let open = match Open::open(folder, START) {
+    let open = match Open::reopen(folder, START) {
         Ok(open) => open,
         Err(error) => {
             assert!(matches!(error, Error::Store(_)), "{error:?}");
@@ -170,7 +170,7 @@ fn limit() -> Budget {
 /// What must hold of the files in a folder.
 pub fn check(folder: &Path, promised: &Effects, tried: &Effects, what: &str) {
     // An hour later every lease is over.
-    let open = Open::open(folder, START + Duration::from_hours(1)).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let open = Open::reopen(folder, START + Duration::from_hours(1)).unwrap_or_else(|error| panic!("{what}: {error}"));
     let mut found = BTreeSet::new();
     while !open.queue.is_empty().unwrap() {
         let lease = open.take().unwrap_or_else(|error| panic!("{what}: {error}"));

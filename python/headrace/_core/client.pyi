@@ -100,6 +100,9 @@ class Response:
     @property
     def raw(self) -> Any:
         """The provider's whole reply, in the JSON of its protocol; of a stream, as it would have come whole."""
+    @property
+    def message(self) -> dict[str, Any]:
+        """The first choice as a message of OpenAI's: `[*messages, r.message, {"role": "tool", ...}]`."""
     def to_dict(self) -> dict[str, Any]:
         """All of it but `raw`, as values that JSON has: amounts of money are texts."""
     def keys(self) -> list[str]: ...
@@ -123,6 +126,8 @@ class ToolCall:
     @property
     def arguments(self) -> str:
         """The arguments as JSON text, as the model wrote it."""
+    def to_dict(self) -> dict[str, Any]:
+        """As a message of OpenAI's has it: `{"id", "type", "function": {"name", "arguments"}}`."""
     def parse(self) -> Any:
         """The arguments, read.
 

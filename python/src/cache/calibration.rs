@@ -14,7 +14,6 @@ pub(crate) struct Calibration {
 impl Calibration {
     #[new]
     #[pyo3(signature = (threshold, interval, pairs, served, wrong, max_error_rate, confidence))]
-    #[expect(clippy::too_many_arguments, reason = "what it holds")]
     fn new(
         threshold: Option<f64>,
         interval: (f64, f64),

@@ -326,7 +326,7 @@ impl Explanations {
             let hint = if self.in_other_scopes == 0 { "" } else { ": is scope= what the entries were put with?" };
             return format!("no entry of this tenant and scope; {others}{hint}");
         }
-        self.entries.iter().map(|entry| entry.__str__()).collect::<Vec<_>>().join("\n")
+        self.entries.iter().map(Explanation::__str__).collect::<Vec<_>>().join("\n")
     }
 
     fn __repr__(&self) -> String {

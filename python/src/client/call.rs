@@ -28,8 +28,8 @@ pub(super) fn chat_call(given: &Bound<'_, PyDict>) -> Result<ChatCall> {
     };
     refuse_stream(&body)?;
     refuse_misspelt(&body)?;
-    if let Some(Value::Object(more)) = body.remove("extra_body") {
-        body.extend(more);
+    if let Some(more) = body.remove("extra_body").filter(|more| !more.is_null()) {
+        body.extend(extra_body(more)?);
     }
     body.insert("model".into(), item(given, "model")?.extract::<String>()?.into());
     body.insert("messages".into(), messages);
@@ -70,8 +70,19 @@ const ELSEWHERE: [(&str, &str); 4] = [
     ("base_url", "give it to the provider, as in OpenAICompatible(base_url)"),
 ];
 
+/// What goes into the request as it is; what the call names itself cannot be in it.
+fn extra_body(given: Value) -> Result<Map<String, Value>> {
+    let Value::Object(more) = given else {
+        return Err(Error::invalid(format!("extra_body is {given}: give a dict of parameters")).into());
+    };
+    match more.keys().find(|name| ["model", "messages", "stream"].contains(&name.as_str())) {
+        Some(name) => Err(Error::invalid(format!("extra_body has {name}: give it as an argument of the call")).into()),
+        None => Ok(more),
+    }
+}
+
 fn refuse_stream(body: &Map<String, Value>) -> Result<()> {
-    if body.get("stream").is_some_and(|stream| *stream != Value::Bool(false)) {
+    if body.get("stream").is_some_and(|stream| !stream.is_null() && *stream != Value::Bool(false)) {
         return Err(Error::invalid("stream=True gives chunks: call stream() or astream() in place of chat()").into());
     }
     if let Some((name, advice)) = ELSEWHERE.iter().find(|(name, _)| body.contains_key(*name)) {

@@ -5,7 +5,7 @@ mod map;
 mod response;
 mod stream;
 
-pub(crate) use response::Response;
+pub(crate) use response::{Response, ToolCall};
 
 use crate::awaitable::awaitable;
 use crate::error::Result;
@@ -22,7 +22,7 @@ use std::collections::HashMap;
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Client>()?;
     module.add_class::<Response>()?;
-    module.add_class::<response::ToolCall>()?;
+    module.add_class::<ToolCall>()?;
     module.add_class::<stream::ChatStream>()?;
     module.add_class::<stream::Chunk>()?;
     module.add_class::<map::MapRun>()

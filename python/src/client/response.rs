@@ -9,6 +9,7 @@ use headrace::client as core;
 use headrace::cost::CacheUse;
 use headrace::cost::money::Money;
 use headrace::usage;
+use headrace::wire::{Protocol, openai_chat};
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyType};
@@ -172,6 +173,12 @@ impl Response {
         json_to_py(py, &self.core.reply.raw)
     }
 
+    /// The first choice as a message of OpenAI's, to go on with: `[*messages, r.message, {"role": "tool", ...}]`.
+    #[getter]
+    fn message<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        json_to_py(py, &self.message_json())
+    }
+
     /// All of it but `raw`, as values that JSON has: amounts of money are texts.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
@@ -235,6 +242,12 @@ impl Response {
 impl Response {
     fn first(&self) -> Option<&chat::Choice> {
         self.core.reply.choices.first()
+    }
+
+    /// The first choice as a message of OpenAI's chat.
+    pub(crate) fn message_json(&self) -> serde_json::Value {
+        let mut written = openai_chat::PROTOCOL.write_reply(&self.core.reply);
+        written.pointer_mut("/choices/0/message").map(serde_json::Value::take).unwrap_or_default()
     }
 
     fn field<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
@@ -327,8 +340,10 @@ impl ToolCall {
         Self { core: chat::ToolCall { id, name, arguments, extra: serde_json::Map::new() } }
     }
 
-    fn json(&self) -> serde_json::Value {
-        serde_json::json!({"id": self.core.id, "name": self.core.name, "arguments": self.core.arguments})
+    /// As OpenAI's messages have it.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let function = serde_json::json!({"name": self.core.name, "arguments": self.core.arguments});
+        serde_json::json!({"id": self.core.id, "type": "function", "function": function})
     }
 }
 
@@ -349,6 +364,11 @@ impl ToolCall {
     #[getter]
     fn name(&self) -> &str {
         &self.core.name
+    }
+
+    /// As a message of OpenAI's has it: `{"id", "type", "function": {"name", "arguments"}}`.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        json_to_py(py, &self.json())
     }
 
     /// The arguments as JSON text, as the model wrote it.

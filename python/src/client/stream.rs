@@ -5,12 +5,14 @@ use crate::awaitable::awaitable;
 use crate::error::Result;
 use crate::payload::json_to_py;
 use crate::runtime::wait;
+use headrace::Error;
 use headrace::chat::Event;
 use headrace::client as core;
 use headrace::wire::{EventWriter, Protocol, WriterOptions, openai_chat};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -21,21 +23,40 @@ use std::sync::Arc;
 #[pyclass(frozen, module = "headrace._core.client")]
 pub(crate) struct ChatStream {
     inner: Arc<tokio::sync::Mutex<Reading>>,
-    response: Arc<Mutex<Option<Py<PyAny>>>>,
+    ends: Arc<Mutex<Ends>>,
+    /// The process that reads it: a forked child has a copy of it, and not its task.
+    process: u32,
 }
 
 struct Reading {
     stream: core::ChatStream,
     writer: Box<dyn EventWriter>,
-    /// Told how it ended; what it gives back is the response.
+}
+
+/// What Python has of a stream.
+#[derive(Default)]
+struct Ends {
+    /// Told how the stream ended; what it gives back is the response.
     finish: Option<Py<PyAny>>,
+    response: Option<Py<PyAny>>,
 }
 
 impl ChatStream {
     pub(super) fn new(stream: core::ChatStream, model: String, finish: Py<PyAny>) -> Self {
         let writer = openai_chat::PROTOCOL.event_writer(WriterOptions { model, include_usage: false });
-        let reading = Reading { stream, writer, finish: Some(finish) };
-        Self { inner: Arc::new(tokio::sync::Mutex::new(reading)), response: Arc::default() }
+        let ends = Ends { finish: Some(finish), response: None };
+        Self {
+            inner: Arc::new(tokio::sync::Mutex::new(Reading { stream, writer })),
+            ends: Arc::new(Mutex::new(ends)),
+            process: headrace::process::id(),
+        }
+    }
+
+    fn check_process(&self) -> Result<()> {
+        if self.process == headrace::process::id() {
+            return Ok(());
+        }
+        Err(Error::invalid("this stream was opened before a fork, and its parent reads it: open one here").into())
     }
 }
 
@@ -55,18 +76,15 @@ impl Reading {
 }
 
 /// The next chunk; at the end of the stream its response is made, and its caller's `finish` is told.
-async fn next(
-    inner: Arc<tokio::sync::Mutex<Reading>>,
-    response: Arc<Mutex<Option<Py<PyAny>>>>,
-) -> Result<Option<Chunk>> {
+async fn next(inner: Arc<tokio::sync::Mutex<Reading>>, ends: Arc<Mutex<Ends>>) -> Result<Option<Chunk>> {
     let mut reading = inner.lock().await;
     let next = reading.next().await;
-    if !matches!(next, Ok(Some(_)))
-        && let Some(finish) = reading.finish.take()
-    {
+    let finish = if matches!(next, Ok(Some(_))) { None } else { ends.lock().finish.take() };
+    if let Some(finish) = finish {
         return Python::attach(|py| match (next, reading.stream.response()) {
             (Ok(_), Some(core)) => {
-                *response.lock() = Some(finish.call1(py, (Response::from(core.clone()),))?);
+                let response = finish.call1(py, (Response::from(core.clone()),))?;
+                ends.lock().response = Some(response);
                 Ok(None)
             }
             (Err(error), _) => {
@@ -87,7 +105,8 @@ impl ChatStream {
     }
 
     fn __next__(&self, py: Python<'_>) -> Result<Option<Chunk>> {
-        wait(py, next(Arc::clone(&self.inner), Arc::clone(&self.response)))
+        self.check_process()?;
+        wait(py, next(Arc::clone(&self.inner), Arc::clone(&self.ends)))
     }
 
     fn __aiter__(slf: Py<Self>) -> Py<Self> {
@@ -95,14 +114,15 @@ impl ChatStream {
     }
 
     fn __anext__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let next = next(Arc::clone(&self.inner), Arc::clone(&self.response));
+        self.check_process()?;
+        let next = next(Arc::clone(&self.inner), Arc::clone(&self.ends));
         Ok(awaitable(py, async move { next.await?.ok_or_else(|| PyStopAsyncIteration::new_err(()).into()) })?)
     }
 
     /// The whole answer with its cost, after the last chunk; None before.
     #[getter]
     fn response(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.response.lock().as_ref().map(|response| response.clone_ref(py))
+        self.ends.lock().response.as_ref().map(|response| response.clone_ref(py))
     }
 
     /// Stops here: the provider is told to stop, and what was sent is booked.
@@ -123,6 +143,17 @@ impl ChatStream {
         })?)
     }
 
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        let Some(ends) = self.ends.try_lock() else { return Ok(()) };
+        visit.call(&ends.finish)?;
+        visit.call(&ends.response)
+    }
+
+    fn __clear__(&self) {
+        let ends = self.ends.try_lock().map(|mut ends| std::mem::take(&mut *ends));
+        drop(ends);
+    }
+
     fn __enter__(slf: Py<Self>) -> Py<Self> {
         slf
     }
@@ -132,7 +163,7 @@ impl ChatStream {
         self.close(py)
     }
 
-    fn __aenter__<'py>(slf: Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
+    fn __aenter__(slf: Bound<'_, Self>) -> Result<Bound<'_, PyAny>> {
         let (py, me) = (slf.py(), slf.unbind());
         Ok(awaitable(py, async move { Ok(me) })?)
     }

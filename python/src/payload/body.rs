@@ -1,6 +1,7 @@
 //! Python to JSON as a request to a provider takes it: what has one obvious JSON form gets it.
 
 use super::{kind_of, no_float, no_text, too_deep};
+use crate::client::{Response, ToolCall};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -14,7 +15,7 @@ const MAX_DEPTH: usize = 120;
 /// A JSON value for what a caller gives as part of a request; numbers keep every digit.
 ///
 /// A tuple is an array; an enum is its value; a pydantic model is what its `model_dump(mode="json")` gives, without what
-/// is None; a dataclass is an object of its fields; a whole number of another library (`__index__`) is a number.
+/// is None; a response is its message, and a tool call is one of a message's; a dataclass is an object of its fields; a whole number of another library (`__index__`) is a number.
 ///
 /// # Errors
 /// `TypeError` for what has no JSON form and for a key that is no text, `ValueError` for NaN, a lone surrogate, or
@@ -69,6 +70,12 @@ fn object(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     let py = value.py();
     // A class has the methods of its instances as well: those are meant, not it.
     if !value.is_instance_of::<PyType>() {
+        if let Ok(response) = value.cast::<Response>() {
+            return Ok(response.get().message_json());
+        }
+        if let Ok(call) = value.cast::<ToolCall>() {
+            return Ok(call.get().json());
+        }
         if let Ok(dump) = value.getattr(intern!(py, "model_dump")) {
             let options = PyDict::new(py);
             options.set_item("mode", "json")?;

@@ -91,10 +91,8 @@ pub(crate) fn zone_count() -> usize {
 /// The size of a model: of the name itself, else of the nearest that it leads to, else of published weights of that name.
 pub(crate) fn model_size(provider: &str, model: &str) -> Option<ModelSize> {
     let near = || {
-        let names = names::candidates(&format!("{provider}/{model}")).into_iter();
-        names
-            .filter_map(|candidate| candidate.name.split_once('/').and_then(|(maker, model)| listed(maker, model)))
-            .next()
+        let mut names = names::candidates(&format!("{provider}/{model}")).into_iter();
+        names.find_map(|candidate| candidate.name.split_once('/').and_then(|(maker, model)| listed(maker, model)))
     };
     listed(provider, model).or_else(near).or_else(|| WEIGHTS.get(&weights_key(model)?).cloned().flatten())
 }

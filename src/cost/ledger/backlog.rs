@@ -132,14 +132,11 @@ impl Backlog {
         self.write_first();
         let mut waiting = self.waiting.lock();
         while !waiting.kept.is_empty() && waiting.process == process::id() {
-            let is_over = match until {
-                Some(until) => self.changed.wait_until(&mut waiting, until).timed_out(),
-                None => {
-                    self.changed.wait(&mut waiting);
-                    false
-                }
+            let Some(until) = until else {
+                self.changed.wait(&mut waiting);
+                continue;
             };
-            if is_over {
+            if self.changed.wait_until(&mut waiting, until).timed_out() {
                 break;
             }
         }

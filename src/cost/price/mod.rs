@@ -180,8 +180,8 @@ impl PriceTable {
     pub(super) fn led_to(&self, name: &str, price: Nearness) -> Option<Arc<ModelPrice>> {
         let plain = resource::plain(name);
         let name = plain.as_deref().unwrap_or(name);
-        let candidates = names::candidates(name).into_iter().filter(|candidate| candidate.price == price);
-        let found = candidates.filter_map(|candidate| self.listed(&candidate.name)).next()?;
+        let mut candidates = names::candidates(name).into_iter().filter(|candidate| candidate.price == price);
+        let found = candidates.find_map(|candidate| self.listed(&candidate.name))?;
         Some(as_asked(name, found))
     }
 

@@ -104,9 +104,8 @@ pub(super) fn put(connection: &Connection, by: u64, entry: &StoredEntry) -> Resu
     match before {
         // The new one may be gone before others have heard of it.
         Ok(Some(id)) => tell(connection, by, What::Removed, id as u64)?,
-        Ok(None) => {}
         // Of a damaged row nobody has heard.
-        Err(rusqlite::Error::InvalidColumnType(..)) => {}
+        Ok(None) | Err(rusqlite::Error::InvalidColumnType(..)) => {}
         Err(error) => return Err(error.into()),
     }
     connection.prepare_cached(INSERT)?.execute(params![
@@ -137,9 +136,8 @@ pub(super) fn entry(row: &Row<'_>) -> std::result::Result<(i64, StoredEntry), Wr
         let Ok(tags) = serde_json::from_str::<Vec<String>>(&tags) else {
             return Ok(Err("its tags are no list".into()));
         };
-        let cost = match row.get::<_, Option<String>>(9)?.map(|text| text.parse()).transpose() {
-            Ok(cost) => cost,
-            Err(_) => return Ok(Err("its cost is no number".into())),
+        let Ok(cost) = row.get::<_, Option<String>>(9)?.map(|text| text.parse()).transpose() else {
+            return Ok(Err("its cost is no number".into()));
         };
         let response: Vec<u8> = row.get(13)?;
         let since_1970 = |ms: i64| Duration::from_millis(ms.max(0) as u64);

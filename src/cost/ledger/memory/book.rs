@@ -161,7 +161,7 @@ impl Book {
             match line.budget.room(asked.who.tenant(), taken, asked.amount) {
                 Room::Now => {}
                 Room::Later(error) => room = Room::Later(error),
-                none => return none,
+                none @ Room::None(_) => return none,
             }
         }
         room
