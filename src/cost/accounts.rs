@@ -22,7 +22,7 @@ pub(crate) struct Accounts {
     pub(crate) pricing: Pricing,
     pub(crate) watches: RwLock<Arc<[AlertWatch]>>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) counters: Counters,
+    pub(crate) counters: TrackerCounters,
     pub(crate) retention: Retention,
     /// Told when money that was set aside is free again.
     pub(crate) freed: Arc<Notify>,
@@ -39,7 +39,7 @@ pub(crate) struct Retention {
 const PURGE_EVERY: i64 = 3_600_000_000;
 
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub(crate) struct TrackerCounters {
     pub(crate) records: AtomicU64,
     pub(crate) estimated: AtomicU64,
     pub(crate) refused: AtomicU64,

@@ -1,6 +1,6 @@
 //! The cost tracker: prices calls, keeps budgets, writes the ledger.
 
-use super::accounts::{Accounts, Counters, Retention};
+use super::accounts::{Accounts, TrackerCounters, Retention};
 use super::attribution::Attribution;
 use super::budget::{AlertListener, AlertWatch, Budget, BudgetStatus, Fraction};
 use super::carbon::{EmissionFactors, Override};
@@ -112,7 +112,7 @@ impl CostTracker {
             pricing: Pricing::new(prices),
             watches: RwLock::new(Arc::from([])),
             clock,
-            counters: Counters::default(),
+            counters: TrackerCounters::default(),
             retention: Retention::default(),
             freed: Arc::default(),
         };

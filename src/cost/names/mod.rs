@@ -24,7 +24,7 @@ pub(crate) enum Nearness {
 
 /// A name under which a list may have the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Candidate {
+pub(crate) struct NameVariant {
     /// `provider/model`.
     pub(crate) name: String,
     /// What its price says of the price of the name that was asked for.
@@ -68,9 +68,9 @@ fn whole(pattern: &str) -> Result<Regex, regex::Error> {
 }
 
 /// The names that a name leads to, the nearest first; itself is not among them.
-pub(crate) fn candidates(name: &str) -> Vec<Candidate> {
+pub(crate) fn candidates(name: &str) -> Vec<NameVariant> {
     let mut seen = HashSet::from([name.to_owned()]);
-    let mut found = vec![Candidate { name: with_known_provider(name), price: Nearness::Same }];
+    let mut found = vec![NameVariant { name: with_known_provider(name), price: Nearness::Same }];
     seen.insert(found[0].name.clone());
     let mut next = 0;
     while let Some(asked) = found.get(next).cloned() {
@@ -82,7 +82,7 @@ pub(crate) fn candidates(name: &str) -> Vec<Candidate> {
                 groups.expand(to, &mut other);
                 let other = with_known_provider(&other);
                 if found.len() < MOST_NAMES && seen.insert(other.clone()) {
-                    found.push(Candidate { name: other, price: asked.price.max(rule.price) });
+                    found.push(NameVariant { name: other, price: asked.price.max(rule.price) });
                 }
             }
         }
