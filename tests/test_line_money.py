@@ -180,7 +180,7 @@ def test_a_call_that_cannot_be_paid_is_refused_before_it_waits():
                 with pytest.raises(headrace.BudgetExceeded):
                     ask(MODEL, QUESTION, tenant="poor", max_tokens=50)
             with pytest.raises(headrace.BudgetExceeded):
-                client.embed("openai/text-embedding-3-small", ["scope 1"], tenant="poor")
+                client.embed("openai/text-embedding-3-small", ["scope 1 " * 200], tenant="poor")
             hold.set()
             assert running.result(100).text == "An answer."
         assert server.count == 1

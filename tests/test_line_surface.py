@@ -161,7 +161,7 @@ def test_a_record_is_a_value():
         back = pickle.loads(pickle.dumps(record))
         for name in ("id", "time", "provider", "model", "tenant", "tags", "usage", "cost", "estimated", "attempts"):
             assert getattr(back, name) == getattr(record, name)
-        told_as_dict = json.loads(json.dumps(record.to_dict()))
+        told_as_dict = json.loads(json.dumps(record.to_dict(), default=str))
         assert (told_as_dict["tenant"], told_as_dict["tags"]) == ("acme", ["report"])
         assert pickle.loads(pickle.dumps(record.usage)) == record.usage
 

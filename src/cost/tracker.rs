@@ -1,6 +1,6 @@
 //! The cost tracker: prices calls, keeps budgets, writes the ledger.
 
-use super::accounts::{Accounts, TrackerCounters, Retention};
+use super::accounts::{Accounts, Retention, TrackerCounters};
 use super::attribution::Attribution;
 use super::budget::{AlertListener, AlertWatch, Budget, BudgetStatus, Fraction};
 use super::carbon::{EmissionFactors, Override};
