@@ -177,7 +177,7 @@ impl Model {
                 let age = Duration::from_secs((*seconds).into());
                 let selection = Selection { older_than: Some(age), ..Selection::default() };
                 let now = self.now();
-                self.drop_matching(at, &selection, |_, known| now - known.stored >= age);
+                self.drop_matching(at, &selection, |_, known| now.saturating_sub(known.stored) >= age);
             }
             Step::Clear => {
                 self.caches[at].clear().unwrap();

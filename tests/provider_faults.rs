@@ -1,5 +1,7 @@
 //! A provider that misbehaves, over raw sockets: what it sends is written out byte by byte, and no server of ours is between.
 
+#![allow(clippy::unwrap_used, reason = "what helps tests may fail as they do")]
+
 use base64::Engine as _;
 use futures_util::StreamExt;
 use headrace::chat::{Accumulator, Event, Request, Stop};

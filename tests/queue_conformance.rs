@@ -237,7 +237,7 @@ fn orphans_are_adopted_when_their_owner_is_silent() {
         owner.wait().unwrap();
         // An hour later nothing was heard of it.
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let later = ManualClock::new(now + Duration::from_secs(3600));
+        let later = ManualClock::new(now + Duration::from_hours(1));
         let heir = RequestQueue::open_with_clock(&url, four(), Arc::new(later)).unwrap();
         assert!(heir.store().take(5).await.unwrap().is_empty(), "orphans are for those who adopt");
         let orphans = heir.adopt(5, Some(Duration::ZERO)).await.unwrap();
@@ -248,7 +248,7 @@ fn orphans_are_adopted_when_their_owner_is_silent() {
         drop(orphans);
         let mut answered = Vec::new();
         while heir.len().unwrap() > 0 {
-            for orphan in heir.adopt(1, Some(Duration::from_secs(60))).await.unwrap() {
+            for orphan in heir.adopt(1, Some(Duration::from_mins(1))).await.unwrap() {
                 answered.push(orphan.id().0);
                 orphan.ack_async(Some(Payload::bytes("late")), None).await.unwrap();
             }
