@@ -126,7 +126,7 @@ impl Client {
                 let mut sent = Sent { hold: Some(hold), candidate, started: Instant::now(), attempts };
                 let answered = way.ask(candidate).await;
                 let (started, hold) = (sent.started, sent.hold.take());
-                let Failure { error, used } = match (answered, hold) {
+                let Failure { error, .. } = match (answered, hold) {
                     (Ok(value), Some(hold)) => {
                         return Ok((value, Taken { lease, hold, candidate: number, attempts, waited, started }));
                     }
@@ -139,7 +139,6 @@ impl Client {
                     }
                     (Ok(_), None) => Failure::from(Error::invalid("the call is over already: ask again")),
                 };
-                drop(used);
                 *place = Place::Used(lease);
                 let next = self.inner.retry.pause(&error, tries);
                 let next = next.filter(|pause| plan.left().is_none_or(|left| *pause < left));
