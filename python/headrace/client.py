@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 from headrace import providers as _providers
 from headrace._core.client import ChatStream, Chunk, Response, ToolCall
 from headrace._core.client import Client as _Client
-from headrace._progress import Progress
+from headrace._map import MapCalls
 from headrace._schema import response_format_of
 from headrace.cache import SemanticCache
 from headrace.cost import CostTracker
@@ -47,7 +47,8 @@ class Client(_Client):
         limits: what may leave the queue at once and in a minute, see `headrace.queue.limit_rules`.
         fallbacks: models to ask where one fails, by model, in order: `{"openai/gpt-4o": ["deepseek/deepseek-chat"]}`.
         max_attempts: how often one provider is asked for one answer.
-        on_call: called with each call's `Response`, or with the exception that it ended with.
+        on_call: called with each call's `Response`, or with the exception that it ended with; of a call that its caller
+            left, that is what made it leave, or `RequestCancelled`.
 
     Raises:
         ConfigError: the parts do not fit together, or a fallback names a model that no provider serves.
@@ -62,7 +63,7 @@ class Client(_Client):
     queue: RequestQueue
     costs: CostTracker
     _owns_queue: bool
-    _on_call: Callable[[Response | Exception], object] | None
+    _on_call: Callable[[Response | BaseException], object] | None
 
     def __new__(
         cls,
@@ -74,7 +75,7 @@ class Client(_Client):
         limits: Limits | None = None,
         fallbacks: Mapping[str, Sequence[str]] | None = None,
         max_attempts: int = 3,
-        on_call: Callable[[Response | Exception], object] | None = None,
+        on_call: Callable[[Response | BaseException], object] | None = None,
     ) -> Client:
         """Put the parts together; nothing is sent."""
         chosen = _providers_of(providers)
@@ -143,7 +144,7 @@ class Client(_Client):
         call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
         try:
             response = self._chat(call)
-        except Exception as error:
+        except BaseException as error:
             self._tell(error)
             raise
         return self._finish(response, schema)
@@ -164,7 +165,7 @@ class Client(_Client):
         call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
         try:
             response = await self._achat(call)
-        except Exception as error:
+        except BaseException as error:
             self._tell(error)
             raise
         return self._finish(response, schema)
@@ -197,7 +198,7 @@ class Client(_Client):
         call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
         try:
             return self._stream(call, lambda outcome: self._finish(outcome, schema))
-        except Exception as error:
+        except BaseException as error:
             self._tell(error)
             raise
 
@@ -217,7 +218,7 @@ class Client(_Client):
         call, schema = _call(model, messages, priority, tenant, tags, timeout, cache, params)
         try:
             return await self._astream(call, lambda outcome: self._finish(outcome, schema))
-        except Exception as error:
+        except BaseException as error:
             self._tell(error)
             raise
 
@@ -271,7 +272,7 @@ class Client(_Client):
         With a durable cache, what was answered before a restart costs nothing the second time.
 
         Args:
-            prompts: texts, or lists of messages.
+            prompts: texts, or lists of messages; of an iterator, a question is read when there is room to send it.
             model: as `provider/model`.
             concurrency: how many are under way at once.
             progress: whether to show answers, hits and cost as they come, on standard error.
@@ -285,16 +286,10 @@ class Client(_Client):
         >>> [r.text for r in client.map(["a?", "b?"], model="simulated/echo")]
         ['a?', 'b?']
         """
-        calls, schema = _calls(prompts, model, concurrency, errors, call)
-        answers: list[Any] = [None] * len(calls)
-        show = Progress(len(calls)) if progress else None
-        run = self._map(calls, concurrency)
-        try:
-            while (told := run.next()) is not None:
-                self._take(answers, told, schema, errors, show)
-        finally:
-            run.close()
-        return answers
+        with self._map_calls(prompts, model, concurrency, progress, errors, call) as calls:
+            while calls.feed():
+                calls.take(calls.run.next())
+        return calls.answers
 
     async def amap(
         self,
@@ -307,31 +302,31 @@ class Client(_Client):
         **call: Any,
     ) -> list[Outcome]:
         """As `map`, to be awaited."""
-        calls, schema = _calls(prompts, model, concurrency, errors, call)
-        answers: list[Any] = [None] * len(calls)
-        show = Progress(len(calls)) if progress else None
-        run = self._map(calls, concurrency)
-        try:
-            while (told := await run.anext()) is not None:
-                self._take(answers, told, schema, errors, show)
-        finally:
-            run.close()
-        return answers
+        with self._map_calls(prompts, model, concurrency, progress, errors, call) as calls:
+            while calls.feed():
+                calls.take(await calls.run.anext())
+        return calls.answers
 
-    def _take(
+    def _map_calls(
         self,
-        answers: list[Any],
-        told: tuple[int, Response | BaseException],
-        schema: Any,
+        prompts: Iterable[Messages],
+        model: str,
+        concurrency: int,
+        progress: bool,
         errors: str,
-        show: Progress | None,
-    ) -> None:
-        place, outcome = told[0], self._finish(told[1], schema)
-        if isinstance(outcome, BaseException) and (errors == "raise" or not isinstance(outcome, Exception)):
-            raise outcome
-        answers[place] = outcome
-        if show:
-            show(outcome)
+        call: dict[str, Any],
+    ) -> MapCalls:
+        options = _map_options(prompts, concurrency, errors, call)
+        schema = call.get("response_format")
+        return MapCalls(
+            self._map(),
+            prompts,
+            call_of=lambda prompt: _call(model, prompt, **options, params=call)[0],
+            finish=lambda outcome: self._finish(outcome, schema),
+            concurrency=concurrency,
+            progress=progress,
+            errors=errors,
+        )
 
     def _finish(self, outcome: _Told, schema: Any) -> _Told:
         """The outcome with `.parsed` where a form was asked for; the hook is told."""
@@ -440,9 +435,8 @@ def _embed_call(
     return listed, call
 
 
-def _calls(
-    prompts: Iterable[Messages], model: str, concurrency: int, errors: str, call: dict[str, Any]
-) -> tuple[list[dict[str, Any]], Any]:
+def _map_options(prompts: Iterable[Messages], concurrency: int, errors: str, call: dict[str, Any]) -> dict[str, Any]:
+    """Check the arguments of a map, and take the options of its calls out of the keywords."""
     if isinstance(prompts, str):
         raise TypeError("prompts is one text: give a list of texts, or ask by chat()")
     if errors not in ("raise", "return"):
@@ -454,8 +448,7 @@ def _calls(
     options = {name: call.pop(name, default) for name, default in _OPTIONS.items()}
     if not isinstance(options["tags"], str):
         options["tags"] = list(options["tags"])
-    made = [_call(model, prompt, **options, params=call) for prompt in prompts]
-    return [one for one, _schema in made], call.get("response_format")
+    return options
 
 
 _OPTIONS: dict[str, Any] = {"priority": "normal", "tenant": "default", "tags": (), "timeout": None, "cache": True}

@@ -99,7 +99,8 @@ def limit_rules(limits: Limits | None) -> list[dict[str, object]]:
 
     Args:
         limits: `concurrency`, `requests_per_minute` and `tokens_per_minute` for all that leaves the queue, and the
-            same again by name under `provider`, `model` and `tenant`.
+            same again by name under `provider`, `model` and `tenant`. The name `*` is each of them that has no limits
+            of its own, also those yet unknown: every one has these limits for itself.
 
     Raises:
         ConfigError: a name is unknown or a limit is not a whole number of 1 or more.
@@ -126,8 +127,8 @@ def limit_rules(limits: Limits | None) -> list[dict[str, object]]:
         if not isinstance(by_name, Mapping):
             raise ConfigError(f"limits of {kind} are {by_name!r}: give a dict from name to limits")
         for name, of_name in by_name.items():
-            if not isinstance(name, str) or "*" in name or not name:
-                raise ConfigError(f"limits of {kind} name {name!r}: name each {kind}; a limit for all has no name")
+            if not isinstance(name, str) or not name or ("*" in name and name != "*"):
+                raise ConfigError(f"limits of {kind} name {name!r}: give a {kind}'s name, or '*' for each of them")
             if not isinstance(of_name, Mapping):
                 raise ConfigError(f"limits of {kind} {name!r} are {of_name!r}: give a dict, as {{'concurrency': 4}}")
             add((kind, name), of_name)

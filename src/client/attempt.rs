@@ -42,6 +42,13 @@ pub(super) struct Failure {
     pub(super) used: Option<UsageReport>,
 }
 
+impl Taken {
+    /// The attempt, for the ledger.
+    pub(super) fn settlement(&self, told: &UsageReport) -> Settlement {
+        Settlement::of_attempt(told, self.started.elapsed(), self.attempts)
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, used: None }
@@ -57,16 +64,19 @@ struct Sent<'a> {
     attempts: u32,
 }
 
+impl Sent<'_> {
+    /// Books what the provider bills, and gives the rest of the money back.
+    fn book(&mut self, report: &UsageReport) {
+        if let Some(hold) = self.hold.take() {
+            let settlement = Settlement::of_attempt(report, self.started.elapsed(), self.attempts);
+            drop(hold.settle_as(Some(&self.candidate.model), &report.usage, settlement));
+        }
+    }
+}
+
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
-        let Some(hold) = self.hold.take() else { return };
-        let report = UsageReport::estimated(Usage::new(self.candidate.expected.input_tokens, 0));
-        let settlement = Settlement {
-            latency_s: Some(self.started.elapsed().as_secs_f64()),
-            attempts: self.attempts,
-            ..Settlement::reported(&report)
-        };
-        drop(hold.settle_as(Some(&self.candidate.model), &report.usage, settlement));
+        self.book(&UsageReport::estimated(Usage::new(self.candidate.expected.input_tokens, 0)));
     }
 }
 
@@ -76,8 +86,16 @@ enum Place {
     Outside,
     /// It has its turn.
     Turn(Lease),
-    /// It had a turn, and needs another in its place.
-    Used(Lease),
+    /// It had a turn, and needs another in its place; what it used of it, for limits, where that is known.
+    Used(Lease, Option<u64>),
+}
+
+/// The way of one call from attempt to attempt.
+struct Walk {
+    place: Place,
+    attempts: u32,
+    waited: Duration,
+    failure: Option<Error>,
 }
 
 impl Client {
@@ -86,77 +104,95 @@ impl Client {
     /// `turn` is one that the call has already, as an orphan does.
     pub(super) async fn attempt<A: Ask>(&self, plan: &Plan, turn: Option<Lease>, way: &A) -> Result<(A::Given, Taken)> {
         let is_orphan = turn.is_some();
-        let mut place = turn.map_or(Place::Outside, Place::Turn);
-        let asked = self.attempt_in(plan, &mut place, way).await;
+        let place = turn.map_or(Place::Outside, Place::Turn);
+        let mut walk = Walk { place, attempts: 0, waited: Duration::ZERO, failure: None };
+        let asked = self.ask_in_order(plan, &mut walk, way).await;
         // Nobody waits for an orphan: it is tried again later, as often as the queue allows.
         let failure = asked.as_ref().err().filter(|_| is_orphan).map(ToString::to_string);
-        if let (Some(failure), Place::Turn(lease) | Place::Used(lease)) = (failure, place) {
+        if let (Some(failure), Place::Turn(lease) | Place::Used(lease, _)) = (failure, walk.place) {
             let _ = lease.nack_async(&failure, None, true).await;
         }
         asked
     }
 
-    async fn attempt_in<A: Ask>(&self, plan: &Plan, place: &mut Place, way: &A) -> Result<(A::Given, Taken)> {
-        let (mut attempts, mut waited) = (0, Duration::ZERO);
-        let mut failure = None;
-        for (number, candidate) in plan.candidates.iter().enumerate() {
-            if let Err(error) = candidate.provider.check(&candidate.request.model) {
-                failure = Some(error);
-                continue;
+    async fn ask_in_order<A: Ask>(&self, plan: &Plan, walk: &mut Walk, way: &A) -> Result<(A::Given, Taken)> {
+        for number in 0..plan.candidates.len() {
+            if number > 0 {
+                tracing::warn!(model = plan.candidates[number].model, "asking a fallback");
             }
-            // Refused before it waits: a call that cannot be paid uses up nobody's limits.
-            if let Err(error) = self.admit(plan, candidate).await {
-                failure.get_or_insert(error);
-                continue;
-            }
-            let (mut tries, mut pause) = (0, Duration::ZERO);
-            loop {
-                let before = std::mem::replace(place, Place::Outside);
-                let lease = self.turn(plan, candidate, before, pause).await?;
-                waited += lease.waited();
-                let hold = match self.hold(plan, candidate).await {
-                    Ok(hold) => hold,
-                    Err(error) => {
-                        failure.get_or_insert(error);
-                        *place = Place::Turn(lease);
-                        break;
-                    }
-                };
-                (tries, attempts) = (tries + 1, attempts + 1);
-                let mut sent = Sent { hold: Some(hold), candidate, started: Instant::now(), attempts };
-                let answered = way.ask(candidate).await;
-                let (started, hold) = (sent.started, sent.hold.take());
-                let Failure { error, .. } = match (answered, hold) {
-                    (Ok(value), Some(hold)) => {
-                        return Ok((value, Taken { lease, hold, candidate: number, attempts, waited, started }));
-                    }
-                    (Err(failure), hold) => {
-                        if let (Some(report), Some(hold)) = (&failure.used, &hold) {
-                            let settlement = Settlement { attempts: tries, ..Settlement::reported(report) };
-                            drop(hold.settle_as(Some(&candidate.model), &report.usage, settlement));
-                        }
-                        failure
-                    }
-                    (Ok(_), None) => Failure::from(Error::invalid("the call is over already: ask again")),
-                };
-                *place = Place::Used(lease);
-                let next = self.inner.retry.pause(&error, tries);
-                let next = next.filter(|pause| plan.left().is_none_or(|left| *pause < left));
-                let is_providers = matches!(error, Error::Provider(_));
-                tracing::debug!(model = candidate.model, %error, tries, "an attempt failed");
-                failure = Some(error);
-                match next {
-                    Some(length) => pause = length,
-                    // What the call itself is refused for, no other model mends.
-                    None if !is_providers => return Err(taken(failure)),
-                    None => break,
-                }
-            }
-            if number + 1 < plan.candidates.len() {
-                tracing::warn!(model = candidate.model, "asking a fallback");
+            if let Some(taken) = self.ask_candidate(plan, number, walk, way).await? {
+                return Ok(taken);
             }
         }
-        Err(taken(failure))
+        let nobody = || Error::UnknownModel("the call names no model that could be asked".into());
+        Err(walk.failure.take().unwrap_or_else(nobody))
+    }
+
+    /// Asks one candidate, as often as the retry policy allows. None: it does not answer, and the next one is to be asked.
+    async fn ask_candidate<A: Ask>(
+        &self,
+        plan: &Plan,
+        number: usize,
+        walk: &mut Walk,
+        way: &A,
+    ) -> Result<Option<(A::Given, Taken)>> {
+        let candidate = &plan.candidates[number];
+        if let Err(error) = candidate.provider.check(&candidate.request.model) {
+            walk.failure = Some(error);
+            return Ok(None);
+        }
+        // Refused before it waits: a call that cannot be paid uses up nobody's limits.
+        if let Err(error) = self.admit(plan, candidate).await {
+            walk.failure.get_or_insert(error);
+            return Ok(None);
+        }
+        let (mut tries, mut pause) = (0, Duration::ZERO);
+        loop {
+            let before = std::mem::replace(&mut walk.place, Place::Outside);
+            let lease = self.turn(plan, candidate, before, pause).await?;
+            walk.waited += lease.waited();
+            let hold = match self.hold(plan, candidate).await {
+                Ok(hold) => hold,
+                Err(error) => {
+                    walk.failure.get_or_insert(error);
+                    // The next candidate has limits of its own to wait for.
+                    walk.place = Place::Used(lease, Some(0));
+                    return Ok(None);
+                }
+            };
+            (tries, walk.attempts) = (tries + 1, walk.attempts + 1);
+            let attempts = walk.attempts;
+            let mut sent = Sent { hold: Some(hold), candidate, started: Instant::now(), attempts };
+            let error = match way.ask(candidate).await {
+                Ok(value) => {
+                    let (started, waited) = (sent.started, walk.waited);
+                    let Some(hold) = sent.hold.take() else {
+                        return Err(Error::invalid("the call is over already: ask again"));
+                    };
+                    return Ok(Some((value, Taken { lease, hold, candidate: number, attempts, waited, started })));
+                }
+                Err(Failure { error, used: Some(report) }) => {
+                    sent.book(&report);
+                    error
+                }
+                Err(Failure { error, used: None }) => {
+                    drop(sent.hold.take());
+                    error
+                }
+            };
+            walk.place = Place::Used(lease, None);
+            tracing::debug!(model = candidate.model, %error, tries, "an attempt failed");
+            let next = self.inner.retry.pause(&error, tries);
+            match next.filter(|pause| plan.left().is_none_or(|left| *pause < left)) {
+                Some(length) => pause = length,
+                // What the call itself is refused for, no other model mends.
+                None if !matches!(error, Error::Provider(_)) => return Err(error),
+                None => {
+                    walk.failure = Some(error);
+                    return Ok(None);
+                }
+            }
+        }
     }
 
     /// Waits for the turn of an attempt.
@@ -177,9 +213,9 @@ impl Client {
                 self.inner.queue.acquire(plan.payload.clone(), options, None).await
             }
             Place::Turn(lease) => Ok(lease),
-            Place::Used(lease) => {
+            Place::Used(lease, used_tokens) => {
                 let estimated_tokens = Some(estimated_tokens);
-                lease.again(Again { delay: pause, provider, model, estimated_tokens, used_tokens: None }).await
+                lease.again(Again { delay: pause, provider, model, estimated_tokens, used_tokens }).await
             }
         }
     }
@@ -193,8 +229,4 @@ impl Client {
     async fn hold(&self, plan: &Plan, candidate: &Candidate) -> Result<Reservation> {
         self.inner.costs.hold(candidate.worst_case(plan), &plan.who, Duration::MAX).await
     }
-}
-
-fn taken(failure: Option<Error>) -> Error {
-    failure.unwrap_or_else(|| Error::UnknownModel("the call names no model that could be asked".into()))
 }

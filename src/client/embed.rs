@@ -5,7 +5,7 @@ use super::chat::within;
 use super::plan::{Candidate, Plan};
 use super::{ChatCall, Client, Embeddings, estimate};
 use crate::chat::Request;
-use crate::cost::{Attribution, Settlement};
+use crate::cost::Attribution;
 use crate::provider::EmbedReply;
 use crate::usage::{Usage, UsageReport};
 use crate::{Error, Payload, Result};
@@ -56,11 +56,7 @@ impl Client {
         let candidate = &plan.candidates[taken.candidate];
         let told =
             reply.usage.unwrap_or_else(|| UsageReport::estimated(Usage::new(candidate.expected.input_tokens, 0)));
-        let settlement = Settlement {
-            latency_s: Some(taken.started.elapsed().as_secs_f64()),
-            attempts: taken.attempts,
-            ..Settlement::reported(&told)
-        };
+        let settlement = taken.settlement(&told);
         let record = taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement).await?;
         let _ = taken.lease.ack_async(None, Some(told.usage.total_tokens())).await;
         Ok(Embeddings {

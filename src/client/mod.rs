@@ -25,7 +25,6 @@ mod estimate;
 mod flight;
 mod lookup;
 mod orphan;
-mod per_process;
 mod plan;
 mod question;
 mod response;
@@ -43,7 +42,6 @@ use crate::provider::{BreakerConfig, BreakerState, Guarded, Provider, RetryPolic
 use crate::queue::RequestQueue;
 use crate::{Error, Result};
 use flight::Flights;
-use per_process::PerProcess;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -80,7 +78,7 @@ struct Inner {
     fallbacks: HashMap<String, Vec<String>>,
     retry: RetryPolicy,
     flights: Flights,
-    orphans: PerProcess<orphan::Watch>,
+    orphans: orphan::Watch,
 }
 
 impl std::fmt::Debug for Client {
@@ -113,7 +111,7 @@ impl Client {
                 fallbacks: config.fallbacks,
                 retry: config.retry,
                 flights: Flights::default(),
-                orphans: PerProcess::default(),
+                orphans: orphan::Watch::default(),
             }),
         };
         client.check_fallbacks()?;

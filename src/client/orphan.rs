@@ -9,16 +9,18 @@ use std::sync::Arc;
 /// How many orphans are taken at once.
 const BATCH: usize = 16;
 
-/// The task of a process that finishes orphans; it ends with the client.
+/// The task that finishes orphans, with the process that it runs in: a forked child has a copy of the handle and no task.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    task: Mutex<Option<tokio::task::AbortHandle>>,
+    task: Mutex<Option<(u32, tokio::task::AbortHandle)>>,
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some(task) = self.task.get_mut().take() {
-            task.abort();
+        match self.task.get_mut().take() {
+            Some((process, task)) if process == crate::process::id() => task.abort(),
+            // Of a parent's task nothing is touched: it belongs to a runtime that does not exist here.
+            foreign => std::mem::forget(foreign),
         }
     }
 }
@@ -30,9 +32,9 @@ impl Client {
         if !self.inner.queue.is_durable() {
             return;
         }
-        let watch = self.inner.orphans.get();
-        let mut task = watch.task.lock();
-        if task.is_some() {
+        let process = crate::process::id();
+        let mut task = self.inner.orphans.task.lock();
+        if task.as_ref().is_some_and(|(owner, _)| *owner == process) {
             return;
         }
         let (weak, queue) = (Arc::downgrade(&self.inner), self.inner.queue.clone());
@@ -44,7 +46,7 @@ impl Client {
                 }
             }
         });
-        *task = Some(spawned.abort_handle());
+        std::mem::forget(task.replace((process, spawned.abort_handle())));
     }
 
     /// Asks for the answer, books and keeps it, and leaves it as the request's result.

@@ -6,8 +6,8 @@ use super::plan::Plan;
 use super::question::Question;
 use super::{ChatCall, Client, Response, estimate};
 use crate::chat::{Accumulator, Event, Reply};
+use crate::cost::CacheUse;
 use crate::cost::money::Money;
-use crate::cost::{CacheUse, Settlement};
 use crate::usage::UsageReport;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -85,8 +85,7 @@ impl Running {
             waited: taken.waited,
             reply: Arc::new(reply),
         };
-        let response = match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)).await
-        {
+        let response = match taken.hold.settle_as(Some(&candidate.model), &told.usage, taken.settlement(&told)).await {
             Ok(record) => response.booked(&record),
             // It was paid for: it is an answer, whatever became of the record.
             Err(error) => {
@@ -135,7 +134,7 @@ impl Running {
         let candidate = &self.plan.candidates[taken.candidate];
         let reply = std::mem::take(&mut self.reply).finish();
         let told = told(&reply, candidate);
-        drop(taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement(&taken, &told)));
+        drop(taken.hold.settle_as(Some(&candidate.model), &told.usage, taken.settlement(&told)));
         taken.lease.cancel(Some(told.usage.total_tokens()));
     }
 }
@@ -150,12 +149,4 @@ impl Drop for Running {
 fn told(reply: &Reply, candidate: &super::plan::Candidate) -> UsageReport {
     let estimated = || UsageReport::estimated(estimate::of_reply(&candidate.expected, &candidate.model, reply));
     reply.usage.clone().unwrap_or_else(estimated)
-}
-
-fn settlement(taken: &Taken, told: &UsageReport) -> Settlement {
-    Settlement {
-        latency_s: Some(taken.started.elapsed().as_secs_f64()),
-        attempts: taken.attempts,
-        ..Settlement::reported(told)
-    }
 }

@@ -44,11 +44,16 @@ impl Default for Settlement {
 }
 
 impl Settlement {
-    /// A call that a provider answered, with what its reply says of the usage.
+    /// An attempt at a provider: what is known of its usage, how long it took, and how often the call has been tried by then.
     #[must_use]
-    pub fn reported(report: &UsageReport) -> Self {
-        let told_cost = report.cost_usd.as_deref().and_then(Money::nearest);
-        Self { is_usage_estimated: report.is_estimated, told_cost, ..Self::default() }
+    pub fn of_attempt(report: &UsageReport, took: Duration, attempts: u32) -> Self {
+        Self {
+            latency_s: Some(took.as_secs_f64()),
+            attempts,
+            is_usage_estimated: report.is_estimated,
+            told_cost: report.cost_usd.as_deref().and_then(Money::nearest),
+            ..Self::default()
+        }
     }
 }
 

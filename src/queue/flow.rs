@@ -60,7 +60,7 @@ impl Flows {
     }
 
     /// The flow of a request. `owner` is the one handle that may take it, 0 where any may.
-    pub(super) fn id_of(&mut self, options: &PutOptions, owner: u64, limiter: &Limiter) -> FlowId {
+    pub(super) fn id_of(&mut self, options: &PutOptions, owner: u64, limiter: &mut Limiter) -> FlowId {
         let tenant = options.tenant.as_deref().unwrap_or(DEFAULT_TENANT);
         if let Some((flow, id)) = &self.last
             && flow.owner == owner
@@ -77,7 +77,7 @@ impl Flows {
         id
     }
 
-    fn add(&mut self, flow: &Flow, limiter: &Limiter) -> FlowId {
+    fn add(&mut self, flow: &Flow, limiter: &mut Limiter) -> FlowId {
         let tenant = self.tenant_index.get(&flow.tenant).copied().unwrap_or_else(|| {
             let weight = self.weights.get(&flow.tenant).map_or(1, |weight| (*weight).max(1));
             let index = place(self.tenants.len());

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// What a limit looks at.
+/// A rule of this name holds for each provider, model or tenant that has no rule of its own, also those yet unknown.
+const EACH: &str = "*";
+
+/// What a limit looks at. The name `*` is each of them: every one has the limit for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LimitScope {
     /// Everything that leaves the queue.
@@ -66,7 +69,23 @@ struct Grant {
     tokens: u64,
 }
 
+impl LimitScope {
+    /// The rule that holds where this scope has none of its own.
+    fn each(&self) -> Option<Self> {
+        match self {
+            Self::Global => None,
+            Self::Provider(_) => Some(Self::Provider(EACH.into())),
+            Self::Model(_) => Some(Self::Model(EACH.into())),
+            Self::Tenant(_) => Some(Self::Tenant(EACH.into())),
+        }
+    }
+}
+
 impl Gauge {
+    fn new(rule: LimitRule) -> Self {
+        Self { rule, active: 0, held: (0, 0), grants: VecDeque::new(), tokens: 0 }
+    }
+
     fn forget_before(&mut self, now: Moment) {
         while self.grants.front().is_some_and(|grant| grant.at.plus(WINDOW) <= now) {
             if let Some(grant) = self.grants.pop_front() {
@@ -104,23 +123,29 @@ impl Limiter {
         let mut limiter = Self::default();
         for rule in rules {
             limiter.by_scope.insert(rule.scope.clone(), limiter.gauges.len());
-            limiter.gauges.push(Gauge {
-                rule: rule.clone(),
-                active: 0,
-                held: (0, 0),
-                grants: VecDeque::new(),
-                tokens: 0,
-            });
+            limiter.gauges.push(Gauge::new(rule.clone()));
         }
         limiter
     }
 
     /// Which rules a flow counts against.
-    pub(super) fn gauges_of(&self, flow: &Flow) -> Gauges {
+    pub(super) fn gauges_of(&mut self, flow: &Flow) -> Gauges {
         let mut scopes = vec![LimitScope::Global, LimitScope::Tenant(flow.tenant.clone())];
         scopes.extend(flow.provider.clone().map(LimitScope::Provider));
         scopes.extend(flow.model.clone().map(LimitScope::Model));
-        scopes.iter().filter_map(|scope| self.by_scope.get(scope).copied()).collect()
+        scopes.into_iter().filter_map(|scope| self.gauge_of(scope)).collect()
+    }
+
+    /// The place of a scope's rule: its own, or its own copy of the one that holds for each.
+    fn gauge_of(&mut self, scope: LimitScope) -> Option<usize> {
+        if let Some(&own) = self.by_scope.get(&scope) {
+            return Some(own);
+        }
+        let each = *self.by_scope.get(&scope.each()?)?;
+        let rule = LimitRule { scope: scope.clone(), ..self.gauges[each].rule.clone() };
+        self.by_scope.insert(scope, self.gauges.len());
+        self.gauges.push(Gauge::new(rule));
+        Some(self.gauges.len() - 1)
     }
 
     /// Whether a request with that many tokens may leave now.
@@ -238,6 +263,26 @@ mod tests {
                 let inside = left.iter().filter(|&&at| at >= start && at < start + 60_000).count();
                 prop_assert!(inside as u64 <= limit);
             }
+        }
+    }
+
+    #[test]
+    fn a_rule_for_each_is_a_limit_a_name_and_yields_to_a_names_own() {
+        let of_tenant = |name: &str, concurrency| LimitRule {
+            scope: LimitScope::Tenant(name.into()),
+            concurrency: Some(concurrency),
+            ..rule(None, None)
+        };
+        let mut limiter = Limiter::new(&[of_tenant("*", 1), of_tenant("acme", 2)]);
+        for (tenant, most) in [("acme", 2), ("new", 1), ("newer", 1)] {
+            let flow = Flow { tenant: tenant.into(), ..Flow::default() };
+            let gauges = limiter.gauges_of(&flow);
+            for request in 0..most {
+                assert!(limiter.admits(&gauges, 0, Moment::default()), "{tenant}");
+                limiter.take(&gauges, request, 0, Moment::default());
+            }
+            assert!(!limiter.admits(&gauges, 0, Moment::default()), "{tenant}");
+            assert_eq!(limiter.gauges_of(&flow), gauges);
         }
     }
 

@@ -28,8 +28,8 @@ class Client:
     def _astream(self, call: dict[str, Any], finish: Callable[[Any], Any]) -> Awaitable[ChatStream]: ...
     def _embed(self, texts: Sequence[str], call: dict[str, Any]) -> npt.NDArray[np.float32]: ...
     def _aembed(self, texts: Sequence[str], call: dict[str, Any]) -> Awaitable[npt.NDArray[np.float32]]: ...
-    def _map(self, calls: Sequence[dict[str, Any]], concurrency: int) -> MapRun:
-        """Asks many calls, `concurrency` at a time; what comes back tells the outcomes as they come."""
+    def _map(self) -> MapRun:
+        """Many calls under way, none of them yet."""
     @property
     def models(self) -> list[str]:
         """The models that are known, as `provider/model`; a provider that takes any is not in it."""
@@ -163,7 +163,10 @@ class ChatStream:
 
 @final
 class Chunk:
-    """A piece of an answer."""
+    """A piece of an answer.
+
+    It is a value: it can be pickled, compared, and turned into a dict by `to_dict()`.
+    """
 
     @property
     def text(self) -> str:
@@ -186,13 +189,25 @@ class Chunk:
     @property
     def raw(self) -> Any:
         """The chunk in the shape of OpenAI's `chat.completion.chunk`, whatever the provider speaks."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it but `raw`, as values that JSON has."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+    @classmethod
+    def _from_state(cls, state: bytes) -> Chunk: ...
 
 @final
 class MapRun:
     """Many calls under way. Closed or dropped, those that run are cancelled."""
 
+    def ask(self, place: int, call: dict[str, Any]) -> None:
+        """Sends the call of a place."""
     def next(self) -> tuple[int, Response | BaseException] | None:
-        """The next outcome: the place of its call, and the response or the exception; None when all are told."""
+        """The next outcome: the place of its call, and the response or the exception.
+
+        Ask first: it waits for what was asked.
+        """
     def anext(self) -> Awaitable[tuple[int, Response | BaseException] | None]:
         """As `next`, to be awaited."""
     def close(self) -> None:

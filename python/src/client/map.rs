@@ -1,53 +1,53 @@
 //! Many calls at once, their outcomes as they come.
 
+use super::call;
 use super::response::Response;
 use crate::awaitable::awaitable;
 use crate::error::{BindError, Result};
 use crate::runtime::{runtime, wait};
-use futures_util::{StreamExt, stream};
-use headrace::client::{ChatCall, Client};
+use headrace::client::Client;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use std::sync::Arc;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio::task::JoinSet;
 
 type Outcome = (usize, Result<Response>);
 
 /// Many calls under way. Closed or dropped, those that run are cancelled.
 #[pyclass(frozen, module = "headrace._core.client")]
 pub(crate) struct MapRun {
+    client: Client,
+    sender: mpsc::UnboundedSender<Outcome>,
     outcomes: Arc<AsyncMutex<mpsc::UnboundedReceiver<Outcome>>>,
-    task: Mutex<Option<tokio::task::AbortHandle>>,
+    /// Dropped, it cancels what runs.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl MapRun {
-    pub(super) fn start(client: Client, calls: Vec<Result<ChatCall>>, concurrency: usize) -> Self {
+    pub(super) fn new(client: Client) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let task = runtime().spawn(async move {
-            let ask = |(place, call): (usize, Result<ChatCall>)| {
-                let client = client.clone();
-                async move {
-                    let outcome = match call {
-                        Ok(call) => client.chat(call).await.map(Response::from).map_err(BindError::from),
-                        Err(error) => Err(error),
-                    };
-                    (place, outcome)
-                }
-            };
-            let mut outcomes = stream::iter(calls.into_iter().enumerate()).map(ask).buffer_unordered(concurrency);
-            while let Some(outcome) = outcomes.next().await {
-                if sender.send(outcome).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { outcomes: Arc::new(AsyncMutex::new(receiver)), task: Mutex::new(Some(task.abort_handle())) }
+        Self { client, sender, outcomes: Arc::new(AsyncMutex::new(receiver)), tasks: Mutex::default() }
     }
 }
 
 #[pymethods]
 impl MapRun {
-    /// The next outcome: the place of its call, and the response or the exception; None when all are told.
+    /// Sends the call of a place.
+    fn ask(&self, place: usize, call: &Bound<'_, PyDict>) -> Result<()> {
+        let (call, client, sender) = (call::chat_call(call)?, self.client.clone(), self.sender.clone());
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        let _inside = runtime().enter();
+        tasks.spawn(async move {
+            let outcome = client.chat(call).await.map(Response::from).map_err(BindError::from);
+            let _ = sender.send((place, outcome));
+        });
+        Ok(())
+    }
+
+    /// The next outcome: the place of its call, and the response or the exception. Ask first: it waits for what was asked.
     fn next(&self, py: Python<'_>) -> Result<Option<(usize, Py<PyAny>)>> {
         let outcomes = Arc::clone(&self.outcomes);
         let next = wait(py, async move { Ok(outcomes.lock().await.recv().await) })?;
@@ -65,15 +65,7 @@ impl MapRun {
 
     /// Cancels what runs.
     fn close(&self) {
-        if let Some(task) = self.task.lock().take() {
-            task.abort();
-        }
-    }
-}
-
-impl Drop for MapRun {
-    fn drop(&mut self) {
-        self.close();
+        self.tasks.lock().abort_all();
     }
 }
 

@@ -1,6 +1,7 @@
 //! The client for Python.
 
 mod call;
+mod chunk;
 mod map;
 mod response;
 mod stream;
@@ -24,7 +25,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Response>()?;
     module.add_class::<ToolCall>()?;
     module.add_class::<stream::ChatStream>()?;
-    module.add_class::<stream::Chunk>()?;
+    module.add_class::<chunk::Chunk>()?;
     module.add_class::<map::MapRun>()
 }
 
@@ -109,11 +110,9 @@ impl Client {
         })?)
     }
 
-    /// Asks many calls, `concurrency` at a time; what comes back tells the outcomes as they come.
-    fn _map(&self, calls: Vec<Bound<'_, PyDict>>, concurrency: usize) -> map::MapRun {
-        // A call that is not valid is an outcome of its own, like any other.
-        let calls = calls.iter().map(|call| call::chat_call(call)).collect();
-        map::MapRun::start(self.client.clone(), calls, concurrency)
+    /// Many calls under way, none of them yet.
+    fn _map(&self) -> map::MapRun {
+        map::MapRun::new(self.client.clone())
     }
 
     /// The models that the providers are known to have, as `provider/model`; a provider that takes any model is not in it.

@@ -1,9 +1,9 @@
 //! An answer as it comes.
 
-use super::response::{Response, ToolCall, stop_name};
+use super::chunk::Chunk;
+use super::response::Response;
 use crate::awaitable::awaitable;
-use crate::error::Result;
-use crate::payload::json_to_py;
+use crate::error::{BindError, Result};
 use crate::runtime::wait;
 use headrace::Error;
 use headrace::chat::Event;
@@ -60,6 +60,33 @@ impl ChatStream {
     }
 }
 
+/// Tells the call's `finish` that it was left, where it has not heard yet how the stream ended.
+fn tell_left(py: Python<'_>, ends: &Mutex<Ends>) -> Result<()> {
+    let Some(finish) = ends.lock().finish.take() else { return Ok(()) };
+    let left = Error::RequestCancelled("the stream was left before its end: what was sent until then is booked".into());
+    finish.call1(py, (PyErr::from(BindError::from(left)).value(py),))?;
+    Ok(())
+}
+
+impl Drop for ChatStream {
+    fn drop(&mut self) {
+        if self.process != headrace::process::id() || self.ends.lock().finish.is_none() {
+            return;
+        }
+        let ends = Arc::clone(&self.ends);
+        let _ = Python::try_attach(|py| {
+            // It may be dropped while an exception is on its way, which is another's.
+            let pending = PyErr::take(py);
+            if let Err(error) = tell_left(py, &ends) {
+                PyErr::from(error).write_unraisable(py, None);
+            }
+            if let Some(pending) = pending {
+                pending.restore(py);
+            }
+        });
+    }
+}
+
 impl Reading {
     /// The next chunk; what opens a stream and what tells its usage is no chunk.
     async fn next(&mut self) -> Result<Option<Chunk>> {
@@ -69,7 +96,7 @@ impl Reading {
                 continue;
             }
             let raw = frames.last().and_then(|frame| serde_json::from_str(&frame.data).ok()).unwrap_or(Value::Null);
-            return Ok(Some(Chunk { event, raw }));
+            return Ok(Some(Chunk::of(event, raw)));
         }
         Ok(None)
     }
@@ -131,15 +158,16 @@ impl ChatStream {
         wait(py, async move {
             inner.lock().await.stream.close();
             Ok(())
-        })
+        })?;
+        tell_left(py, &self.ends)
     }
 
     /// As `close`.
     fn aclose<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let inner = Arc::clone(&self.inner);
+        let (inner, ends) = (Arc::clone(&self.inner), Arc::clone(&self.ends));
         Ok(awaitable(py, async move {
             inner.lock().await.stream.close();
-            Ok(())
+            Python::attach(|py| tell_left(py, &ends))
         })?)
     }
 
@@ -175,91 +203,5 @@ impl ChatStream {
         _exception: &Bound<'py, pyo3::types::PyTuple>,
     ) -> Result<Bound<'py, PyAny>> {
         self.aclose(py)
-    }
-}
-
-/// A piece of an answer.
-#[pyclass(frozen, module = "headrace._core.client")]
-pub(crate) struct Chunk {
-    event: Event,
-    raw: Value,
-}
-
-#[pymethods]
-impl Chunk {
-    /// The words that it adds; may be empty.
-    #[getter]
-    fn text(&self) -> &str {
-        match &self.event {
-            Event::Text { text, .. } => text,
-            _ => "",
-        }
-    }
-
-    /// The thoughts that it adds; may be empty.
-    #[getter]
-    fn reasoning(&self) -> &str {
-        match &self.event {
-            Event::Reasoning { text, .. } => text,
-            _ => "",
-        }
-    }
-
-    /// The tool call that it begins, its arguments still empty; None in any other chunk.
-    #[getter]
-    fn tool_call(&self) -> Option<ToolCall> {
-        match &self.event {
-            Event::ToolCallStart { id, name, .. } => Some(ToolCall::new(id, name, "")),
-            _ => None,
-        }
-    }
-
-    /// The JSON text that it adds to a tool call's arguments; may be empty.
-    #[getter]
-    fn arguments(&self) -> &str {
-        match &self.event {
-            Event::ToolCallDelta { arguments, .. } => arguments,
-            _ => "",
-        }
-    }
-
-    /// The choice that it belongs to, from 0.
-    #[getter]
-    fn choice(&self) -> u32 {
-        match &self.event {
-            Event::Text { at, .. }
-            | Event::Reasoning { at, .. }
-            | Event::ToolCallStart { at, .. }
-            | Event::ToolCallDelta { at, .. }
-            | Event::Refusal { at, .. }
-            | Event::Citation { at, .. }
-            | Event::Part { at, .. } => at.choice,
-            Event::Extra { choice, .. } => choice.unwrap_or(0),
-            Event::Stop { choice, .. } => *choice,
-            Event::Start { .. } | Event::Usage(_) | Event::Error(_) => 0,
-        }
-    }
-
-    /// Why the model stopped, in OpenAI's words, in the chunk that says so; None in any other.
-    #[getter]
-    fn finish_reason(&self) -> Option<String> {
-        match &self.event {
-            Event::Stop { stop, .. } => Some(stop_name(stop).to_owned()),
-            _ => None,
-        }
-    }
-
-    /// The chunk in the shape of OpenAI's `chat.completion.chunk`, whatever the provider speaks.
-    #[getter]
-    fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        json_to_py(py, &self.raw)
-    }
-
-    fn __str__(&self) -> &str {
-        self.text()
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<Chunk {:?}>", self.text())
     }
 }

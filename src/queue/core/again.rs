@@ -42,7 +42,7 @@ impl Core {
                 model: route.model.clone().or(model),
                 ..PutOptions::default()
             };
-            entry.flow = self.flows.id_of(&options, self.flows.owner(entry.flow), &self.limiter);
+            entry.flow = self.flows.id_of(&options, self.flows.owner(entry.flow), &mut self.limiter);
         }
         self.meters.retried += 1;
         self.make_ready(id, &mut entry, now);

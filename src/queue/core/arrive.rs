@@ -59,7 +59,7 @@ impl Core {
             ready_at: now.plus(options.delay),
             order: 0,
             tokens: options.estimated_tokens,
-            flow: self.flows.id_of(options, owner, &self.limiter),
+            flow: self.flows.id_of(options, owner, &mut self.limiter),
             priority: options.priority,
             attempt: 0,
             max_attempts: options.max_attempts.unwrap_or(self.config.max_attempts),

@@ -52,7 +52,7 @@ impl Core {
             model: taken.model.clone(),
             ..PutOptions::default()
         };
-        let flow = self.flows.id_of(&options, taken.owner, &self.limiter);
+        let flow = self.flows.id_of(&options, taken.owner, &mut self.limiter);
         let stride = self.flows.stride(flow.tenant);
         for (id, tokens) in &taken.requests {
             self.limiter.grant(self.flows.gauges(flow), *id, *tokens, at);
@@ -88,6 +88,6 @@ impl Core {
         let (provider, model) = self.flows.route(entry.flow);
         let tenant = Some(self.flows.tenant(entry.flow).clone());
         let options = PutOptions { tenant, provider, model, ..PutOptions::default() };
-        entry.flow = self.flows.id_of(&options, heir, &self.limiter);
+        entry.flow = self.flows.id_of(&options, heir, &mut self.limiter);
     }
 }

@@ -84,7 +84,7 @@ impl Core {
             ready_at: record.ready_at,
             order: record.place,
             tokens: record.tokens,
-            flow: self.flows.id_of(&options, owner, &self.limiter),
+            flow: self.flows.id_of(&options, owner, &mut self.limiter),
             priority: record.priority,
             attempt: record.attempt,
             max_attempts: record.max_attempts,
