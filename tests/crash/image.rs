@@ -20,10 +20,13 @@ impl Dice {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Disk<'a> {
     synced: Option<Vec<u8>>,
     pending: Vec<&'a Event>,
+    /// Whether the name was given since the folder was synced: until then what was there `before` may be there.
+    is_new: bool,
+    before: Option<Vec<u8>>,
 }
 
 impl Disk<'_> {
@@ -47,7 +50,21 @@ pub fn write(events: &[Event], folder: &Path, dice: &mut Dice) {
         match event {
             Event::Done(_) => {}
             // What was removed before the folder was synced is gone for good.
-            Event::Sync { file } if file.is_empty() => disks.values_mut().for_each(Disk::forget_removed),
+            Event::Sync { file } if file.is_empty() => disks.values_mut().for_each(|disk| {
+                disk.forget_removed();
+                disk.is_new = false;
+            }),
+            Event::Name { file, new, keeps_old } => {
+                let named = disks.get(file.as_str()).cloned().unwrap_or_default();
+                let old = disks.insert(new, named).and_then(|old| old.synced);
+                if let Some(disk) = disks.get_mut(new.as_str()) {
+                    (disk.is_new, disk.before) = (true, old);
+                }
+                if !keeps_old {
+                    // Its old name may come back, with what it has by then.
+                    disks.remove(file.as_str());
+                }
+            }
             Event::Sync { file } => {
                 let disk = disks.entry(file).or_default();
                 for event in std::mem::take(&mut disk.pending) {
@@ -74,6 +91,9 @@ pub fn write(events: &[Event], folder: &Path, dice: &mut Dice) {
                     _ => apply(&mut disk.synced, event, Some(dice)),
                 },
             }
+        }
+        if disk.is_new && dice.below(2) == 0 {
+            disk.synced = disk.before.take();
         }
         if let Some(content) = disk.synced {
             std::fs::write(folder.join(file), content).unwrap();
@@ -102,6 +122,6 @@ fn apply(content: &mut Option<Vec<u8>>, event: &Event, mut torn: Option<&mut Dic
         }
         Event::Cut { length, .. } => content.get_or_insert_default().resize(*length as usize, 0),
         Event::Remove { .. } => *content = None,
-        Event::Sync { .. } | Event::Done(_) => {}
+        Event::Sync { .. } | Event::Name { .. } | Event::Done(_) => {}
     }
 }

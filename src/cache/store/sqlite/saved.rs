@@ -45,6 +45,7 @@ pub(crate) fn save(
                         std::io::ErrorKind::AlreadyExists => Err(error),
                         _ => std::fs::rename(&unfinished, path),
                     })
+                    .and_then(|()| keep_names(path))
                     .map_err(|error| unreachable(&error))?;
                 Ok(count)
             });
@@ -70,6 +71,19 @@ fn reserve(path: &Path) -> std::io::Result<PathBuf> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Waits until the names in a file's folder are on disk: without it the power could fail and take the file with it.
+#[cfg(unix)]
+fn keep_names(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
+}
+
+/// Elsewhere a folder cannot be opened, and its names are kept by the system's own journal.
+#[cfg(not(unix))]
+fn keep_names(_path: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Writes to a file through SQLite, which keeps other processes' copies of it whole.
