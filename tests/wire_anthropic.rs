@@ -258,7 +258,20 @@ fn what_the_protocol_has_no_form_for_is_refused() {
     let json = Request { output: Output::Json, ..Request::of_prompt("claude", "q") };
     let body = json!({"model": "m", "messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}]}]});
     let audio = headrace::wire::openai_chat::PROTOCOL.read_request(body).unwrap().request;
-    for (request, word) in [(several, "n is 2"), (json, "response_format"), (audio, "audio")] {
+    let mut seeded = Request::of_prompt("claude", "q");
+    seeded.sampling.seed = Some(7);
+    let mut penal = Request::of_prompt("claude", "q");
+    penal.sampling.presence_penalty = Some(0.5);
+    let mut biased = Request::of_prompt("claude", "q");
+    biased.extra.insert("logit_bias".into(), json!({"50256": -100}));
+    for (request, word) in [
+        (several, "n is given"),
+        (json, "response_format"),
+        (audio, "audio"),
+        (seeded, "seed is given"),
+        (penal, "presence_penalty is given"),
+        (biased, "logit_bias is given"),
+    ] {
         let error = PROTOCOL.write_request(&request, false, &Quirks::default()).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     }
@@ -293,6 +306,18 @@ fn a_conversation_of_openais_becomes_one_of_anthropics() {
                     {"type": "tool_result", "tool_use_id": "a", "content": "1"}, {"type": "tool_result", "tool_use_id": "b", "content": "2"},
                     {"type": "text", "text": "and?"}, {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}]}]})
     );
+}
+
+#[test]
+fn instructions_in_the_middle_stay_where_they_stand() {
+    let body = json!({"model": "m", "messages": [
+        {"role": "system", "content": "Be exact."}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "and?"}, {"role": "developer", "content": "Be brief."}]});
+    let request = headrace::wire::openai_chat::PROTOCOL.read_request(body).unwrap().request;
+    let written = PROTOCOL.write_request(&request, false, &Quirks::default()).unwrap();
+    assert_eq!(written["system"], "Be exact.");
+    let roles: Vec<_> = written["messages"].as_array().unwrap().iter().map(|message| message["role"].clone()).collect();
+    assert_eq!(roles, ["user", "assistant", "user", "system"]);
 }
 
 /// What a client of this protocol is sent: the names of the events, and their bodies.

@@ -59,8 +59,7 @@ impl ProviderRow {
 /// The protocol of a name.
 #[must_use]
 pub fn protocol(name: &str) -> Option<&'static dyn Protocol> {
-    let all: [&'static dyn Protocol; 2] = [&wire::openai_chat::PROTOCOL, &wire::anthropic::PROTOCOL];
-    all.into_iter().find(|protocol| protocol.name() == name)
+    wire::protocols().into_iter().find(|protocol| protocol.name() == name)
 }
 
 /// The providers that are known by name, the cloud's before the local ones.

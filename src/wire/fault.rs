@@ -88,7 +88,7 @@ fn bare(fields: &Map<String, Value>) -> Option<ToldError> {
 }
 
 fn has_answer(fields: &Map<String, Value>) -> bool {
-    ["choices", "content", "delta", "candidates", "usage"]
+    ["choices", "content", "delta", "candidates", "output", "usage"]
         .iter()
         .any(|name| fields.get(*name).is_some_and(|value| !value.is_null()))
 }

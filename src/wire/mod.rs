@@ -4,11 +4,14 @@
 //! protocol is a [`Quirks`] of its row in the registry.
 
 pub mod anthropic;
+mod effort;
 mod fault;
 mod fields;
 pub mod json;
 mod media;
 pub mod openai_chat;
+pub mod openai_responses;
+mod own;
 mod usage;
 
 use crate::chat::{Event, Reply, Request};
@@ -23,8 +26,9 @@ pub trait Protocol: Send + Sync + std::fmt::Debug {
     /// Its name in the registry, as in `openai_chat`.
     fn name(&self) -> &'static str;
 
-    /// The path of a chat behind the provider's address, as in `/chat/completions`.
-    fn path(&self) -> &'static str;
+    /// The path of a chat behind the provider's address, as in `/chat/completions`; some protocols name the model in it, or
+    /// have another for a stream. A query of its own may follow.
+    fn path(&self, model: &str, stream: bool) -> String;
 
     /// The body that asks for `request`, whole or as a stream.
     ///
@@ -60,6 +64,24 @@ pub trait Protocol: Send + Sync + std::fmt::Debug {
     fn write_error(&self, error: &ToldError) -> Value;
 }
 
+/// The protocols that there are.
+#[must_use]
+pub fn protocols() -> [&'static dyn Protocol; 3] {
+    [&openai_chat::PROTOCOL, &openai_responses::PROTOCOL, &anthropic::PROTOCOL]
+}
+
+/// A name as one segment of a path, whatever characters are in it; dots alone would lead out of it.
+pub(crate) fn segment(name: &str) -> String {
+    if name.chars().all(|letter| letter == '.') {
+        return "_".into();
+    }
+    let escape = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    name.bytes().map(escape).collect()
+}
+
 /// What a provider does differently within a protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -72,6 +94,8 @@ pub struct Quirks {
     pub takes_reasoning: bool,
     /// Whether the provider knows the role `developer`; else it becomes `system`.
     pub developer_role: bool,
+    /// What stands before the protocol's path, with `{model}` for the model, as in `/deployments/{model}`.
+    pub path_prefix: String,
     /// Output tokens to ask for where the caller named none and the protocol wants a number.
     pub default_max_tokens: u64,
 }
@@ -83,6 +107,7 @@ impl Default for Quirks {
             stream_options: true,
             takes_reasoning: true,
             developer_role: true,
+            path_prefix: String::new(),
             default_max_tokens: 4096,
         }
     }

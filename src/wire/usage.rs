@@ -27,6 +27,31 @@ pub(super) fn openai_chat(told: &UsageReport) -> Value {
     fields
 }
 
+/// The usage of OpenAI's Responses.
+pub(super) fn openai_responses(told: &UsageReport) -> Value {
+    let usage = &told.usage;
+    let mut fields = json!({
+        "input_tokens": usage.input_tokens,
+        "input_tokens_details": {"cached_tokens": usage.cached_input_tokens},
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "total_tokens": usage.total_tokens(),
+    });
+    for (side, name, count) in [
+        ("input_tokens_details", "cache_write_tokens", usage.cache_write_tokens),
+        ("input_tokens_details", "audio_tokens", usage.input_audio_tokens),
+        ("output_tokens_details", "audio_tokens", usage.output_audio_tokens),
+    ] {
+        if count > 0 {
+            fields[side][name] = count.into();
+        }
+    }
+    if let Some(cost) = told.cost_usd.as_deref().and_then(number) {
+        fields["cost"] = cost;
+    }
+    fields
+}
+
 /// The usage of Anthropic's messages: its input leaves out what was read from and written to the cache.
 pub(super) fn anthropic(told: &UsageReport) -> Map<String, Value> {
     let usage = &told.usage;

@@ -13,7 +13,7 @@ use super::failure::Failures;
 use super::{Answer, EmbedReply, Provider};
 use crate::chat::{Event, Reply, Request, Stop};
 use crate::usage::UsageReport;
-use crate::wire::{Protocol, ToldError, json};
+use crate::wire::{Protocol, ToldError, json, segment};
 use crate::{Error, ProviderError, Result};
 use async_trait::async_trait;
 use body::BodyError;
@@ -84,19 +84,26 @@ impl HttpProvider {
         self.failures.base_url()
     }
 
-    fn address(&self, path: &str) -> Url {
+    /// Where a path is that a model is asked at. What the path asks for in its query comes after the address's own.
+    fn address(&self, model: &str, path: &str) -> Url {
         let mut url = self.url.clone();
-        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let prefix = self.config.quirks.path_prefix.replace("{model}", &segment(model));
+        url.set_path(&format!("{}{prefix}{path}", self.url.path().trim_end_matches('/')));
+        if let Some(query) = query {
+            let both = url.query().map_or_else(|| query.to_owned(), |own| format!("{own}&{query}"));
+            url.set_query(Some(&both));
+        }
         url
     }
 
     /// Sends a body; a reply that is no success is an error, with what its body says.
-    async fn post(&self, path: &str, body: &Value) -> Result<reqwest::Response, (Error, u16, String)> {
+    async fn post(&self, url: Url, body: &Value) -> Result<reqwest::Response, (Error, u16, String)> {
         let unsent = |error: Error| (error, 0, String::new());
         let bytes = serde_json::to_vec(body)
             .map_err(|error| unsent(Error::invalid(format!("the request cannot be written as JSON: {error}"))))?;
         let client = self.connections.client(&self.config).map_err(unsent)?;
-        let reply = client.post(self.address(path)).body(bytes).send().await;
+        let reply = client.post(url).body(bytes).send().await;
         let reply = reply.map_err(|error| unsent(self.failures.of_transport(&error).into()))?;
         let status = reply.status();
         if status.is_success() {
@@ -164,7 +171,8 @@ impl Provider for HttpProvider {
         let reply = loop {
             let quirks = self.learned.apply(&self.config.quirks);
             let sent = protocol.write_request(request, stream, &quirks)?;
-            let (error, status, body) = match self.post(protocol.path(), &sent).await {
+            let url = self.address(&request.model, &protocol.path(&request.model, stream));
+            let (error, status, body) = match self.post(url, &sent).await {
                 Ok(reply) => break reply,
                 Err(refused) => refused,
             };
@@ -208,7 +216,7 @@ impl Provider for HttpProvider {
             return Ok(EmbedReply { vectors: Vec::new(), usage: None });
         }
         let sent = embeddings::write_request(model, texts);
-        let reply = self.post(embeddings::PATH, &sent).await.map_err(|(error, ..)| error)?;
+        let reply = self.post(self.address(model, embeddings::PATH), &sent).await.map_err(|(error, ..)| error)?;
         let headers = reply.headers().clone();
         let body = self.body(reply).await?;
         embeddings::read_reply(&body, texts.len(), self.config.protocol)

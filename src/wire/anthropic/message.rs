@@ -3,6 +3,7 @@
 use super::blocks;
 use crate::chat::{Message, Part, Reasoning, Role};
 use crate::wire::fields::{Fields, expected};
+use crate::wire::openai_responses::is_openais;
 use crate::{Error, Result};
 use serde_json::{Map, Value};
 
@@ -69,16 +70,22 @@ fn push_spoken(role: Role, parts: &mut Vec<Part>, out: &mut Vec<Message>) {
 
 /// Writes `system` (None where there are no instructions) and `messages`.
 pub(super) fn write_all(messages: &[Message]) -> Result<(Option<Value>, Vec<Value>)> {
-    let is_instruction = |message: &&Message| matches!(message.role, Role::System | Role::Developer);
-    let instructions: Vec<&Part> = messages.iter().filter(is_instruction).flat_map(|message| &message.parts).collect();
+    let first = messages.iter().position(|message| !is_instruction(message)).unwrap_or(messages.len());
+    let (before, rest) = messages.split_at(first);
+    let instructions: Vec<&Part> = before.iter().flat_map(|message| &message.parts).collect();
     let system = if instructions.is_empty() { None } else { Some(blocks::write_all(&instructions)?) };
-    let rest: Vec<&Message> = messages.iter().filter(|message| !is_instruction(message)).collect();
+    let rest: Vec<&Message> = rest.iter().collect();
     let mut out = Vec::with_capacity(rest.len());
-    let is_model = |message: &Message| message.role == Role::Assistant;
-    for run in rest.chunk_by(|one, next| !is_model(one) && !is_model(next)) {
+    // Instructions in the middle stay where they stand: some models take them there, the others refuse them in words.
+    let is_users = |message: &Message| message.role != Role::Assistant && !is_instruction(message);
+    for run in rest.chunk_by(|one, next| is_users(one) && is_users(next)) {
         write_run(run, &mut out)?;
     }
     Ok((system, out))
+}
+
+fn is_instruction(message: &Message) -> bool {
+    matches!(message.role, Role::System | Role::Developer)
 }
 
 /// Writes what stands between two turns of the model: results come first, in the first message.
@@ -101,14 +108,22 @@ fn write_run(run: &[&Message], out: &mut Vec<Value>) -> Result<()> {
     Ok(())
 }
 
-/// Thoughts without Anthropic's proof are another provider's, and refused.
+/// Thoughts without Anthropic's proof are another provider's, and refused; so are those that OpenAI knows by their id.
 fn is_ours(part: &Part) -> bool {
-    !matches!(part, Part::Reasoning(Reasoning { signature: None, encrypted: None, .. }))
+    match part {
+        Part::Reasoning(Reasoning { signature: None, encrypted: None, .. }) => false,
+        Part::Reasoning(thought) => !is_openais(thought),
+        _ => true,
+    }
 }
 
 fn write(message: &Message, parts: &[&Part]) -> Result<Value> {
     let mut fields = if message.role == Role::Tool { Map::new() } else { message.extra.clone() };
-    let role = if message.role == Role::Assistant { Role::Assistant } else { Role::User };
+    let role = match message.role {
+        Role::Assistant => Role::Assistant,
+        Role::System | Role::Developer => Role::System,
+        Role::User | Role::Tool => Role::User,
+    };
     fields.insert("role".into(), role.as_str().into());
     fields.insert("content".into(), blocks::write_all(parts)?);
     Ok(fields.into())

@@ -32,8 +32,8 @@ impl Protocol for Anthropic {
         "anthropic"
     }
 
-    fn path(&self) -> &'static str {
-        "/messages"
+    fn path(&self, _model: &str, _stream: bool) -> String {
+        "/messages".into()
     }
 
     fn write_request(&self, request: &Request, stream: bool, quirks: &Quirks) -> Result<Value> {

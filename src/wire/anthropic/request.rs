@@ -5,6 +5,7 @@ use crate::Result;
 use crate::chat::{Limits, Request, Sampling};
 use crate::wire::Incoming;
 use crate::wire::fields::Fields;
+use crate::wire::own::PARALLEL;
 use serde_json::Value;
 
 /// Reads the body of a request. What has no name here goes to `extra`, unchanged.
@@ -29,7 +30,7 @@ pub(super) fn read(body: Value) -> Result<Incoming> {
     let mut extra = fields.rest();
     extra.extend(config.map(|config| ("output_config".to_owned(), config)));
     let (tool_choice, parallel) = choice.map_or((None, None), |(choice, parallel)| (Some(choice), parallel));
-    extra.extend(parallel.map(|parallel| (tools::PARALLEL.to_owned(), parallel.into())));
+    extra.extend(parallel.map(|parallel| (PARALLEL.to_owned(), parallel.into())));
     let request = Request { model, messages, tools, tool_choice, output, sampling, limits, metadata, extra };
     // A stream of this protocol always tells its usage.
     Ok(Incoming { request, stream, include_usage: stream })

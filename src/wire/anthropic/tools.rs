@@ -6,9 +6,6 @@ use crate::chat::{Tool, ToolChoice};
 use crate::wire::fields::{Fields, expected};
 use serde_json::{Map, Value, json};
 
-/// The name, in `extra`, of whether several tools may be asked for at once: OpenAI's.
-pub(super) const PARALLEL: &str = "parallel_tool_calls";
-
 /// Reads `tools`.
 pub(super) fn read_all(items: Vec<Value>) -> Result<Vec<Tool>> {
     items.into_iter().enumerate().map(|(index, item)| read(&format!("tools[{index}]"), item)).collect()

@@ -1,23 +1,20 @@
 //! Writes a request.
 
-use super::{message, output, tools};
+use super::{PROTOCOL, message, output, tools};
+use crate::Result;
 use crate::chat::Request;
-use crate::wire::Quirks;
-use crate::{Error, Result};
+use crate::wire::own::{self, PARALLEL};
+use crate::wire::{Protocol, Quirks};
 use serde_json::{Map, Value, json};
 
-/// The body that asks for a request. A field of `extra` never stands in for one that has a name. Penalties and a seed,
-/// which this protocol has no form for, are left out.
+/// The body that asks for a request. A field of `extra` never stands in for one that has a name.
+///
+/// # Errors
+/// `InvalidArgument`: the protocol has no form for a parameter.
 pub(super) fn request(request: &Request, stream: bool, quirks: &Quirks) -> Result<Value> {
-    if let Some(choices) = request.sampling.choices.filter(|choices| *choices != 1) {
-        return Err(Error::invalid(format!(
-            "n is {choices}: Anthropic's messages give one answer: leave n out, or ask again"
-        )));
-    }
-    let mut body = request.extra.clone();
-    body.remove("stream_options");
+    let mut body = own::extra(request, PROTOCOL.name())?;
     body.remove("stream");
-    let parallel = body.remove(tools::PARALLEL).and_then(|flag| flag.as_bool());
+    let parallel = body.remove(PARALLEL).and_then(|flag| flag.as_bool());
     let user = body.remove("user");
     output::write(request, &mut body)?;
     let (system, messages) = message::write_all(&request.messages)?;

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::chat::{Media, Part, Reasoning, Source};
 use crate::wire::fields::{Fields, expected};
-use crate::wire::media::{data_url, parse_data_url};
+use crate::wire::media::{address, audio_format, data_url};
 use serde_json::{Map, Value, json};
 
 /// Reads `content`: text or a list of parts.
@@ -85,11 +85,6 @@ fn file(part: &Value) -> Option<Part> {
     Some(Part::File(media(source, name, part, "file", without(given, &["file_id", "file_data", "filename"]))))
 }
 
-/// The source of an address, whose data may stand in it.
-fn address(url: &str) -> Source {
-    parse_data_url(url).unwrap_or_else(|| Source::Url(url.to_owned()))
-}
-
 /// A media whose unknown fields are kept: those beside the type by their names, those inside under the type's.
 fn media(source: Source, name: Option<String>, part: &Value, kind: &str, inner: Map<String, Value>) -> Media {
     let mut extra = part.as_object().map(|fields| without(fields, &["type", kind])).unwrap_or_default();
@@ -159,15 +154,6 @@ fn write_part(part: &Part) -> Value {
         // Neither stands in content; the writer of messages takes them out before.
         Part::ToolCall(call) => json!({"type": "text", "text": call.arguments}),
         Part::ToolResult(result) => write(&result.parts.iter().collect::<Vec<_>>()).unwrap_or_default(),
-    }
-}
-
-/// OpenAI's word for a recording's format.
-fn audio_format(media_type: &str) -> &str {
-    match media_type.strip_prefix("audio/").unwrap_or(media_type) {
-        "mpeg" => "mp3",
-        "x-wav" | "wave" => "wav",
-        format => format,
     }
 }
 

@@ -11,7 +11,7 @@ mod finish;
 mod message;
 mod reply;
 mod request;
-mod tools;
+pub(super) mod tools;
 mod write;
 mod writer;
 
@@ -32,12 +32,12 @@ impl Protocol for OpenAiChat {
         "openai_chat"
     }
 
-    fn path(&self) -> &'static str {
-        "/chat/completions"
+    fn path(&self, _model: &str, _stream: bool) -> String {
+        "/chat/completions".into()
     }
 
     fn write_request(&self, request: &Request, stream: bool, quirks: &Quirks) -> Result<Value> {
-        Ok(write::request(request, stream, quirks))
+        write::request(request, stream, quirks)
     }
 
     fn read_reply(&self, body: Value) -> Result<Reply, ToldError> {

@@ -147,7 +147,7 @@ pub(super) fn read_legacy_call(place: &str, value: Value) -> Result<Part> {
 }
 
 /// Arguments are JSON text; some servers give the JSON itself.
-pub(super) fn arguments(value: Value) -> String {
+pub(in crate::wire) fn arguments(value: Value) -> String {
     match value {
         Value::String(text) => text,
         Value::Null => String::new(),

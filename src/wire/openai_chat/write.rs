@@ -1,13 +1,17 @@
 //! Writes a request.
 
-use super::{message, tools};
+use super::{PROTOCOL, message, tools};
+use crate::Result;
 use crate::chat::Request;
-use crate::wire::Quirks;
+use crate::wire::{Protocol, Quirks, effort, own};
 use serde_json::{Map, Value, json};
 
 /// The body that asks for a request. A field of `extra` never stands in for one that has a name.
-pub(super) fn request(request: &Request, stream: bool, quirks: &Quirks) -> Value {
-    let mut body = request.extra.clone();
+///
+/// # Errors
+/// `InvalidArgument`: the protocol has no form for a parameter.
+pub(super) fn request(request: &Request, stream: bool, quirks: &Quirks) -> Result<Value> {
+    let mut body = own::extra(request, PROTOCOL.name())?;
     stream_fields(&mut body, stream, quirks);
     let mut messages = Vec::with_capacity(request.messages.len());
     request.messages.iter().for_each(|one| message::write(one, quirks, &mut messages));
@@ -27,10 +31,10 @@ pub(super) fn request(request: &Request, stream: bool, quirks: &Quirks) -> Value
     set("seed", sampling.seed.map(Value::from));
     set("stop", (!sampling.stop.is_empty()).then(|| sampling.stop.clone().into()));
     set("n", sampling.choices.map(Value::from));
-    set("reasoning_effort", sampling.reasoning_effort.as_deref().map(Value::from));
+    set("reasoning_effort", effort::word(request).map(Value::from));
     set(&quirks.max_tokens_name, request.limits.max_output_tokens.map(Value::from));
     set("metadata", (!request.metadata.is_empty()).then(|| request.metadata.clone().into()));
-    body.into()
+    Ok(body.into())
 }
 
 /// A stream is asked to tell its usage at the end, where the caller says nothing else; never where the provider does not
