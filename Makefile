@@ -51,6 +51,7 @@ lint: build
 	$(PYTHON) scripts/check_unused.py
 	$(PYTHON) scripts/check_tests.py
 	$(PYTHON) scripts/check_names.py
+	$(BIN)/python scripts/third_party.py --check
 
 ci:
 	scripts/ci.sh

@@ -99,7 +99,7 @@ def test_survives_fork():
 
 def test_says_what_to_install_where_the_package_is_absent(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install headrace\[static\]"):
+    with pytest.raises(ConfigError, match=r"pip install 'headrace\[static\]'"):
         embedders.static()
 
 

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from headrace import _core
 from headrace._core.cache import CacheHit, Calibration, Explanation, Explanations
+from headrace._late import Late
 from headrace.cache_flights import leading, waiting
 
 if TYPE_CHECKING:
+    import asyncio
+    import inspect
+
+    import numpy as np
+    import numpy.typing as npt
     from typing_extensions import Self
+else:
+    asyncio, inspect = Late("asyncio"), Late("inspect")
 
 __all__ = ["CacheHit", "CacheStats", "Calibration", "Explanation", "Explanations", "SemanticCache", "scope"]
 
-Vector = npt.ArrayLike
+Vector: TypeAlias = "npt.ArrayLike"
 Duration = float | timedelta
 Dollars = Decimal | int | float | str
 

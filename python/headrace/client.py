@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 from headrace import providers as _providers
 from headrace._core.client import ChatStream, Chunk, Response, ToolCall
 from headrace._core.client import Client as _Client
+from headrace._late import Late
 from headrace._map import MapCalls
 from headrace._schema import response_format_of
 from headrace.cache import SemanticCache
@@ -19,8 +18,13 @@ from headrace.errors import ConfigError, HeadraceError
 from headrace.queue import Limits, RequestQueue
 
 if TYPE_CHECKING:
+    import json
+    import logging
+
     import numpy as np
     import numpy.typing as npt
+else:
+    json, logging = Late("json"), Late("logging")
 
 __all__ = ["ChatStream", "Chunk", "Client", "Response", "ToolCall"]
 
@@ -30,7 +34,9 @@ Provider: TypeAlias = "_providers.HttpProvider | _providers.Simulated"
 _Told = TypeVar("_Told", bound="Response | BaseException")
 Outcome: TypeAlias = "Response | HeadraceError | ValueError | TypeError"
 
-_log = logging.getLogger("headrace")
+
+def _log() -> logging.Logger:
+    return logging.getLogger("headrace")
 
 
 class Client(_Client):
@@ -80,7 +86,7 @@ class Client(_Client):
         """Put the parts together; nothing is sent."""
         chosen = _providers_of(providers)
         if providers is None and isinstance(chosen[0], _providers.Simulated):
-            _log.info("no API key in the environment: the simulated provider answers (models simulated/...)")
+            _log().info("no API key in the environment: the simulated provider answers (models simulated/...)")
         if queue is not None and limits is not None:
             raise ConfigError("limits belong to the queue: give RequestQueue(limits=...) or no queue=")
         if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or not 1 <= max_attempts <= 1000:
@@ -341,7 +347,7 @@ class Client(_Client):
             try:
                 self._on_call(outcome)
             except Exception:
-                _log.exception("on_call raised")
+                _log().exception("on_call raised")
 
     def close(self) -> None:
         """End it: calls that wait in a queue of its own fail with QueueClosed. A queue that it was given stays open."""
@@ -470,5 +476,5 @@ def _parsed(response: Response, schema: Any) -> Response:
         )
     except ValueError:
         # The error quotes the answer, which belongs in no log.
-        _log.warning("an answer of %s is not of the form that was asked for: parsed is None", response.model)
+        _log().warning("an answer of %s is not of the form that was asked for: parsed is None", response.model)
         return response

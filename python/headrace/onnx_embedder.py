@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from headrace._extras import command
 from headrace.errors import ConfigError, EmbeddingError
 
 __all__ = ["OnnxEmbedder"]
@@ -63,7 +64,7 @@ class OnnxEmbedder:
                 raise ConfigError(f"{file} is not there: give a folder with a model.onnx and its tokenizer.json")
         for package in ("onnxruntime", "tokenizers"):
             if importlib.util.find_spec(package) is None:
-                raise ConfigError(f"{package} is not installed: run `pip install headrace[minilm]`")
+                raise ConfigError(f"{package} is not installed: {command('minilm')}")
         self.name, self.recommended_threshold = name, recommended_threshold
         self._model, self._tokenizer_file = model, tokenizer
         self._max_tokens, self._threads = max_tokens, threads

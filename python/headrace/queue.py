@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import enum
-import html
-from asyncio import sleep
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from headrace._core.queue import Lease
 from headrace._core.queue import RequestQueue as _RequestQueue
+from headrace._late import Late
 from headrace.errors import ConfigError, LeaseLost
+
+if TYPE_CHECKING:
+    import asyncio
+    import html
+else:
+    asyncio, html = Late("asyncio"), Late("html")
 
 __all__ = [
     "DeadLetter",
@@ -221,7 +226,7 @@ class RequestQueue(_RequestQueue):
         """As `put`, for asyncio; costs no turn of the event loop where there is room in memory."""
         request = self._try_put(payload, priority, tenant, delay, deadline, key, max_attempts, timeout)
         if request is None:
-            await sleep(0)
+            await asyncio.sleep(0)
             options = (priority, tenant, delay, deadline, key, max_attempts, timeout)
             request = self._try_put(payload, *options)
             if request is None:
@@ -242,14 +247,14 @@ class RequestQueue(_RequestQueue):
     ) -> list[str]:
         """As `put_many`, for asyncio; costs no turn of the event loop where there is room in memory."""
         if self._is_turn_over():
-            await sleep(0)
+            await asyncio.sleep(0)
         return await self._put_many_future(payloads, priority, tenant, delay, deadline, key, max_attempts, timeout)
 
     async def aget(self, timeout: Seconds | None = None) -> Lease:
         """As `get`, for asyncio; what is there costs no turn of the event loop, a cancelled wait takes nothing."""
         lease = self._try_get(timeout)
         if lease is None:
-            await sleep(0)
+            await asyncio.sleep(0)
             lease = self._try_get(timeout)
             if lease is None:
                 (lease,) = await self._get_many_future(1, timeout)
@@ -259,7 +264,7 @@ class RequestQueue(_RequestQueue):
     async def aget_many(self, n: int, timeout: Seconds | None = None) -> list[Lease]:
         """As `get_many`, for asyncio; those that are there cost no turn of the event loop."""
         if self._is_turn_over():
-            await sleep(0)
+            await asyncio.sleep(0)
         leases = await self._get_many_future(n, timeout)
         for lease in leases:
             lease._accept()

@@ -1,14 +1,15 @@
 """A small OpenAI-compatible server that is correct but for what its arguments say.
 
-small_server.py PORT [--without models,embeddings,usage,ids] [--fault KIND] [--leak KIB] [--tls CERT KEY]
+small_server.py PORT [--without models,embeddings,usage,ids] [--fault KIND] [--delay SECONDS] [--leak KIB] [--tls CERT KEY]
 
 KIND: `hang` never answers a chat, `cut` closes in the middle of a stream or body, `500` answers that to everything,
-`huge` sends bodies of 50 MB, `html` answers with a web page, `shape` with JSON of another shape.
+`huge` sends bodies of 50 MB, `html` answers with a web page, `shape` with JSON of another shape. POST /stop ends it.
 """
 
 import argparse
 import itertools
 import json
+import os
 import ssl
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("port", type=int)
 parser.add_argument("--without", default="")
 parser.add_argument("--fault", default="")
+parser.add_argument("--delay", type=float, default=0.0)
 parser.add_argument("--leak", type=int, default=0)
 parser.add_argument("--tls", nargs=2)
 given = parser.parse_args()
@@ -56,6 +58,10 @@ class Server(BaseHTTPRequestHandler):
 
     def do_POST(self):
         raw = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/stop":
+            self.send(200, {})
+            self.wfile.flush()
+            os._exit(0)
         if given.fault == "500":
             return self.send(500, {"error": {"message": "broken"}})
         try:
@@ -88,6 +94,7 @@ class Server(BaseHTTPRequestHandler):
         id = {} if "ids" in without else {"id": f"chat-{n}"}
         usage = {} if "usage" in without else {"usage": {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}}
         text = f"Answer {n}: it was assured."
+        time.sleep(given.delay)
         if given.fault == "hang":
             time.sleep(3600)
         if given.fault == "html":

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 __all__ = ["register"]
+
+_NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 
 
 def register(subparsers: Subparsers) -> None:
@@ -25,7 +29,7 @@ def register(subparsers: Subparsers) -> None:
         description="Run a suite of load scenarios and give a verdict with its evidence.",
     )
     add = loadtest.add_argument
-    add("suite", nargs="?", default="focused", choices=["focused", "comprehensive"])
+    add("suite", nargs="?", default="focused", choices=["focused", "comprehensive", "target"])
     add("--target", metavar="URL", help="an OpenAI-compatible server in place of the simulated provider")
     add("--model", metavar="MODEL", help="the model to ask of the target")
     add(
@@ -34,7 +38,7 @@ def register(subparsers: Subparsers) -> None:
     add("--report", metavar="DIR", help="where to write report.html, report.json, report.md and junit.xml")
     add("--scenario", action="append", default=[], metavar="NAME", help="run only this one; may be repeated")
     add("--criteria", metavar="FILE", help="criteria in place of the suite's own")
-    add("--baseline", metavar="FILE", help="a report.json of an earlier run to compare with")
+    add("--baseline", metavar="FILE", help="a report.json of an earlier run: every figure is compared with it")
     add("--against", metavar="PYTHON|URL", help="another version or server: run both in turns, and say what is worse")
     add("--pairs", type=int, default=5, metavar="N", help="how many runs of each, with --against (%(default)s)")
     add(
@@ -42,7 +46,7 @@ def register(subparsers: Subparsers) -> None:
         type=float,
         default=10.0,
         metavar="PERCENT",
-        help="by how much a figure may become worse, with --against (%(default)g)",
+        help="by how much a figure may become worse, with --baseline and --against (%(default)g)",
     )
     add("--time-limit", type=float, metavar="SECONDS", help="for each scenario")
     add("--total-time", type=float, metavar="SECONDS", help="begin no scenario after this time")
@@ -73,6 +77,7 @@ def run(given: argparse.Namespace) -> int:
         "--headrace-report": given.report,
         "--headrace-criteria": given.criteria,
         "--headrace-baseline": given.baseline,
+        "--headrace-tolerance": given.tolerance,
         "--headrace-time-limit": given.time_limit,
         "--headrace-total-time": given.total_time,
         "--headrace-state": given.resume,
@@ -85,27 +90,41 @@ def run(given: argparse.Namespace) -> int:
     command += ["--headrace-live"] if given.live else []
     watch = plugin.Watch()
     # Only what the suite needs: other plugins of this environment take seconds to load, and may reorder its tests.
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    status = pytest.main(
-        [
-            *command,
-            "-p",
-            plugin.__name__,
-            "-q",
-            "--no-header",
-            "-p",
-            "no:cacheprovider",
-            "-c",
-            os.devnull,
-            "-W",
-            "ignore::pytest.PytestAssertRewriteWarning",
-        ],
-        plugins=[watch],
-    )
+    with _only_our_plugin():
+        status = pytest.main(
+            [
+                *command,
+                "-p",
+                plugin.__name__,
+                "-q",
+                "--no-header",
+                "-p",
+                "no:cacheprovider",
+                "-c",
+                os.devnull,
+                "-W",
+                "ignore::pytest.PytestAssertRewriteWarning",
+            ],
+            plugins=[watch],
+        )
     if watch.result is None:
         return COULD_NOT_RUN
     interrupted = status == pytest.ExitCode.INTERRUPTED
     return COULD_NOT_RUN if interrupted else watch.result.exit_code
+
+
+@contextmanager
+def _only_our_plugin() -> Iterator[None]:
+    """Keep pytest from loading what it finds installed, and leave the environment as it was."""
+    before = os.environ.get(_NO_PLUGINS)
+    os.environ[_NO_PLUGINS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_NO_PLUGINS]
+        else:
+            os.environ[_NO_PLUGINS] = before
 
 
 def _against(given: argparse.Namespace) -> int:

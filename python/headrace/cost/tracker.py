@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Generator, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace import _core
-from headrace.cost.report import Report, report
+from headrace._extras import need
+from headrace._late import Late
 from headrace.errors import ConfigError, UnknownModel
 
 if TYPE_CHECKING:
+    import asyncio
+
     import polars
 
     from headrace._core.cost import ArrowRecords, CostRecord, Usage
+    from headrace.cost.report import Report
+else:
+    asyncio = Late("asyncio")
 
 
 MODALITIES = {
@@ -76,7 +80,8 @@ class CostTracker(_core.cost.CostTracker):
         Args:
             **which: As for `to_arrow`.
         """
-        return import_module("pyarrow").table(self.to_arrow(**which)).to_pandas()
+        need("pandas", "dataframe", "to_pandas()")
+        return need("pyarrow", "dataframe", "to_pandas()").table(self.to_arrow(**which)).to_pandas()
 
     def to_polars(self, **which: Any) -> polars.DataFrame:
         """Give the records as a polars frame, without copying. Needs polars.
@@ -84,9 +89,8 @@ class CostTracker(_core.cost.CostTracker):
         Args:
             **which: As for `to_arrow`.
         """
-        import polars
-
-        return polars.DataFrame(self.to_arrow(**which))
+        frame: polars.DataFrame = need("polars", "dataframe", "to_polars()").DataFrame(self.to_arrow(**which))
+        return frame
 
     def to_csv(
         self,
@@ -220,6 +224,8 @@ class CostTracker(_core.cost.CostTracker):
             raise UnknownModel(
                 f"no price list has the model {move_to!r}, to which calls might move: give provider/model"
             )
+        from headrace.cost.report import report
+
         return report(self, since=since, until=until, by=by, move_to=move_to, part=part, period=period, zone=timezone)
 
     async def arecord(

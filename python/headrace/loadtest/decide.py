@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from headrace import loadgen
-from headrace.loadtest import intervals
+from headrace.loadtest import intervals, needs
+from headrace.loadtest.baseline import Earlier
 from headrace.loadtest.expression import Threshold
 from headrace.loadtest.metric import Count, Metric, Rate, Trend
 
@@ -60,14 +61,17 @@ def confidence_of_look(look: int) -> float:
 
 
 def decide(
-    threshold: Threshold, metric: Metric | None, baseline: float | None = None, confidence: float = _CONFIDENCE
+    threshold: Threshold,
+    metric: Metric | None,
+    baseline: float | Earlier | None = None,
+    confidence: float = _CONFIDENCE,
 ) -> Decision:
     """Hold samples against a threshold.
 
     Args:
         threshold: the bound.
         metric: the samples; None where there are none.
-        baseline: the figure of an earlier run, for a relative bound.
+        baseline: the figure of an earlier run, for a relative bound; with its interval, its worse end counts.
         confidence: of each one-sided bound; 95 % for samples that are looked at once.
 
     >>> from headrace.loadtest.expression import parse
@@ -76,10 +80,13 @@ def decide(
     """
     if metric is None or len(metric) == 0:
         return Decision("undecided", math.nan, math.nan, math.nan, 0, "there is no sample")
-    limit = threshold.bound if not threshold.relative else (baseline or 0.0) * (1 + threshold.bound)
+    earlier = Earlier(baseline) if isinstance(baseline, float) else baseline
+    limit = threshold.bound
+    if threshold.relative:
+        limit = earlier.far_end(threshold.is_upper) * (1 + threshold.bound) if earlier else 0.0
     value, low, high, exact = _estimate(threshold, metric, confidence, limit)
     if threshold.relative:
-        return _against(threshold, baseline, value, low, high, len(metric))
+        return _against(threshold, earlier, limit, value, low, high, len(metric))
     if exact or threshold.operator == "==":
         outcome: Outcome = "met" if threshold.holds(value) else "failed"
     elif threshold.is_upper:
@@ -89,22 +96,29 @@ def decide(
     why = {
         "met": "",
         "failed": f"{threshold.text} does not hold",
-        "undecided": f"{len(metric)} samples do not decide {threshold.text}",
+        "undecided": f"{len(metric)} samples do not decide {threshold.text}{_too_few(threshold, len(metric))}",
     }[outcome]
     return Decision(outcome, value, low, high, len(metric), why)
 
 
+def _too_few(threshold: Threshold, samples: int) -> str:
+    least = needs.least(threshold)
+    return f": it takes at least {least}" if samples < least else ""
+
+
 def _against(
-    threshold: Threshold, baseline: float | None, value: float, low: float, high: float, samples: int
+    threshold: Threshold, earlier: Earlier | None, bound: float, value: float, low: float, high: float, samples: int
 ) -> Decision:
-    if baseline is None:
+    if earlier is None:
         return Decision("undecided", value, low, high, samples, "there is no baseline to compare with")
-    bound = baseline * (1 + threshold.bound)
     nearest = low if threshold.is_upper else high
+    if threshold.holds(value, bound):
+        return Decision("met", value, low, high, samples)
     # Noise alone must not fail a build: both the estimate and the near end of its interval have to be outside.
-    failed = not threshold.holds(value, bound) and not threshold.holds(nearest, bound)
-    why = f"{value:.4g} against {baseline:.4g} before: {threshold.text} does not hold" if failed else ""
-    return Decision("failed" if failed else "met", value, low, high, samples, why)
+    told = f"{value:.4g} against {earlier.value:.4g} before"
+    if threshold.holds(nearest, bound):
+        return Decision("undecided", value, low, high, samples, f"{told} may be chance: allow more time")
+    return Decision("failed", value, low, high, samples, f"{told}: {threshold.text} does not hold")
 
 
 def _estimate(

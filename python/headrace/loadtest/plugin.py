@@ -25,7 +25,9 @@ _KEY: pytest.StashKey[LoadSession] = pytest.StashKey()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the load suite."""
     group = parser.getgroup("headrace", "headrace load suite")
-    group.addoption("--suite", default=None, help="focused or comprehensive; focused where a scenario needs one")
+    group.addoption(
+        "--suite", default=None, help="focused, comprehensive or target; focused where a scenario needs one"
+    )
     group.addoption("--headrace-target", default=None, metavar="URL", help="an OpenAI-compatible server to test")
     group.addoption("--headrace-model", default=None, metavar="MODEL", help="the model to ask of the target")
     group.addoption(
@@ -35,6 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--headrace-scenario", action="append", default=[], metavar="NAME", help="run only this scenario")
     group.addoption("--headrace-criteria", default=None, metavar="FILE", help="criteria in place of the suite's own")
     group.addoption("--headrace-baseline", default=None, metavar="FILE", help="an earlier report.json to compare with")
+    group.addoption(
+        "--headrace-tolerance",
+        default=10.0,
+        type=float,
+        metavar="PERCENT",
+        help="by how much a figure may be worse than the baseline's",
+    )
     group.addoption("--headrace-time-limit", default=None, type=float, metavar="SECONDS", help="for each scenario")
     group.addoption(
         "--headrace-total-time", default=None, type=float, metavar="SECONDS", help="begin no scenario after this time"
@@ -84,7 +93,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not marks:
         return
     wanted = _session(config)
-    there = {mark.args[0] for mark in marks if mark.kwargs.get("suite") in (None, wanted.suite)}
+    there = {mark.args[0] for mark in marks if _is_of(mark, wanted.suite)}
     for name in wanted.only:
         if name not in there:
             near = difflib.get_close_matches(name, there, 1)
@@ -101,18 +110,26 @@ def _is_wanted(item: pytest.Item, session: LoadSession) -> bool:
     mark = item.get_closest_marker("scenario")
     if mark is None:
         return True
-    suite = mark.kwargs.get("suite")
-    name = mark.args[0]
-    if session.only:
-        return name in session.only and (suite is None or suite == session.suite) and not session.is_done(mark)
-    return (suite is None or suite == session.suite) and not session.is_done(mark)
+    named = not session.only or mark.args[0] in session.only
+    return named and _is_of(mark, session.suite) and not session.is_done(mark)
+
+
+def _is_of(mark: pytest.Mark, suite: str) -> bool:
+    """Whether a scenario belongs to a suite: one that names none belongs to all, one may belong to several."""
+    named = mark.kwargs.get("suite")
+    return named is None or suite in ((named,) if isinstance(named, str) else named)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Note which scenarios are left when all selection is done."""
     if _KEY in session.config.stash:
-        marks = [item.get_closest_marker("scenario") for item in session.items]
-        session.config.stash[_KEY].expect(mark for mark in marks if mark is not None)
+        found = [item.get_closest_marker("scenario") for item in session.items]
+        marks = [mark for mark in found if mark is not None]
+        load = session.config.stash[_KEY]
+        load.expect(marks)
+        terminal: Any = session.config.pluginmanager.getplugin("terminalreporter")
+        for line in load.needs(marks) if terminal else []:
+            terminal.write_line(line)
 
 
 @pytest.hookimpl(tryfirst=True)

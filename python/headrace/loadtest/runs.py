@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headrace import loadgen
-from headrace.loadtest.scenario import Round, Scenario
+from headrace.loadtest.scenario import Scenario
 from headrace.loadtest.targets import Targets
 from headrace.workload import Request
 
@@ -22,26 +22,6 @@ def latencies_ms(run: loadgen.Run) -> npt.NDArray[np.float64]:
     samples = run.samples()
     latency: npt.NDArray[np.float64] = samples["latency"][samples["status"] == 0] * 1000
     return latency
-
-
-def take(round: Round, run: loadgen.Run, *, latency: str = "latency_ms", own_ms: float | None = 0.0) -> None:
-    """Record a run: void where the generator was the bottleneck, else success and latency beyond the target's own."""
-    if run.void:
-        round.void(run.void)
-    samples = run.samples()
-    succeeded = samples["status"] == 0
-    times = latencies_ms(run)
-    # Of a provider whose own latency nobody knows, the fastest answer tells it.
-    own = own_ms if own_ms is not None else float(times.min(initial=np.inf))
-    beyond = np.maximum(0.0, times - own)
-    round.rate("success", int(succeeded.sum()), len(run))
-    round.trend(latency, beyond)
-    round.errors(run.summary()["errors"])
-    round.count("shed", int((samples["status"] == 2).sum()))
-    round.groups.add(run)
-    round.trend("throughput", [int(succeeded.sum()) / max(run.length, 1e-9)])
-    name = latency.removesuffix("_ms").replace("_", " ")
-    round.series(name, zip(samples["intended"][succeeded].tolist(), beyond.tolist(), strict=True))
 
 
 def ask(

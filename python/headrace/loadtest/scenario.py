@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from headrace.loadtest import needs
+from headrace.loadtest.baseline import Baseline
 from headrace.loadtest.criteria import Criterion
 from headrace.loadtest.decide import confidence_of_look
 from headrace.loadtest.groups import Groups
 from headrace.loadtest.metric import Count, Metric, Rate, Trend
+from headrace.loadtest.round import Round
+from headrace.loadtest.target import TargetServer
 from headrace.loadtest.verdict import Result, ScenarioResult, judge
 
 # By how much the rounds have to grow before the samples are looked at again.
@@ -25,61 +30,6 @@ _GRACE = 10.0
 _MOST_NOTES = 20
 
 
-class Round:
-    """One round of a scenario: samples that count together, or not at all."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self._trends: dict[str, list[float]] = {}
-        self._rates: dict[str, tuple[int, int]] = {}
-        self._counts: dict[str, float] = {}
-        self._series: dict[str, tuple[str, list[tuple[float, float]]]] = {}
-        self._errors: Counter[str] = Counter()
-        self._notes: list[str] = []
-        self._untested: dict[str, str] = {}
-        self.void_because: str | None = None
-        # What it was like for each priority and tenant.
-        self.groups = Groups()
-
-    def trend(self, metric: str, values: Iterable[float]) -> None:
-        """Add values of a quantity, in order of time; times in milliseconds."""
-        self._trends.setdefault(metric, []).extend(float(value) for value in values)
-
-    def rate(self, metric: str, successes: int, trials: int) -> None:
-        """Add how often something came out as it should."""
-        before = self._rates.get(metric, (0, 0))
-        self._rates[metric] = (before[0] + successes, before[1] + trials)
-
-    def count(self, metric: str, n: float) -> None:
-        """Add how many of something there were; 0 is worth telling."""
-        self._counts[metric] = self._counts.get(metric, 0.0) + n
-
-    def check(self, metric: str, holds: bool) -> None:
-        """Add one check that holds or not."""
-        self.rate(metric, int(holds), 1)
-
-    def series(self, name: str, points: Iterable[tuple[float, float]], axes: str = "seconds, milliseconds") -> None:
-        """Add points for a plot: (x, y), with the names of the axes."""
-        self._series.setdefault(name, (axes, []))[1].extend(points)
-
-    def errors(self, kinds: Mapping[str, int]) -> None:
-        """Add how many requests failed, by kind, as `Run.summary()["errors"]` has them."""
-        self._errors.update(kinds)
-
-    def note(self, text: str) -> None:
-        """Say something that the report must state, such as what could not be tested; twice the same is said once."""
-        self._notes.append(text)
-
-    def untested(self, metric: str, because: str) -> None:
-        """Declare that this target cannot be tested for something: its criteria are left out, and the report says so."""
-        self._untested[metric] = because
-        self.note(f"not tested: {metric}: {because}")
-
-    def void(self, because: str) -> None:
-        """Declare that nothing may be concluded from this round, for example as the generator was the bottleneck."""
-        self.void_because = because
-
-
 class Scenario:
     """Collects rounds and decides criteria.
 
@@ -90,7 +40,7 @@ class Scenario:
         seconds: the time that its rounds may take.
         seed: of its workload.
         config: what the command line says: target, model, spoil, ...
-        baseline: figures of an earlier run, by the criterion's name.
+        baseline: the figures of an earlier run.
         tell: called with where it is, after each round.
     """
 
@@ -103,13 +53,13 @@ class Scenario:
         seconds: float = 10.0,
         seed: int = 0,
         config: Any = None,
-        baseline: dict[str, float] | None = None,
+        baseline: Baseline | None = None,
         tell: Callable[[str], object] | None = None,
     ) -> None:
         self.name, self.title, self.criteria = name, title, list(criteria)
         self.seconds, self.seed, self.config = seconds, seed, config
         self.metrics: dict[str, Metric] = {}
-        self._baseline = baseline or {}
+        self._baseline = baseline or Baseline()
         self._series: dict[str, Any] = {}
         self._groups = Groups()
         self._tell = tell
@@ -119,6 +69,8 @@ class Scenario:
         self._rounds = 0
         self._looks = self._looked_at = 0
         self._results: dict[str, Result] = {}
+        # Why a criterion cannot be decided in the time that there is.
+        self._hopeless: dict[str, str] = {}
         self._void: list[str] = []
         self._started = time.monotonic()
         self._until = self._started + 2 * seconds + _GRACE
@@ -140,14 +92,36 @@ class Scenario:
             round = Round(index)
             yield round
             self._take(round)
+            seconds = time.monotonic() - started
             if self._tell is not None:
-                self._tell(self._where(time.monotonic() - started))
-            if time.monotonic() - started > self.seconds:
+                self._tell(self._where(seconds))
+            if round.is_without_answer and self.config is not None:
+                self.config.must_be_there()
+            if seconds > self.seconds or self._is_hopeless(index + 1, most, seconds):
                 return
             if self._rounds >= next_look:
                 next_look = max(self._rounds + 1, int(self._rounds * _GROWTH))
                 if self._is_decided():
                     return
+
+    @property
+    def target(self) -> TargetServer:
+        """The server to test: the one at `--headrace-target`, else a simulated one; its URL, model, and how to ask it."""
+        found: TargetServer = self.config.tested()
+        return found
+
+    def _is_hopeless(self, rounds: int, most: int, seconds: float) -> bool:
+        """Whether a criterion that must hold has no chance of enough samples in the time, going by the rounds so far."""
+        if not self._rounds:
+            return False
+        to_come = min(most, rounds * self.seconds / max(seconds, 1e-9))
+        for criterion in self.criteria:
+            metric = self.metrics.get(criterion.metric)
+            if criterion.tier == "blocking" and metric is not None:
+                why = needs.hopeless(criterion, len(metric), len(metric) * to_come / rounds, self.seconds)
+                if why:
+                    self._hopeless[criterion.name] = why
+        return bool(self._hopeless)
 
     def _where(self, seconds: float) -> str:
         void = f", {len(self._void)} void" if self._void else ""
@@ -192,14 +166,20 @@ class Scenario:
         if self._rounds != self._looked_at or not self._looks:
             self._look()
         left_out = self._untested - set(self.metrics)
-        return [self._results[c.name] for c in self.criteria if c.metric not in left_out]
+        return [self._explained(self._results[c.name]) for c in self.criteria if c.metric not in left_out]
+
+    def _explained(self, result: Result) -> Result:
+        why = self._hopeless.get(result.criterion.name)
+        if why is None or result.decision.outcome != "undecided":
+            return result
+        return replace(result, decision=replace(result.decision, why=why))
 
     def _look(self) -> None:
         self._looks, self._looked_at = self._looks + 1, self._rounds
         confidence = confidence_of_look(self._looks)
         for criterion in self.criteria:
             name = criterion.name
-            found = judge(criterion, self.metrics.get(criterion.metric), self._baseline.get(name), confidence)
+            found = judge(criterion, self.metrics.get(criterion.metric), self._baseline.of(criterion), confidence)
             # What was decided stays so until it is decided otherwise: a later look is only more careful.
             earlier = self._results.get(name)
             if earlier is None or earlier.decision.outcome == "undecided" or found.decision.outcome != "undecided":
@@ -234,5 +214,5 @@ class Scenario:
 
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    step = -(-len(points) // _MOST_POINTS)
+    step = max(1, -(-len(points) // _MOST_POINTS))
     return points[::step]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import platform
@@ -17,7 +16,8 @@ import pytest
 import headrace
 from headrace import loadgen
 from headrace.errors import ConfigError
-from headrace.loadtest import criteria, report
+from headrace.loadtest import criteria, needs, report
+from headrace.loadtest.baseline import Baseline
 from headrace.loadtest.progress import Progress
 from headrace.loadtest.scenario import Scenario
 from headrace.loadtest.spoils import SPOILS
@@ -48,6 +48,8 @@ class LoadSession:
         spoil: str | None = option("--headrace-spoil")
         if spoil is not None and spoil not in SPOILS:
             raise pytest.UsageError(f"--headrace-spoil {spoil!r} is unknown: give one of {', '.join(SPOILS)}")
+        if self.suite == "target" and not option("--headrace-target"):
+            raise pytest.UsageError("the target suite tests a server of yours: give --target URL")
         try:
             self._criteria = criteria.load(option("--headrace-criteria") or self.suite)
             self.targets = Targets(
@@ -59,7 +61,7 @@ class LoadSession:
                 live=option("--headrace-live"),
                 budget=option("--headrace-budget"),
             )
-            self._baseline = _baseline(option("--headrace-baseline"))
+            self._baseline = Baseline(option("--headrace-baseline"), option("--headrace-tolerance") / 100)
             self._state = State(Path(state) if state else None, self.suite, self.targets.description)
         except ConfigError as error:
             raise pytest.UsageError(str(error)) from None
@@ -79,10 +81,11 @@ class LoadSession:
         return bool(self.result.scenarios or self.result.resumed)
 
     def criteria_of(self, mark: pytest.Mark) -> list[criteria.Criterion]:
-        """What must hold of a scenario: what its mark says, or what is listed for its name."""
+        """What must hold of a scenario: what its mark says, or what is listed for its name; and beside the baseline."""
         name, own = mark.args[0], mark.kwargs.get("criteria") or {}
-        listed = [c for c in self._criteria if c.scenario == name]
-        return [criteria.from_fields(name, metric, fields) for metric, fields in own.items()] or listed
+        listed = [criteria.from_fields(name, metric, fields) for metric, fields in own.items()]
+        listed = listed or [c for c in self._criteria if c.scenario == name]
+        return [*listed, *self._baseline.compared(listed)]
 
     def is_done(self, mark: pytest.Mark) -> bool:
         """Whether an earlier run, which this one resumes, has shown a scenario to be ready; its result is taken over."""
@@ -98,9 +101,25 @@ class LoadSession:
         return True
 
     def expect(self, marks: Iterable[pytest.Mark]) -> None:
-        """Learn which scenarios are to run: what of these has no result at the end was not run."""
+        """Learn which scenarios are to run: what of these has no result at the end was not run.
+
+        Raises:
+            pytest.UsageError: the baseline has nothing to compare with.
+        """
+        marks = list(marks)
         wanted = {mark.args[0] for mark in marks} | set(self.result.resumed)
+        figures = [figure for mark in marks for figure in self.criteria_of(mark)]
+        if self._baseline.path and marks and not any(self._baseline.of(figure) for figure in figures):
+            raise pytest.UsageError(
+                f"baseline {self._baseline.path} has no figure of {', '.join(sorted(wanted))}: give a report.json of the "
+                "same scenarios"
+            )
         self._order = {name: title for name, title in self._order.items() if name in wanted}
+
+    def needs(self, marks: Iterable[pytest.Mark]) -> list[str]:
+        """What scenarios of the user's own need at least, a line each; those that come along are known to have it."""
+        own = [mark for mark in marks if mark.kwargs.get("criteria")]
+        return [line for mark in own if (line := needs.told(mark.args[0], self.criteria_of(mark)))]
 
     def time_is_up(self) -> bool:
         """Whether the whole run has had its time."""
@@ -142,7 +161,13 @@ class LoadSession:
         made = self._open.pop(item.nodeid, None)
         if made is None:
             return []
-        result = made.result(error)
+        if error and "the target went away" not in error:
+            # What stumbled over an answer that did not come says little; that the server is gone says all.
+            try:
+                self.targets.must_be_there()
+            except ConfigError as gone:
+                error = str(gone)
+        result = made.result(error.removeprefix("ConfigError: "))
         result.target_process, remarks = self.targets.end()
         result.notes += remarks
         self.result.scenarios.append(result)
@@ -186,17 +211,6 @@ def _environment(before: dict[str, float], after: dict[str, float]) -> dict[str,
         "noise_before": before,
         "noise_after": after,
     }
-
-
-def _baseline(path: str | None) -> dict[str, float]:
-    if path is None:
-        return {}
-    try:
-        earlier = json.loads(Path(path).read_text(encoding="utf-8"))
-        rows = [row for scenario in earlier["scenarios"] for row in scenario["results"]]
-        return {f"{r['scenario']}.{r['metric']}: {r['threshold']}": r["value"] for r in rows if r["value"] is not None}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"baseline {path} cannot be read: {error}; give a report.json of an earlier run") from None
 
 
 __all__ = ["LoadSession", "ScenarioResult"]

@@ -18,6 +18,10 @@ from headrace.errors import ConfigError
 from headrace.loadtest.preflight import models
 from headrace.loadtest.process import Watched, listeners
 from headrace.loadtest.spoils import CACHES, CLIENTS, CUT, QUEUES, LooseCosts
+from headrace.loadtest.target import TargetServer
+
+# How long a server that has been there may take to say so again, in seconds.
+_STILL_THERE = 5.0
 
 
 def target_key() -> str | None:
@@ -61,6 +65,7 @@ class Targets:
         self._asked = self._cached = False
         self._pid = pid
         self._watched: Watched | None = None
+        self._tested: TargetServer | None = None
         if url is not None:
             self._choose_model(url)
         if pid is not None:
@@ -103,6 +108,31 @@ class Targets:
         self._asked = True
         return self.url
 
+    def must_be_there(self) -> None:
+        """See that the server at the URL still answers.
+
+        Raises:
+            ConfigError: it does not; the message says why.
+        """
+        if self.url is None:
+            return
+        try:
+            models(self.url, target_key(), timeout=_STILL_THERE)
+        except ConfigError as error:
+            raise ConfigError(f"the target went away: {error}") from None
+
+    def tested(self) -> TargetServer:
+        """The server for a scenario that asks it in its own way: at the URL, or a simulated one; one for each scenario."""
+        if self.live:
+            raise ConfigError("with --live there is no URL to test: use scenario.config.client()")
+        if self._tested is None:
+            url = self.address() or self.server().url
+            key, model = target_key() if self.url else None, self.model.split("/", 1)[1]
+            client = self.client_of([providers.OpenAICompatible(url, name="target", api_key=key)], costs=self.costs())
+            self._tested = TargetServer(url, model, key, client)
+        self._asked = True
+        return self._tested
+
     @staticmethod
     def _watch(pid: int) -> Watched:
         try:
@@ -123,6 +153,7 @@ class Targets:
     def begin(self) -> None:
         """Called when a scenario begins."""
         self._asked = self._cached = False
+        self._tested = None
         with suppress(ValueError):
             self._watched = Watched(found, interval=0.1) if (found := self.pids()) else None
 

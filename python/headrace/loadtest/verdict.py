@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from headrace.loadtest.baseline import Earlier
 from headrace.loadtest.criteria import Criterion
 from headrace.loadtest.decide import Decision, decide
 from headrace.loadtest.metric import Metric
@@ -47,13 +48,13 @@ class Result:
             **finite,
             "samples": self.decision.samples,
             "why": self.decision.why,
-            "origin_target": self.criterion.origin_target,
-            "origin_measured": self.criterion.origin_measured,
+            "goal": self.criterion.goal,
+            "reference": self.criterion.reference,
             "note": self.criterion.note,
         }
 
 
-def judge(criterion: Criterion, metric: Metric | None, baseline: float | None, confidence: float) -> Result:
+def judge(criterion: Criterion, metric: Metric | None, baseline: Earlier | None, confidence: float) -> Result:
     """Decide a criterion."""
     decision = decide(criterion.threshold, metric, baseline, confidence)
     warned = (
@@ -82,7 +83,7 @@ class ScenarioResult:
     @property
     def remarks(self) -> list[str]:
         """What must be said beside the table: errors by kind, what could not be tested."""
-        kinds = ", ".join(f"{kind} {n}" for kind, n in self.errors.items())
+        kinds = _kinds(self.errors)
         process = [process_told(self.target_process)] if self.target_process else []
         return [f"{self.name}: {said}" for said in ([f"errors: {kinds}"] if kinds else []) + self.notes + process]
 
@@ -94,9 +95,15 @@ class ScenarioResult:
             found.insert(0, f"{self.name}: all {len(self.void)} rounds are void: {self.void[0]}")
         if self.error:
             found.insert(0, f"{self.name} could not finish: {self.error}")
+        if self.errors and not self.error and any(not r.decision.samples for r in self.results if r.holds_up):
+            found.insert(0, f"{self.name}: no request was answered: {_kinds(self.errors)}")
         if not self.results and not self.error:
             found.append(f"{self.name} has no criterion")
         return found
+
+
+def _kinds(errors: dict[str, int]) -> str:
+    return ", ".join(f"{kind} {n}" for kind, n in errors.items())
 
 
 @dataclass

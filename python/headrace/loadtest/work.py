@@ -15,7 +15,7 @@ import numpy as np
 
 import headrace
 from headrace import providers
-from headrace.loadtest.scenario import Round
+from headrace.loadtest.round import Round
 from headrace.loadtest.targets import Targets
 from headrace.workload import Request
 
@@ -133,7 +133,10 @@ def count_wrong_hits(round: Round, questions: AskedQuestions, answers: Sequence[
     """Record answers out of the cache to other questions; say so where that cannot be told."""
     hits = sum(answer.hit for answer in answers)
     wrong, untold = questions.wrong_hits(answers)
-    if untold:
+    if untold and untold == hits:
+        for metric in ("wrong_hits", "wrong_hit_rate"):
+            round.untested(metric, "the target's answers have no id of their own, so that no hit can be told wrong")
+    elif untold:
         round.note("some hits cannot be told right from wrong: the target's answers have no id of their own")
     if untold < hits or not hits:
         round.count("wrong_hits", wrong)
@@ -189,10 +192,11 @@ def at_least(seconds: float, workers: int) -> Iterator[Future[float]]:
 def record_overhead(round: Round, answers: Sequence[Answer], own_latency_ms: float | None) -> None:
     """Record what was added to the provider's own latency: each answer's, and their mean in this round.
 
-    The mean of one round is what the origin system judged. The median of such means is not moved by the one round in
+    The median of such means is not moved by the one round in
     which the machine did something else; the mean of all would be, by far more than the samples can bound.
     """
     added = overhead_ms(answers, own_latency_ms)
+    round.trend("answer_ms", [answer.ms for answer in answers if answer.error is None])
     round.trend("overhead_ms", added)
     if added:
         round.trend("overhead_mean_ms", [float(np.mean(added))])

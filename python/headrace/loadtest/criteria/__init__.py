@@ -1,4 +1,4 @@
-"""Criteria are data: what must hold, in which tier, beside what the origin system aimed at and measured."""
+"""Criteria are data: what must hold, in which tier, beside what is aimed at and a figure to compare with."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+SUITES = ("focused", "comprehensive", "target")
 Tier = Literal["blocking", "warning", "informational"]
-_FIELDS = ("pass", "warn", "tier", "title", "unit", "origin_target", "origin_measured", "note")
+_FIELDS = ("pass", "warn", "tier", "title", "unit", "goal", "reference", "note")
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Criterion:
         tier: whether a breach stops a release (blocking), is shown as a warning, or is only told.
         title: for people.
         unit: of the figure.
-        origin_target: what the origin system aimed at.
-        origin_measured: what it measured.
+        goal: what is aimed at, where that is more or less than what must hold; shown beside it.
+        reference: a figure to hold beside it, such as that of the system before; shown beside it.
         note: how the figure is defined, where that is not plain.
     """
 
@@ -46,8 +47,8 @@ class Criterion:
     tier: Tier = "blocking"
     title: str = ""
     unit: str = ""
-    origin_target: str = ""
-    origin_measured: str = ""
+    goal: str = ""
+    reference: str = ""
     note: str = ""
 
     @property
@@ -82,8 +83,8 @@ def from_fields(scenario: str, metric: str, given: str | Mapping[str, Any]) -> C
         tier,
         fields.get("title", metric.replace("_", " ")),
         fields.get("unit", "ms" if metric.endswith("_ms") else ""),
-        fields.get("origin_target", ""),
-        fields.get("origin_measured", ""),
+        fields.get("goal", ""),
+        fields.get("reference", ""),
         fields.get("note", ""),
     )
 
@@ -110,7 +111,7 @@ def from_toml(text: str, where: str = "criteria") -> list[Criterion]:
 
 
 def load(suite_or_path: str) -> list[Criterion]:
-    """The criteria of a built-in suite (focused, comprehensive), or of a file.
+    """The criteria of a built-in suite (focused, comprehensive, target), or of a file.
 
     Raises:
         ConfigError: there is no such file, or it cannot be read.
@@ -120,5 +121,5 @@ def load(suite_or_path: str) -> list[Criterion]:
         return from_toml(built_in.read_text(encoding="utf-8"), suite_or_path)
     path = Path(suite_or_path)
     if not path.is_file():
-        raise ConfigError(f"{suite_or_path!r} is neither focused nor comprehensive nor a file")
+        raise ConfigError(f"{suite_or_path!r} is no file, and none of the suites {', '.join(SUITES)}")
     return from_toml(path.read_text(encoding="utf-8"), str(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from xml.etree import ElementTree as Xml
 
-from headrace.loadtest.report.terminal import rows
+from headrace.loadtest.report.terminal import columns, rows
 from headrace.loadtest.verdict import SuiteResult
 
 SCHEMA_VERSION = 1
@@ -80,11 +80,8 @@ def markdown(result: SuiteResult) -> str:
     verdict = "✅ **Ready for production**" if result.ready else "❌ **Not ready for production**"
     lines = [f"## {verdict}", "", f"{result.suite} suite against {result.target}, {result.seconds:.0f} s", ""]
     lines += [f"- {problem}" for problem in result.problems]
-    lines += [
-        "",
-        "| | criterion | measured | 90 % interval (each bound 95 %) | must be | origin's target | origin measured |",
-    ]
-    lines += ["|---|---|---|---|---|---|---|"]
+    heads = columns(result)
+    lines += ["", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows(result)]
     remarks = [f"- {remark}" for scenario in result.scenarios for remark in scenario.remarks]
     lines += ["", *remarks] if remarks else []

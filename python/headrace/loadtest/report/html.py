@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from headrace.loadtest.report.plot import plot
-from headrace.loadtest.report.terminal import rows
+from headrace.loadtest.report.terminal import columns, rows
 from headrace.loadtest.report.words import in_short, must_be, problems, summary
 from headrace.loadtest.verdict import ScenarioResult, SuiteResult
 
@@ -48,15 +48,15 @@ dd { margin: 0; }
 """
 _WORDS = {"met": "✓ holds", "failed": "✗ fails", "undecided": "? not decided"}
 _KINDS = ("number", "number", "must", "number", "number")
-_HEADS = (
-    "",
-    "Criterion",
-    "Measured",
-    "Lies between",
-    "Must be",
-    "Origin's target",
-    "Origin measured",
-)
+_HEADS = {
+    "": "",
+    "criterion": "Criterion",
+    "measured": "Measured",
+    "90 % interval (each bound 95 %)": "Lies between",
+    "must be": "Must be",
+    "goal": "Goal",
+    "reference": "Reference",
+}
 
 
 def html_page(result: SuiteResult) -> str:
@@ -102,14 +102,15 @@ def _summary(result: SuiteResult) -> str:
 
 
 def _table(result: SuiteResult) -> str:
-    head = "".join(f"<th>{name}</th>" for name in _HEADS)
+    shown = columns(result)
+    head = "".join(f"<th>{_HEADS[name]}</th>" for name in shown)
     body = []
     titles = {scenario.name: scenario.title for scenario in result.scenarios}
     last = ""
     for row, cells in zip(result.results, rows(result), strict=True):
         if row.criterion.scenario != last:
             last = row.criterion.scenario
-            body.append(f'<tr class="group"><th colspan="{len(_HEADS)}">{html.escape(titles[last])}</th></tr>')
+            body.append(f'<tr class="group"><th colspan="{len(shown)}">{html.escape(titles[last])}</th></tr>')
         outcome = row.decision.outcome
         extra = [f"<br><span class=note>{html.escape(row.criterion.note)}</span>" if row.criterion.note else ""]
         if row.warned:
@@ -117,9 +118,9 @@ def _table(result: SuiteResult) -> str:
         title, *numbers = (html.escape(cell) for cell in cells[1:])
         words = html.escape(must_be(row.criterion.threshold, row.criterion.unit))
         numbers[2] = f'<span title="{numbers[2]}">{words}</span>'
-        columns = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(_KINDS, numbers, strict=True))
+        told = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(_KINDS, numbers, strict=False))
         body.append(
-            f'<tr><td class="{outcome} number">{_WORDS[outcome]}</td><td>{title}{"".join(extra)}</td>{columns}</tr>'
+            f'<tr><td class="{outcome} number">{_WORDS[outcome]}</td><td>{title}{"".join(extra)}</td>{told}</tr>'
         )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 

@@ -8,26 +8,28 @@ from collections.abc import Callable
 from headrace.loadtest.verdict import Result, SuiteResult, figure
 
 _SIGNS = {"met": "✓", "failed": "✗", "undecided": "?"}
-_COLUMNS = (
-    "",
-    "criterion",
-    "measured",
-    "90 % interval (each bound 95 %)",
-    "must be",
-    "origin's target",
-    "origin measured",
-)
+_COLUMNS = ("", "criterion", "measured", "90 % interval (each bound 95 %)", "must be", "goal", "reference")
+# Shown only where a criterion has one.
+_BESIDE = ("goal", "reference")
+
+
+def columns(result: SuiteResult) -> list[str]:
+    """The heads of the table: a goal and a reference only where a criterion has them."""
+    has = {name for name in _BESIDE if any(getattr(row.criterion, name) for row in result.results)}
+    return [name for name in _COLUMNS if name not in _BESIDE or name in has]
 
 
 def rows(result: SuiteResult) -> list[tuple[str, ...]]:
     """The table: a row a criterion."""
-    return [(_SIGNS[r.decision.outcome], *_cells(r)) for r in result.results]
+    kept = [_COLUMNS.index(name) for name in columns(result)]
+    whole = [(_SIGNS[row.decision.outcome], *_cells(row)) for row in result.results]
+    return [tuple(row[place] for place in kept) for row in whole]
 
 
 def _cells(result: Result) -> tuple[str, ...]:
     criterion, decision = result.criterion, result.decision
     interval = ""
-    rest = (criterion.threshold.text, criterion.origin_target, criterion.origin_measured)
+    rest = (criterion.threshold.text, criterion.goal, criterion.reference)
     # What must hold every time is judged as it was observed: an interval would say nothing of it.
     if decision.samples and decision.low != decision.high and criterion.threshold.operator != "==":
         if math.isinf(decision.low) and math.isinf(decision.high):
@@ -50,8 +52,8 @@ def terminal(result: SuiteResult, write_line: Callable[..., object]) -> None:
     for scenario in result.scenarios:
         if scenario.void:
             write_line(f"  {len(scenario.void)} void rounds of {scenario.name}: {scenario.void[0]}", yellow=True)
-    table = [_COLUMNS, *rows(result)]
-    widths = [max(len(row[n]) for row in table) for n in range(len(_COLUMNS))]
+    table = [tuple(columns(result)), *rows(result)]
+    widths = [max(len(row[n]) for row in table) for n in range(len(table[0]))]
     write_line("")
     for row in table:
         write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -142,8 +142,8 @@ def _line(theme: str, scenarios: Sequence[ScenarioResult]) -> Line:
         errors = [scenario.error for scenario in scenarios if scenario.error]
         told = [*errors, *(_told(row) for row in against)]
         return Line(theme, "failed" if failed else "undecided", "; ".join(told[: _MOST_FIGURES + 1]))
-    # The figures that the origin system named come first, and those that vary before those that are always the same.
-    chief = sorted(rows, key=lambda row: (not row.criterion.origin_target, row.criterion.threshold.operator == "=="))
+    # The figures with a goal come first, and those that vary before those that are always the same.
+    chief = sorted(rows, key=lambda row: (not row.criterion.goal, row.criterion.threshold.operator == "=="))
     return Line(theme, "met", "; ".join(_told(row) for row in chief[:_MOST_FIGURES]))
 
 

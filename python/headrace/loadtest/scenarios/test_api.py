@@ -6,7 +6,6 @@ import pytest
 
 from headrace.loadgen import Arrivals, Target, open_loop
 from headrace.loadtest.endpoints import Api, checks
-from headrace.loadtest.runs import take
 from headrace.loadtest.scenario import Scenario
 from headrace.loadtest.targets import target_key
 from headrace.workload import ESG
@@ -16,7 +15,7 @@ KEY = "key-of-the-load-suite"
 BROKEN = ("truncated", "disconnect", "malformed", "stream_error")
 
 
-@pytest.mark.scenario("api_endpoints", suite="comprehensive", title="API endpoints", seconds=10.0)
+@pytest.mark.scenario("api_endpoints", suite=("comprehensive", "target"), title="API endpoints", seconds=10.0)
 def test_api_endpoints(scenario: Scenario) -> None:
     """What each endpoint must answer, then 100 chats a second: 450 streams at least, to see one in a hundred break off."""
     targets = scenario.config
@@ -46,7 +45,7 @@ def test_api_endpoints(scenario: Scenario) -> None:
                 max_lag=0.05,
                 drain=10,
             )
-            take(round, run, latency=metric)
+            round.run(run, latency=metric)
             if stream:
                 first = run.samples()["first_token"]
                 round.trend("first_token_ms", first[first == first] * 1000)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from headrace.loadgen import Target, closed_loop
-from headrace.loadtest.runs import PYTHON_LAG, take
+from headrace.loadtest.runs import PYTHON_LAG
 from headrace.loadtest.scenario import Scenario
 from headrace.loadtest.work import AskedQuestions, ask_all, count_wrong_hits, errors, late
 from headrace.workload import ESG, Request
@@ -36,7 +36,7 @@ def test_cache_load(scenario: Scenario) -> None:
 
         target = Target.python(look, workers=scenario.config.workers(8))
         run = closed_loop(target, asked, users=8, per_user=50, max_lag=PYTHON_LAG, seed=round.index)
-        take(round, run, latency="lookup_ms")
+        round.run(run, latency="lookup_ms")
         hits, wrong = sum(hit for hit, _ in found), sum(bad for _, bad in found)
         round.rate("hit_rate", hits, len(found))
         round.rate("wrong_hit_rate", wrong, max(1, hits))

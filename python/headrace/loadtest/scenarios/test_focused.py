@@ -1,4 +1,4 @@
-"""The focused suite: the origin system's five critical tests on realistic input, over real HTTP."""
+"""The focused suite: five critical tests on realistic input, over real HTTP."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def test_cache_efficiency(scenario: Scenario) -> None:
         round.series("hit rate", list(enumerate(so_far)) if round.index == 0 else [], "question, percent")
 
 
-# The calls of the origin's ledger: model, input, output; what it charged, and what the published price says.
-ORIGIN_CALLS = (
+# Calls of a known ledger: model, input, output; what was charged for them, and what the published price says.
+LEDGER_CALLS = (
     ("deepseek/deepseek-chat", 200, 100, "0.000056", "0.000056"),
     ("deepseek/deepseek-chat", 100, 50, "0.000028", "0.000028"),
     ("openai/gpt-4", 500, 200, "0.011000", "0.027000"),
 )
-ORIGIN_PRICES = {"deepseek/deepseek-chat": ("0.14", "0.28"), "openai/gpt-4": ("10", "30")}
+LEDGER_PRICES = {"deepseek/deepseek-chat": ("0.14", "0.28"), "openai/gpt-4": ("10", "30")}
 
 
 @pytest.mark.scenario("cost_accuracy", suite="focused", title="Cost accuracy", seconds=6.0)
@@ -113,24 +113,24 @@ def test_cost_accuracy(scenario: Scenario) -> None:
             if visible:
                 round.trend("visible_ms", [(time.perf_counter() - started) * 1000])
             round.check("tracked", visible or scenario.config.spoil == "wrong_price")
-        for check in _origin_checks():
-            round.check("origin_ledger", check)
+        for check in _ledger_checks():
+            round.check("known_ledger", check)
 
 
-def _origin_checks() -> list[bool]:
+def _ledger_checks() -> list[bool]:
     prices = headrace.PriceTable.builtin()
     published = [headrace.CostTracker().quote("openai/gpt-4", headrace.Usage(input_tokens=500, output_tokens=200)).cost]
-    for model, (price, output_price) in ORIGIN_PRICES.items():
+    for model, (price, output_price) in LEDGER_PRICES.items():
         prices.set(model, input=Decimal(price), output=Decimal(output_price))
     costs = headrace.CostTracker(prices=prices)
     charged = [
         costs.record(model, headrace.Usage(input_tokens=tokens, output_tokens=output)).cost
-        for model, tokens, output, _, _ in ORIGIN_CALLS
+        for model, tokens, output, _, _ in LEDGER_CALLS
     ]
-    as_origin = [cost == Decimal(call[3]) for cost, call in zip(charged, ORIGIN_CALLS, strict=True)]
-    # The origin's $0.011084 is the sum of the three; at the published price of gpt-4 it is $0.027084.
+    as_charged = [cost == Decimal(call[3]) for cost, call in zip(charged, LEDGER_CALLS, strict=True)]
+    # $0.011084 was charged for the three; at the published price of gpt-4 it is $0.027084.
     under = sum(charged[:2], Decimal(0)) + published[0]
-    return [*as_origin, costs.total == Decimal("0.011084"), under == Decimal("0.027084")]
+    return [*as_charged, costs.total == Decimal("0.011084"), under == Decimal("0.027084")]
 
 
 @pytest.mark.scenario("concurrent_handling", suite="focused", title="Concurrent handling", seconds=10.0)

@@ -11,7 +11,7 @@ import pytest
 
 import headrace
 from headrace.loadgen import Arrivals, Target, closed_loop, open_loop
-from headrace.loadtest.runs import PYTHON_LAG, latencies_ms, take
+from headrace.loadtest.runs import PYTHON_LAG, latencies_ms
 from headrace.loadtest.scenario import Scenario
 from headrace.workload import ESG, Request
 
@@ -38,7 +38,7 @@ def test_memory_usage(scenario: Scenario) -> None:
     for round in scenario.rounds(least=3):
         with targets.watch(0.02) as watched:
             run = closed_loop(target, requests, users=4, length=1.5, max_lag=PYTHON_LAG, seed=round.index)
-        take(round, run)
+        round.run(run)
         if targets.url and not pids:
             round.note("the memory is this process's: the target's is on another machine, or give --target-pid")
         seen = watched.samples()
@@ -50,7 +50,7 @@ def test_memory_usage(scenario: Scenario) -> None:
         round.series("memory", points, "seconds, megabytes")
 
 
-@pytest.mark.scenario("soak", suite="comprehensive", title="Soak", seconds=14.0)
+@pytest.mark.scenario("soak", suite=("comprehensive", "target"), title="Soak", seconds=14.0)
 def test_soak(scenario: Scenario) -> None:
     """A hundred a second for a while: nothing fails, nothing slows down, no file stays open."""
     targets = scenario.config
@@ -73,7 +73,7 @@ def test_soak(scenario: Scenario) -> None:
                 seed=round.index,
                 max_lag=PYTHON_LAG,
             )
-        take(round, run)
+        round.run(run)
         took = latencies_ms(run)
         if first is None and not run.void:
             first = took

@@ -10,7 +10,7 @@ import pytest
 
 import headrace
 from headrace.loadgen import Arrivals, Run, Target, closed_loop, open_loop
-from headrace.loadtest.runs import latencies_ms, take
+from headrace.loadtest.runs import latencies_ms
 from headrace.loadtest.scenario import Scenario
 from headrace.workload import ESG, Request
 
@@ -44,7 +44,7 @@ def test_queue_load(scenario: Scenario) -> None:
             )
             took, done = _probe(queue, 0.7)
             run = running.result()
-        take(round, run)
+        round.run(run)
         waits = run.extra()["queue_wait_ms"][1]
         round.trend("queue_wait_ms", waits)
         round.series("queue wait", enumerate(waits.tolist()), "request, milliseconds")
@@ -114,7 +114,7 @@ def test_spike(scenario: Scenario) -> None:
     for round in scenario.rounds(least=2):
         stages = [(before, 200, 200), (spike, 2000, 2000), (after, 200, 200)]
         run = _run(scenario, Arrivals.staged(stages), before + spike + after, round.index)
-        take(round, run)
+        round.run(run)
         samples = run.samples()
         due, late = samples["intended"] - before - spike, samples["latency"]
         usual = float(np.median(late[due < -spike]))

@@ -11,8 +11,9 @@ import pytest
 
 import headrace
 from headrace.loadgen import Target, closed_loop
+from headrace.loadtest.round import Round
 from headrace.loadtest.runs import latencies_ms
-from headrace.loadtest.scenario import Round, Scenario
+from headrace.loadtest.scenario import Scenario
 from headrace.loadtest.targets import target_key
 from headrace.loadtest.work import AskedQuestions, ask_all, errors
 from headrace.workload import ESG, Request
@@ -22,7 +23,7 @@ USERS = 8
 PATIENCE = 5.0
 
 
-@pytest.mark.scenario("target_faults", suite="comprehensive", title="The target's own faults", seconds=10.0)
+@pytest.mark.scenario("target_faults", suite=("comprehensive", "target"), title="The target's own faults", seconds=10.0)
 def test_target_faults(scenario: Scenario) -> None:
     """First asked without mercy, then by a client that tries again: plain, and streamed."""
     targets = scenario.config

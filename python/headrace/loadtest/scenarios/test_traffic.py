@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from headrace.loadgen import Arrivals, Target, closed_loop, open_loop, traces
-from headrace.loadtest.runs import latencies_ms, take
+from headrace.loadtest.runs import latencies_ms
 from headrace.loadtest.scenario import Scenario
 from headrace.loadtest.targets import target_key
 from headrace.workload import ESG
@@ -55,7 +55,7 @@ def _target(scenario: Scenario, **settings: float) -> Target:
             name,
             id=name,
             marks=pytest.mark.scenario(
-                f"traffic_{name}", suite="comprehensive", title=f"Traffic: {TITLES[name]}", seconds=15.0
+                f"traffic_{name}", suite=("comprehensive", "target"), title=f"Traffic: {TITLES[name]}", seconds=15.0
             ),
         )
         for name in ARRIVALS
@@ -83,7 +83,7 @@ def test_traffic(scenario: Scenario, name: str) -> None:
             max_lag=0.05,
             timeout=30,
         )
-        take(round, run)
+        round.run(run)
         samples = run.samples()
         first, gap = samples["first_token"] + samples["lag"], samples["token_gap"]
         round.trend("first_token_ms", first[first == first] * 1000)
@@ -100,7 +100,9 @@ def test_traffic(scenario: Scenario, name: str) -> None:
             round.series("of these in time", zip(ends, good.tolist(), strict=True), "seconds, requests a second")
 
 
-@pytest.mark.scenario("server_ramp", suite="comprehensive", title="More and more users at a server", seconds=8.0)
+@pytest.mark.scenario(
+    "server_ramp", suite=("comprehensive", "target"), title="More and more users at a server", seconds=8.0
+)
 def test_server_ramp(scenario: Scenario) -> None:
     """Users who ask again at once, twice as many each time: throughput against latency."""
     target = _target(scenario, time_to_first_token=0.005, tokens_per_second=0)
