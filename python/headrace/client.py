@@ -11,6 +11,7 @@ from headrace._core.client import ChatStream, Chunk, Response, ToolCall
 from headrace._core.client import Client as _Client
 from headrace._late import Late
 from headrace._map import MapCalls
+from headrace._routes import fallbacks_of, routes_of
 from headrace._schema import response_format_of
 from headrace.cache import SemanticCache
 from headrace.cost import CostTracker
@@ -51,13 +52,20 @@ class Client(_Client):
             what a dead process left.
         costs: what counts the money; None makes one in memory.
         limits: what may leave the queue at once and in a minute, see `headrace.queue.limit_rules`.
-        fallbacks: models to ask where one fails, by model, in order: `{"openai/gpt-4o": ["deepseek/deepseek-chat"]}`.
+        fallbacks: models or routes to ask where one fails, by model or route, in order:
+            `{"openai/gpt-4o": ["deepseek/deepseek-chat"]}`.
+        routes: names of yours for several models: `{"report": {"models": [...], "pick": "cheapest", "needs": [...]}}`.
+            `pick` is `first` (the order given), `cheapest` (for this very request) or `fastest` (to the first word, as
+            seen). `needs` are abilities by the price table: `vision`, `tools`, `schema`, `reasoning`, ...; `context`
+            leaves out models whose context is unknown. One whose context is too short is passed over, and where the
+            first fails, the others are asked.
         max_attempts: how often one provider is asked for one answer.
+        max_retry_share: the most of a provider's calls in a minute that may be retries; ten a minute are free.
         on_call: called with each call's `Response`, or with the exception that it ended with; of a call that its caller
             left, that is what made it leave, or `RequestCancelled`.
 
     Raises:
-        ConfigError: the parts do not fit together, or a fallback names a model that no provider serves.
+        ConfigError: the parts do not fit together, or a fallback or a route names a model that no provider serves.
 
     >>> client = Client(_providers.Simulated(time_to_first_token=0))
     >>> r = client.chat("simulated/echo", "What are scope 1 emissions?")
@@ -80,7 +88,9 @@ class Client(_Client):
         costs: CostTracker | None = None,
         limits: Limits | None = None,
         fallbacks: Mapping[str, Sequence[str]] | None = None,
+        routes: Mapping[str, Mapping[str, Any]] | None = None,
         max_attempts: int = 3,
+        max_retry_share: float = 0.1,
         on_call: Callable[[Response | BaseException], object] | None = None,
     ) -> Client:
         """Put the parts together; nothing is sent."""
@@ -91,6 +101,8 @@ class Client(_Client):
             raise ConfigError("limits belong to the queue: give RequestQueue(limits=...) or no queue=")
         if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or not 1 <= max_attempts <= 1000:
             raise ConfigError(f"max_attempts is {max_attempts!r}: give a whole number from 1 to 1000")
+        if not isinstance(max_retry_share, int | float) or not 0 <= max_retry_share <= 1:
+            raise ConfigError(f"max_retry_share is {max_retry_share!r}: give a number from 0 to 1")
         if on_call is not None and not callable(on_call):
             raise ConfigError(f"on_call is of type {type(on_call).__name__}: give a function of one argument")
         owns_queue = queue is None
@@ -103,8 +115,10 @@ class Client(_Client):
             cache=cache,
             queue=queue,
             costs=costs,
-            fallbacks=_fallbacks_of(fallbacks),
+            fallbacks=fallbacks_of(fallbacks),
+            routes=routes_of(routes),
             max_attempts=max_attempts,
+            max_retry_share=max_retry_share,
         )
         self.cache, self.queue, self.costs = cache, queue, costs
         self._owns_queue, self._on_call = owns_queue, on_call
@@ -125,7 +139,7 @@ class Client(_Client):
         """Ask for an answer.
 
         Args:
-            model: as `provider/model`.
+            model: as `provider/model`, or the name of a route.
             messages: a list of role/content dicts, or a text for one user message.
             priority: critical, high, normal or low, or 0 to 3.
             tenant: whose call it is; tenants share neither cache entries nor turns.
@@ -387,18 +401,6 @@ def _providers_of(given: Any) -> list[Any]:
             f"providers is of type {type(given).__name__}: give providers, as in Client([headrace.providers.OpenAI()])"
         )
     return list(given)
-
-
-def _fallbacks_of(given: Any) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    if given is not None and not isinstance(given, Mapping):
-        raise ConfigError('fallbacks is no dict: give models by model, as in {"a/m": ["b/m"]}')
-    for model, others in (given or {}).items():
-        is_list = isinstance(others, Iterable) and not isinstance(others, str)
-        if not is_list or not all(isinstance(other, str) for other in others):
-            raise ConfigError(f'fallbacks of {model!r} are {others!r}: give a list of models, as in ["b/m"]')
-        found[model] = list(others)
-    return found
 
 
 def _call(

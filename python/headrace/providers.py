@@ -41,6 +41,8 @@ class OpenAICompatible(HttpProvider):
         headers: sent with every request, before the provider's own; their values are never shown.
         connect_timeout: seconds, or a timedelta, until a connection must be made.
         read_timeout: seconds, or a timedelta, that the server may send nothing.
+        first_token_timeout: seconds, or a timedelta, that a stream may take to its first word; None is no limit.
+        total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 
     Raises:
         ConfigError: the URL is none or holds a key, the name has a slash, or the key or a header cannot be sent.
@@ -58,6 +60,8 @@ class OpenAICompatible(HttpProvider):
         headers: Mapping[str, str] | None = None,
         connect_timeout: _Seconds = 10.0,
         read_timeout: _Seconds = 120.0,
+        first_token_timeout: _Seconds | None = None,
+        total_timeout: _Seconds | None = None,
     ) -> OpenAICompatible:
         """Prepare the connection; nothing is sent."""
         return super().__new__(
@@ -68,6 +72,8 @@ class OpenAICompatible(HttpProvider):
             headers=dict(headers or {}),
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
+            first_token_timeout=first_token_timeout,
+            total_timeout=total_timeout,
         )
 
 
@@ -83,6 +89,8 @@ class OpenAI(OpenAICompatible):
         headers: sent with every request, before the provider's own; their values are never shown.
         connect_timeout: seconds, or a timedelta, until a connection must be made.
         read_timeout: seconds, or a timedelta, that the server may send nothing.
+        first_token_timeout: seconds, or a timedelta, that a stream may take to its first word; None is no limit.
+        total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 
     Raises:
         ConfigError: there is no key, or as for `OpenAICompatible`.
@@ -102,11 +110,24 @@ class OpenAI(OpenAICompatible):
         headers: Mapping[str, str] | None = None,
         connect_timeout: _Seconds = 10.0,
         read_timeout: _Seconds = 120.0,
+        first_token_timeout: _Seconds | None = None,
+        total_timeout: _Seconds | None = None,
     ) -> OpenAI:
         """Prepare the connection; nothing is sent."""
         paying = {"OpenAI-Organization": organization, "OpenAI-Project": project}
         sent = {**{header: value for header, value in paying.items() if value is not None}, **(headers or {})}
-        return _of_row(cls, "openai", name, api_key, base_url, sent, connect_timeout, read_timeout)  # type: ignore[return-value]
+        return _of_row(
+            cls,
+            "openai",
+            name,
+            api_key,
+            base_url,
+            sent,
+            connect_timeout,
+            read_timeout,
+            first_token_timeout,
+            total_timeout,
+        )  # type: ignore[return-value]
 
 
 class DeepSeek(OpenAICompatible):
@@ -119,6 +140,8 @@ class DeepSeek(OpenAICompatible):
         headers: sent with every request, before the provider's own; their values are never shown.
         connect_timeout: seconds, or a timedelta, until a connection must be made.
         read_timeout: seconds, or a timedelta, that the server may send nothing.
+        first_token_timeout: seconds, or a timedelta, that a stream may take to its first word; None is no limit.
+        total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 
     Raises:
         ConfigError: there is no key, or as for `OpenAICompatible`.
@@ -136,9 +159,22 @@ class DeepSeek(OpenAICompatible):
         headers: Mapping[str, str] | None = None,
         connect_timeout: _Seconds = 10.0,
         read_timeout: _Seconds = 120.0,
+        first_token_timeout: _Seconds | None = None,
+        total_timeout: _Seconds | None = None,
     ) -> DeepSeek:
         """Prepare the connection; nothing is sent."""
-        return _of_row(cls, "deepseek", name, api_key, base_url, headers, connect_timeout, read_timeout)  # type: ignore[return-value]
+        return _of_row(
+            cls,
+            "deepseek",
+            name,
+            api_key,
+            base_url,
+            headers,
+            connect_timeout,
+            read_timeout,
+            first_token_timeout,
+            total_timeout,
+        )  # type: ignore[return-value]
 
 
 class Mistral(OpenAICompatible):
@@ -151,6 +187,8 @@ class Mistral(OpenAICompatible):
         headers: sent with every request, before the provider's own; their values are never shown.
         connect_timeout: seconds, or a timedelta, until a connection must be made.
         read_timeout: seconds, or a timedelta, that the server may send nothing.
+        first_token_timeout: seconds, or a timedelta, that a stream may take to its first word; None is no limit.
+        total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 
     Raises:
         ConfigError: there is no key, or as for `OpenAICompatible`.
@@ -168,9 +206,22 @@ class Mistral(OpenAICompatible):
         headers: Mapping[str, str] | None = None,
         connect_timeout: _Seconds = 10.0,
         read_timeout: _Seconds = 120.0,
+        first_token_timeout: _Seconds | None = None,
+        total_timeout: _Seconds | None = None,
     ) -> Mistral:
         """Prepare the connection; nothing is sent."""
-        return _of_row(cls, "mistral", name, api_key, base_url, headers, connect_timeout, read_timeout)  # type: ignore[return-value]
+        return _of_row(
+            cls,
+            "mistral",
+            name,
+            api_key,
+            base_url,
+            headers,
+            connect_timeout,
+            read_timeout,
+            first_token_timeout,
+            total_timeout,
+        )  # type: ignore[return-value]
 
 
 class Anthropic(HttpProvider):
@@ -184,6 +235,8 @@ class Anthropic(HttpProvider):
             never shown.
         connect_timeout: seconds, or a timedelta, until a connection must be made.
         read_timeout: seconds, or a timedelta, that the server may send nothing.
+        first_token_timeout: seconds, or a timedelta, that a stream may take to its first word; None is no limit.
+        total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 
     Raises:
         ConfigError: there is no key, or as for `OpenAICompatible`.
@@ -201,9 +254,22 @@ class Anthropic(HttpProvider):
         headers: Mapping[str, str] | None = None,
         connect_timeout: _Seconds = 10.0,
         read_timeout: _Seconds = 120.0,
+        first_token_timeout: _Seconds | None = None,
+        total_timeout: _Seconds | None = None,
     ) -> Anthropic:
         """Prepare the connection; nothing is sent."""
-        return _of_row(cls, "anthropic", name, api_key, base_url, headers, connect_timeout, read_timeout)  # type: ignore[return-value]
+        return _of_row(
+            cls,
+            "anthropic",
+            name,
+            api_key,
+            base_url,
+            headers,
+            connect_timeout,
+            read_timeout,
+            first_token_timeout,
+            total_timeout,
+        )  # type: ignore[return-value]
 
 
 _CLASSES: dict[str, type[HttpProvider]] = {
@@ -222,6 +288,8 @@ def named(
     headers: Mapping[str, str] | None = None,
     connect_timeout: _Seconds = 10.0,
     read_timeout: _Seconds = 120.0,
+    first_token_timeout: _Seconds | None = None,
+    total_timeout: _Seconds | None = None,
 ) -> HttpProvider:
     """Make a provider that is known by name; `known()` lists them.
 
@@ -232,6 +300,8 @@ def named(
         headers: sent with every request, before the provider's own; their values are never shown.
         connect_timeout: seconds, or a timedelta, until a connection must be made.
         read_timeout: seconds, or a timedelta, that the server may send nothing.
+        first_token_timeout: seconds, or a timedelta, that a stream may take to its first word; None is no limit.
+        total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 
     Raises:
         ConfigError: the name is unknown, or there is no key, or as for `OpenAICompatible`.
@@ -242,7 +312,9 @@ def named(
     <HttpProvider "ollama" at http://127.0.0.1:11434/v1, api_key=None>
     """
     kind = _CLASSES.get(name, HttpProvider)
-    return _of_row(kind, name, name, api_key, base_url, headers, connect_timeout, read_timeout)
+    return _of_row(
+        kind, name, name, api_key, base_url, headers, connect_timeout, read_timeout, first_token_timeout, total_timeout
+    )
 
 
 def from_environment() -> list[HttpProvider | Simulated]:
@@ -277,6 +349,8 @@ def _of_row(
     headers: Mapping[str, str] | None,
     connect_timeout: _Seconds,
     read_timeout: _Seconds,
+    first_token_timeout: _Seconds | None,
+    total_timeout: _Seconds | None,
 ) -> HttpProvider:
     return HttpProvider.__new__(
         kind,
@@ -287,6 +361,8 @@ def _of_row(
         headers=dict(headers or {}),
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
+        first_token_timeout=first_token_timeout,
+        total_timeout=total_timeout,
     )
 
 

@@ -109,6 +109,8 @@ fn known(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
 ///     headers: sent with every request, before the provider's own; their values are never shown.
 ///     connect_timeout: seconds, or a timedelta, until a connection must be made; None for 10.
 ///     read_timeout: seconds, or a timedelta, that the server may send nothing; None for 120.
+///     first_token_timeout: seconds, or a timedelta, that a stream may take to its first word; None is no limit.
+///     total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 ///
 /// Raises:
 ///     ConfigError: the name has a slash, `row` is unknown, the URL is none or holds a key, or the key or a header has a
@@ -122,7 +124,7 @@ pub(crate) struct HttpProvider {
 impl HttpProvider {
     #[new]
     #[pyo3(signature = (name, *, row=None, base_url=None, api_key=None, headers=None, connect_timeout=None,
-        read_timeout=None))]
+        read_timeout=None, first_token_timeout=None, total_timeout=None))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         name: &str,
@@ -132,6 +134,8 @@ impl HttpProvider {
         headers: Option<BTreeMap<String, String>>,
         connect_timeout: Option<&Bound<'_, PyAny>>,
         read_timeout: Option<&Bound<'_, PyAny>>,
+        first_token_timeout: Option<&Bound<'_, PyAny>>,
+        total_timeout: Option<&Bound<'_, PyAny>>,
     ) -> Result<Self> {
         let mut config = match row {
             None => HttpProviderConfig::new(name, base_url.unwrap_or_default(), api_key),
@@ -156,6 +160,9 @@ impl HttpProvider {
         if let Some(given) = read_timeout {
             config.read_timeout = duration("read_timeout", given)?;
         }
+        config.first_token_timeout =
+            first_token_timeout.map(|given| duration("first_token_timeout", given)).transpose()?;
+        config.total_timeout = total_timeout.map(|given| duration("total_timeout", given)).transpose()?;
         Ok(Self { core: Arc::new(headrace::provider::HttpProvider::new(config)?) })
     }
 

@@ -42,13 +42,6 @@ pub(super) struct Failure {
     pub(super) used: Option<UsageReport>,
 }
 
-impl Taken {
-    /// The attempt, for the ledger.
-    pub(super) fn settlement(&self, told: &UsageReport) -> Settlement {
-        Settlement::of_attempt(told, self.started.elapsed(), self.attempts)
-    }
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, used: None }
@@ -160,12 +153,16 @@ impl Client {
                     return Ok(None);
                 }
             };
+            if tries == 0 {
+                candidate.provider.retries().count_call();
+            }
             (tries, walk.attempts) = (tries + 1, walk.attempts + 1);
             let attempts = walk.attempts;
             let mut sent = Sent { hold: Some(hold), candidate, started: Instant::now(), attempts };
             let error = match way.ask(candidate).await {
                 Ok(value) => {
                     let (started, waited) = (sent.started, walk.waited);
+                    self.inner.latencies.see(&candidate.model, plan.stream, started.elapsed());
                     let Some(hold) = sent.hold.take() else {
                         return Err(Error::invalid("the call is over already: ask again"));
                     };
@@ -182,8 +179,9 @@ impl Client {
             };
             walk.place = Place::Used(lease, None);
             tracing::debug!(model = candidate.model, %error, tries, "an attempt failed");
-            let next = self.inner.retry.pause(&error, tries);
-            match next.filter(|pause| plan.left().is_none_or(|left| *pause < left)) {
+            let (retry, retries) = (&self.inner.retry, candidate.provider.retries());
+            let next = retry.pause(&error, tries).filter(|pause| plan.left().is_none_or(|left| *pause < left));
+            match next.filter(|_| retries.take(retry)) {
                 Some(length) => pause = length,
                 // What the call itself is refused for, no other model mends.
                 None if !matches!(error, Error::Provider(_)) => return Err(error),
@@ -192,6 +190,14 @@ impl Client {
                     return Ok(None);
                 }
             }
+        }
+    }
+
+    /// An attempt that was answered, for the ledger.
+    pub(super) fn settlement(&self, taken: &Taken, candidate: &Candidate, told: &UsageReport) -> Settlement {
+        Settlement {
+            saved_by_route: self.saved_by_route(candidate, told),
+            ..Settlement::of_attempt(told, taken.started.elapsed(), taken.attempts)
         }
     }
 

@@ -85,7 +85,7 @@ impl Client {
     /// Opens the answer of a call; both ways of giving it, whole or as a stream, walk through here.
     pub(super) async fn open(&self, call: Arc<ChatCall>, stream: bool) -> Result<Opened> {
         self.watch_orphans();
-        let plan = Arc::new(self.plan(&call)?);
+        let plan = Arc::new(self.plan(&call, stream)?);
         let question = match &self.inner.cache {
             Some(_) if call.cache => Question::of(&call.request, &call.tenant),
             _ => None,
@@ -136,7 +136,7 @@ impl Client {
     /// Finishes a call whose turn was taken by a process that died.
     pub(super) async fn finish_orphan(&self, call: ChatCall, lease: Lease) -> Result<Response> {
         let call = Arc::new(call);
-        let plan = Arc::new(self.plan(&call)?);
+        let plan = Arc::new(self.plan(&call, false)?);
         let question = if call.cache { Question::of(&call.request, &call.tenant) } else { None };
         let (begun, taken): (Begun, Taken) = self.attempt(&plan, Some(lease), &AskChat { stream: false }).await?;
         collect(Running::new(self.clone(), call, plan, taken).answering(question, None), begun).await

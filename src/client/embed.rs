@@ -38,25 +38,27 @@ impl Client {
     }
 
     async fn embed_in_turn(&self, texts: &[String], call: &ChatCall) -> Result<Embeddings> {
-        let candidates = self.candidate_models(&call.request.model).into_iter().map(|model| {
-            let (provider, bare) = self.route(&model)?;
-            let (provider, request) = (Arc::clone(provider), Request { model: bare.to_owned(), ..Request::default() });
+        let candidates = self.candidates(&call.request, false, |model| {
+            let (provider, bare) = self.route(model)?;
+            let (provider, model) = (Arc::clone(provider), model.to_owned());
+            let request = Request { model: bare.to_owned(), ..Request::default() };
             let expected = estimate::of_texts(texts, &model);
-            Ok(Candidate { model, provider, request, expected })
-        });
+            Ok(Candidate { model, provider, request, expected, routed: None })
+        })?;
         let plan = Plan {
             who: Arc::new(Attribution::new(&*call.tenant, call.tags.clone())?),
             tenant: Arc::clone(&call.tenant),
             priority: call.priority,
+            stream: false,
             deadline: call.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             payload: Payload::bytes([]),
-            candidates: candidates.collect::<Result<_>>()?,
+            candidates,
         };
         let (reply, taken) = self.attempt(&plan, None, &AskEmbed { texts }).await?;
         let candidate = &plan.candidates[taken.candidate];
         let told =
             reply.usage.unwrap_or_else(|| UsageReport::estimated(Usage::new(candidate.expected.input_tokens, 0)));
-        let settlement = taken.settlement(&told);
+        let settlement = self.settlement(&taken, candidate, &told);
         let record = taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement).await?;
         let _ = taken.lease.ack_async(None, Some(told.usage.total_tokens())).await;
         Ok(Embeddings {

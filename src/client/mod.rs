@@ -23,17 +23,20 @@ mod chat;
 mod embed;
 mod estimate;
 mod flight;
+mod latency;
 mod lookup;
 mod orphan;
 mod plan;
 mod question;
 mod response;
 mod route;
+mod routes;
 mod running;
 mod stream;
 
 pub use call::ChatCall;
 pub use response::{Embeddings, Response};
+pub use routes::{ModelRoute, Pick};
 pub use stream::ChatStream;
 
 use crate::cache::SemanticCache;
@@ -42,6 +45,8 @@ use crate::provider::{BreakerConfig, BreakerState, Guarded, Provider, RetryPolic
 use crate::queue::RequestQueue;
 use crate::{Error, Result};
 use flight::Flights;
+use latency::Latencies;
+use routes::OpenRoute;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -56,12 +61,31 @@ pub struct ClientConfig {
     pub queue: RequestQueue,
     /// What counts the money.
     pub costs: CostTracker,
-    /// Models to ask where one fails, by model, in order.
+    /// Models or routes to ask where one fails, by model or route, in order.
     pub fallbacks: HashMap<String, Vec<String>>,
+    /// Names of the user's for several models.
+    pub routes: Vec<ModelRoute>,
     /// When a call is tried again.
     pub retry: RetryPolicy,
     /// When a provider is left alone.
     pub breaker: BreakerConfig,
+}
+
+impl ClientConfig {
+    /// A client of these providers, with no cache, no fallbacks and no routes.
+    #[must_use]
+    pub fn new(providers: Vec<Arc<dyn Provider>>, queue: RequestQueue, costs: CostTracker) -> Self {
+        Self {
+            providers,
+            cache: None,
+            queue,
+            costs,
+            fallbacks: HashMap::new(),
+            routes: Vec::new(),
+            retry: RetryPolicy::default(),
+            breaker: BreakerConfig::default(),
+        }
+    }
 }
 
 /// One place to ask from: clones share everything.
@@ -76,6 +100,8 @@ struct Inner {
     costs: CostTracker,
     queue: RequestQueue,
     fallbacks: HashMap<String, Vec<String>>,
+    routes: Vec<Arc<OpenRoute>>,
+    latencies: Latencies,
     retry: RetryPolicy,
     flights: Flights,
     orphans: orphan::Watch,
@@ -91,7 +117,7 @@ impl Client {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// `Config` where there is no provider, two have one name, or a fallback names a model that no provider serves.
+    /// `Config` where there is no provider, two have one name, or a fallback or a route names a model that no provider serves.
     pub fn new(config: ClientConfig) -> Result<Self> {
         let mut names: Vec<_> = config.providers.iter().map(|provider| provider.name().to_owned()).collect();
         if names.is_empty() {
@@ -109,22 +135,15 @@ impl Client {
                 costs: config.costs,
                 queue: config.queue,
                 fallbacks: config.fallbacks,
+                routes: config.routes.into_iter().map(OpenRoute::new).collect(),
+                latencies: Latencies::default(),
                 retry: config.retry,
                 flights: Flights::default(),
                 orphans: orphan::Watch::default(),
             }),
         };
-        client.check_fallbacks()?;
+        client.check_names()?;
         Ok(client)
-    }
-
-    fn check_fallbacks(&self) -> Result<()> {
-        for (model, others) in &self.inner.fallbacks {
-            for name in std::iter::once(model).chain(others) {
-                self.route(name).map_err(|error| Error::Config(format!("fallbacks of {model:?}: {error}")))?;
-            }
-        }
-        Ok(())
     }
 
     /// The names of the providers.

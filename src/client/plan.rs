@@ -1,6 +1,7 @@
 //! What is asked of whom: made once a call, before anything waits.
 
 use super::estimate::{self, Expected};
+use super::routes::Routed;
 use super::{ChatCall, Client};
 use crate::chat::Request;
 use crate::cost::{Attribution, DEFAULT_LEASE, WorstCase};
@@ -19,6 +20,8 @@ pub(super) struct Plan {
     pub(super) tenant: Arc<str>,
     /// How urgent it is.
     pub(super) priority: Priority,
+    /// Whether it is asked for as a stream.
+    pub(super) stream: bool,
     /// When its caller leaves.
     pub(super) deadline: Option<Instant>,
     /// What an orphan is finished from; empty where the queue is in memory.
@@ -37,6 +40,8 @@ pub(super) struct Candidate {
     pub(super) request: Request,
     /// What the call may use.
     pub(super) expected: Expected,
+    /// The route that it is a model of.
+    pub(super) routed: Option<Routed>,
 }
 
 impl Candidate {
@@ -59,24 +64,25 @@ impl Plan {
 
 impl Client {
     /// The plan of a chat.
-    pub(super) fn plan(&self, call: &ChatCall) -> Result<Plan> {
+    pub(super) fn plan(&self, call: &ChatCall, stream: bool) -> Result<Plan> {
         call.request.validate()?;
         let who = Arc::new(Attribution::new(&*call.tenant, call.tags.clone())?);
         let prices = self.inner.costs.prices();
-        let candidates = self.candidate_models(&call.request.model).into_iter().map(|model| {
-            let (provider, bare) = self.route(&model)?;
-            let provider = Arc::clone(provider);
+        let candidates = self.candidates(&call.request, stream, |model| {
+            let (provider, bare) = self.route(model)?;
+            let (provider, model) = (Arc::clone(provider), model.to_owned());
             let request = Request { model: bare.to_owned(), ..call.request.clone() };
             let expected = estimate::of_request(&request, &model, &prices);
-            Ok(Candidate { model, provider, request, expected })
-        });
+            Ok(Candidate { model, provider, request, expected, routed: None })
+        })?;
         Ok(Plan {
             who,
             tenant: Arc::clone(&call.tenant),
             priority: call.priority,
+            stream,
             deadline: call.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             payload: self.payload_of(call)?,
-            candidates: candidates.collect::<Result<_>>()?,
+            candidates,
         })
     }
 

@@ -18,7 +18,7 @@ pub struct Response {
     pub usage: Usage,
     /// What it cost now: nothing from the cache.
     pub cost: Money,
-    /// What the cache saved.
+    /// What the cache saved, or the choice of a route.
     pub saved: Money,
     /// Whether usage or price were estimated.
     pub estimated: bool,

@@ -12,7 +12,9 @@ impl Client {
             let known = self.models();
             let known =
                 if known.is_empty() { format!("{}/...", self.providers().join("/..., ")) } else { known.join(", ") };
-            Error::UnknownModel(format!("model {model:?} {why}: name it provider/model, here {known}"))
+            let routes = self.routes();
+            let routes = if routes.is_empty() { String::new() } else { format!(", or a route, {}", routes.join(", ")) };
+            Error::UnknownModel(format!("model {model:?} {why}: name it provider/model, here {known}{routes}"))
         };
         let (name, bare) = model.split_once('/').ok_or_else(|| unknown("has no provider before a slash"))?;
         let guarded = self.inner.providers.iter().find(|guarded| guarded.provider().name() == name);
@@ -22,16 +24,5 @@ impl Client {
             return Err(unknown("is not one of its provider's"));
         }
         Ok((guarded, bare))
-    }
-
-    /// The model and its fallbacks, in the order in which they are asked.
-    pub(super) fn candidate_models(&self, model: &str) -> Vec<String> {
-        let mut models = vec![model.to_owned()];
-        for other in self.inner.fallbacks.get(model).into_iter().flatten() {
-            if !models.contains(other) {
-                models.push(other.clone());
-            }
-        }
-        models
     }
 }

@@ -85,7 +85,8 @@ impl Running {
             waited: taken.waited,
             reply: Arc::new(reply),
         };
-        let response = match taken.hold.settle_as(Some(&candidate.model), &told.usage, taken.settlement(&told)).await {
+        let settlement = self.client.settlement(&taken, candidate, &told);
+        let response = match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement).await {
             Ok(record) => response.booked(&record),
             // It was paid for: it is an answer, whatever became of the record.
             Err(error) => {
@@ -134,7 +135,11 @@ impl Running {
         let candidate = &self.plan.candidates[taken.candidate];
         let reply = std::mem::take(&mut self.reply).finish();
         let told = told(&reply, candidate);
-        drop(taken.hold.settle_as(Some(&candidate.model), &told.usage, taken.settlement(&told)));
+        drop(taken.hold.settle_as(
+            Some(&candidate.model),
+            &told.usage,
+            self.client.settlement(&taken, candidate, &told),
+        ));
         taken.lease.cancel(Some(told.usage.total_tokens()));
     }
 }

@@ -70,6 +70,7 @@ impl Accounts {
             usage: *call.usage,
             amount,
             told_cost: call.told_cost,
+            saved_by_route: call.saved_by_route,
             written_lines: None,
             cache: call.cache,
             latency_s: call.latency_s,

@@ -67,6 +67,8 @@ pub struct Call<'a> {
     pub is_usage_estimated: bool,
     /// What the provider says that it cost.
     pub told_cost: Option<Money>,
+    /// What a route's choice of the model saved against its dearest candidate.
+    pub saved_by_route: Option<Money>,
 }
 
 impl<'a> Call<'a> {
@@ -81,6 +83,7 @@ impl<'a> Call<'a> {
             attempts: 1,
             is_usage_estimated: false,
             told_cost: None,
+            saved_by_route: None,
         }
     }
 
@@ -156,6 +159,8 @@ pub struct CostRecord {
     pub amount: Money,
     /// What the provider says that the call cost.
     pub told_cost: Option<Money>,
+    /// What a route's choice of the model saved against its dearest candidate.
+    pub saved_by_route: Option<Money>,
     /// The amount by kind of usage, where it was read from a file.
     pub(crate) written_lines: Option<Arc<[CostLine]>>,
     /// Where the answer came from.
@@ -182,9 +187,9 @@ impl CostRecord {
         if self.cache.is_hit() { Money::ZERO } else { self.amount }
     }
 
-    /// What the cache's answer would have cost.
+    /// What was saved: what the cache's answer would have cost, or what a route's choice was below its dearest candidate.
     pub fn saved(&self) -> Money {
-        if self.cache.is_hit() { self.amount } else { Money::ZERO }
+        if self.cache.is_hit() { self.amount } else { self.saved_by_route.unwrap_or(Money::ZERO) }
     }
 
     /// What the call did to the planet; nothing for a cached answer, unknown where the model's size is.

@@ -35,11 +35,20 @@ pub struct Settlement {
     pub is_usage_estimated: bool,
     /// What the provider says that it cost.
     pub told_cost: Option<Money>,
+    /// What a route's choice of the model saved against its dearest candidate.
+    pub saved_by_route: Option<Money>,
 }
 
 impl Default for Settlement {
     fn default() -> Self {
-        Self { cache: CacheUse::Miss, latency_s: None, attempts: 1, is_usage_estimated: false, told_cost: None }
+        Self {
+            cache: CacheUse::Miss,
+            latency_s: None,
+            attempts: 1,
+            is_usage_estimated: false,
+            told_cost: None,
+            saved_by_route: None,
+        }
     }
 }
 
@@ -95,6 +104,7 @@ impl Reservation {
             attempts: outcome.attempts,
             is_usage_estimated: outcome.is_usage_estimated,
             told_cost: outcome.told_cost,
+            saved_by_route: outcome.saved_by_route,
         };
         let over = Arc::clone(&self.over);
         self.accounts.book(call, &self.worst.attribution, self.hold).then(move |settled| {

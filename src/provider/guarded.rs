@@ -3,6 +3,7 @@
 use super::breaker::{BreakerConfig, BreakerState, Breakers, Permit};
 use super::failure::Failures;
 use super::gate::Gate;
+use super::retry_budget::RetryBudget;
 use super::{Answer, EmbedReply, EventStream, Provider};
 use crate::chat::{Event, Request};
 use crate::{Error, ProviderError, ProviderErrorKind, Result};
@@ -17,6 +18,7 @@ pub struct Guarded {
     provider: Arc<dyn Provider>,
     breakers: Breakers,
     failures: Failures,
+    retries: RetryBudget,
 }
 
 impl Guarded {
@@ -24,13 +26,18 @@ impl Guarded {
     #[must_use]
     pub fn new(provider: Arc<dyn Provider>, breaker: BreakerConfig) -> Self {
         let failures = Failures::new(provider.name(), "", Gate::default());
-        Self { provider, breakers: Breakers::new(breaker), failures }
+        Self { provider, breakers: Breakers::new(breaker), failures, retries: RetryBudget::default() }
     }
 
     /// The provider itself.
     #[must_use]
     pub fn provider(&self) -> &Arc<dyn Provider> {
         &self.provider
+    }
+
+    /// What bounds the retries of its calls.
+    pub(crate) fn retries(&self) -> &RetryBudget {
+        &self.retries
     }
 
     /// Whether calls go through: the worst of its models.

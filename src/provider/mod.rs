@@ -8,6 +8,7 @@ mod guarded;
 mod http;
 mod registry;
 mod retry;
+mod retry_budget;
 mod secret;
 pub mod simulated;
 mod sse;

@@ -13,11 +13,21 @@ pub struct RetryPolicy {
     pub first_pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
+    /// The most of what goes to a provider in a minute that may be retries, as a share of the calls.
+    pub most_share: f64,
+    /// So many retries a minute are made whatever their share.
+    pub free_retries: u32,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 3, first_pause: Duration::from_millis(500), longest_pause: Duration::from_secs(30) }
+        Self {
+            max_attempts: 3,
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(30),
+            most_share: 0.1,
+            free_retries: 10,
+        }
     }
 }
 

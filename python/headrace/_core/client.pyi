@@ -20,7 +20,9 @@ class Client:
         queue: RequestQueue,
         costs: CostTracker,
         fallbacks: Mapping[str, Sequence[str]],
+        routes: Sequence[tuple[str, Sequence[str], str, Sequence[str]]],
         max_attempts: int,
+        max_retry_share: float,
     ) -> Self: ...
     def _chat(self, call: dict[str, Any]) -> Response: ...
     def _achat(self, call: dict[str, Any]) -> Awaitable[Response]: ...
@@ -33,6 +35,9 @@ class Client:
     @property
     def models(self) -> list[str]:
         """The models that are known, as `provider/model`; a provider that takes any is not in it."""
+    @property
+    def routes(self) -> list[str]:
+        """The names of the routes."""
     @property
     def _provider_names(self) -> list[str]: ...
     def health(self) -> dict[str, Literal["closed", "open", "half_open"]]:
@@ -75,7 +80,7 @@ class Response:
         """What it cost now, in dollars: nothing from the cache."""
     @property
     def saved_cost(self) -> Decimal:
-        """What the cache saved, in dollars."""
+        """What the cache or the choice of a route saved, in dollars."""
     @property
     def estimated(self) -> bool:
         """Whether usage or price were estimated."""

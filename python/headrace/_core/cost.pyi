@@ -189,7 +189,7 @@ class CostRecord:
 
     @property
     def saved(self) -> Decimal:
-        """What a cached answer would have cost, in dollars."""
+        """Dollars saved: what a cached answer would have cost, or a route's choice was below its dearest model."""
 
     @property
     def lines(self) -> list[CostLine]:

@@ -52,6 +52,8 @@ class HttpProvider:
         headers: sent with every request, before the provider's own; their values are never shown.
         connect_timeout: seconds, or a timedelta, until a connection must be made; None for 10.
         read_timeout: seconds, or a timedelta, that the server may send nothing; None for 120.
+        first_token_timeout: seconds, or a timedelta, that a stream may take to its first word; None is no limit.
+        total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 
     Raises:
         ConfigError: the name has a slash, `row` is unknown, the URL is none or holds a key, or the key or a header has
@@ -68,6 +70,8 @@ class HttpProvider:
         headers: dict[str, str] | None = None,
         connect_timeout: _Seconds | None = None,
         read_timeout: _Seconds | None = None,
+        first_token_timeout: _Seconds | None = None,
+        total_timeout: _Seconds | None = None,
     ) -> Self: ...
     @property
     def name(self) -> str:

@@ -37,7 +37,7 @@ class Drawable(Protocol):
 
     @property
     def saved(self) -> Decimal:
-        """Dollars that the cache saved."""
+        """Dollars that the cache and the choices of routes saved."""
 
     @property
     def calls(self) -> int:
@@ -98,7 +98,7 @@ def tiles(report: Drawable) -> str:
     figures = [
         ("spent", dollars(report.total), f"{report.calls:,} calls"),
         (f"forecast to {ahead.until - timedelta(seconds=1):%d %b}", dollars(ahead.total), interval),
-        ("saved by the cache", dollars(report.saved), f"{report.cache_hits:,} answers"),
+        ("saved by cache and routes", dollars(report.saved), f"{report.cache_hits:,} answers"),
         ("CO2e", grams(report.co2e_g), f"{report.energy_wh:,.1f} Wh"),
     ]
     cells = [

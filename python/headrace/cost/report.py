@@ -79,8 +79,8 @@ class Report:
     def sentences(self) -> list[str]:
         """Say in words what stands beside the table."""
         lines = [
-            f"The cache answered {self.cache_hits:,} of {self.calls:,} calls: {dollars(self.saved)} and "
-            f"{grams(self.avoided_co2e_g)} CO2e saved.",
+            f"The cache answered {self.cache_hits:,} of {self.calls:,} calls; it and routes saved "
+            f"{dollars(self.saved)} and {grams(self.avoided_co2e_g)} CO2e.",
             f"Energy {self.energy_wh:,.1f} Wh, {grams(self.co2e_g)} CO2e (middle of the range).",
         ]
         if self.estimated_calls:

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::provider::provider;
 use crate::runtime::{runtime, wait};
 use headrace::Error;
-use headrace::client::{self as core, ClientConfig, Embeddings};
+use headrace::client::{self as core, ClientConfig, Embeddings, ModelRoute, Pick};
 use headrace::provider::{BreakerConfig, BreakerState, RetryPolicy};
 use numpy::PyArray2;
 use pyo3::prelude::*;
@@ -38,14 +38,17 @@ pub(crate) struct Client {
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (providers, *, cache, queue, costs, fallbacks, max_attempts))]
+    #[pyo3(signature = (providers, *, cache, queue, costs, fallbacks, routes, max_attempts, max_retry_share))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         providers: Vec<Bound<'_, PyAny>>,
         cache: Option<PyRef<'_, crate::cache::SemanticCache>>,
         queue: PyRef<'_, crate::queue::RequestQueue>,
         costs: PyRef<'_, crate::cost::tracker::CostTracker>,
         fallbacks: HashMap<String, Vec<String>>,
+        routes: Vec<(String, Vec<String>, String, Vec<String>)>,
         max_attempts: u32,
+        max_retry_share: f64,
     ) -> Result<Self> {
         let client = core::Client::new(ClientConfig {
             providers: providers.iter().map(provider).collect::<PyResult<_>>()?,
@@ -53,7 +56,8 @@ impl Client {
             queue: queue.queue.clone(),
             costs: costs.core.clone(),
             fallbacks,
-            retry: RetryPolicy { max_attempts, ..RetryPolicy::default() },
+            routes: routes.into_iter().map(route).collect::<Result<_>>()?,
+            retry: RetryPolicy { max_attempts, most_share: max_retry_share, ..RetryPolicy::default() },
             breaker: BreakerConfig::default(),
         })?;
         // What a dead process left in a durable queue is finished from now on.
@@ -121,6 +125,12 @@ impl Client {
         self.client.models()
     }
 
+    /// The names of the routes.
+    #[getter]
+    fn routes(&self) -> Vec<&str> {
+        self.client.routes()
+    }
+
     #[getter]
     fn _provider_names(&self) -> Vec<String> {
         self.client.providers().into_iter().map(str::to_owned).collect()
@@ -136,6 +146,12 @@ impl Client {
         };
         self.client.health().into_iter().map(|(name, state)| (name.to_owned(), word(state))).collect()
     }
+}
+
+fn route((name, models, pick, needs): (String, Vec<String>, String, Vec<String>)) -> Result<ModelRoute> {
+    let found = Pick::parse(&pick);
+    let pick = found.ok_or_else(|| Error::Config(format!("pick is {pick:?}: give first, cheapest or fastest")))?;
+    Ok(ModelRoute { pick, needs, ..ModelRoute::new(&name, models) })
 }
 
 fn embeddings<'py>(py: Python<'py>, made: &Embeddings) -> Result<Bound<'py, PyAny>> {

@@ -119,7 +119,7 @@ impl Response {
         decimal::to_py(py, self.core.cost)
     }
 
-    /// What the cache saved, in dollars.
+    /// What the cache or the choice of a route saved, in dollars.
     #[getter]
     fn saved_cost<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         decimal::to_py(py, self.core.saved)

@@ -78,7 +78,7 @@ impl CostRecord {
         self.core.told_cost.map(|cost| decimal::to_py(py, cost)).transpose()
     }
 
-    /// What the cache's answer would have cost, in dollars.
+    /// What was saved, in dollars: what the cache's answer would have cost, or what a route's choice was below its dearest model.
     #[getter]
     fn saved<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         decimal::to_py(py, self.core.saved())
@@ -249,5 +249,12 @@ pub(crate) fn settlement(
     if let Some(cost) = told_cost.filter(|cost| *cost < Money::ZERO) {
         return Err(headrace::Error::invalid(format!("told_cost is {cost}: give an amount of at least 0")).into());
     }
-    Ok(Settlement { cache, latency_s: arguments::latency(latency)?, attempts, is_usage_estimated, told_cost })
+    Ok(Settlement {
+        cache,
+        latency_s: arguments::latency(latency)?,
+        attempts,
+        is_usage_estimated,
+        told_cost,
+        ..Settlement::default()
+    })
 }

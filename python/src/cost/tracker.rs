@@ -614,8 +614,8 @@ impl From<Bounds> for Range {
 }
 
 fn call<'a>(model: &'a str, usage: &'a Usage, time: Option<i64>, outcome: core::Settlement) -> Call<'a> {
-    let core::Settlement { cache, latency_s, attempts, is_usage_estimated, told_cost } = outcome;
-    Call { model, usage: &usage.core, time, cache, latency_s, attempts, is_usage_estimated, told_cost }
+    let core::Settlement { cache, latency_s, attempts, is_usage_estimated, told_cost, saved_by_route } = outcome;
+    Call { model, usage: &usage.core, time, cache, latency_s, attempts, is_usage_estimated, told_cost, saved_by_route }
 }
 
 fn calendar(name: &str) -> Result<Period> {

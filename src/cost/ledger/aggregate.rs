@@ -22,7 +22,7 @@ pub struct Aggregate {
     pub output_tokens: u64,
     /// What was paid.
     pub cost: Money,
-    /// What the cache's answers would have cost.
+    /// What the cache's answers would have cost, and what the choices of routes saved.
     pub saved: Money,
     /// Energy in watt-hours, of models whose size is known.
     pub energy_wh: Range,
@@ -93,6 +93,9 @@ impl Aggregate {
         let usage = &record.usage;
         let tokens = (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens);
         self.add(&record.card, record.cache.is_hit(), tokens, record.amount, record.latency_s);
+        if !record.cache.is_hit() {
+            self.saved += record.saved();
+        }
     }
 
     /// Adds one call; `tokens` are input, cached input and output.

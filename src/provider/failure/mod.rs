@@ -10,6 +10,7 @@ use class::classify;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
+use std::time::Duration;
 
 /// The most characters of a provider's words that go into a message.
 const EXCERPT: usize = 300;
@@ -93,6 +94,15 @@ impl Failures {
     /// A stream that ended too early.
     pub(super) fn cut(&self) -> ProviderError {
         self.unavailable(&format!("{} ended the stream before it was whole: try again", self.base_url))
+    }
+
+    /// A request that took longer than it may.
+    pub(super) fn too_late(&self, what: &str, name: &str, bound: Duration) -> ProviderError {
+        let seconds = bound.as_secs_f64();
+        self.unavailable(&format!(
+            "{} sent no {what} within {seconds} s: raise {name}=, try again, or name fallbacks=",
+            self.base_url
+        ))
     }
 
     /// A connection that failed.

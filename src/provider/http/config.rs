@@ -44,6 +44,10 @@ pub struct HttpProviderConfig {
     pub connect_timeout: Duration,
     /// How long the provider may send nothing.
     pub read_timeout: Duration,
+    /// How long a stream may take to its first word, from the moment of the request.
+    pub first_token_timeout: Option<Duration>,
+    /// How long a request may take in all, with the reply to its end.
+    pub total_timeout: Option<Duration>,
     /// The largest reply that is read, decompressed; a stream may be four times as large.
     pub max_reply_bytes: usize,
 }
@@ -62,6 +66,8 @@ impl HttpProviderConfig {
             quirks: Quirks::default(),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_mins(2),
+            first_token_timeout: None,
+            total_timeout: None,
             max_reply_bytes: 64 << 20,
         }
     }

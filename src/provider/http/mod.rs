@@ -4,6 +4,7 @@ mod body;
 mod config;
 mod connection;
 mod learned;
+mod patience;
 mod stream;
 
 pub use config::HttpProviderConfig;
@@ -20,6 +21,7 @@ use body::BodyError;
 use connection::Connections;
 use futures_util::StreamExt;
 use learned::{Learned, Refused};
+use patience::Patience;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -166,6 +168,21 @@ impl Provider for HttpProvider {
     }
 
     async fn chat(&self, request: &Request, stream: bool) -> Result<Answer> {
+        let patience = Patience::begin(&self.config, stream);
+        Ok(match patience.within(&self.failures, self.ask(request, stream)).await? {
+            Answer::Stream(events) => Answer::Stream(patience.over(&self.failures, events)),
+            whole @ Answer::Whole(_) => whole,
+        })
+    }
+
+    async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedReply> {
+        let patience = Patience::begin(&self.config, false);
+        patience.within(&self.failures, self.ask_vectors(model, texts)).await
+    }
+}
+
+impl HttpProvider {
+    async fn ask(&self, request: &Request, stream: bool) -> Result<Answer> {
         let protocol = self.config.protocol;
         let mut lessons = 0;
         let reply = loop {
@@ -207,7 +224,7 @@ impl Provider for HttpProvider {
         }
     }
 
-    async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedReply> {
+    async fn ask_vectors(&self, model: &str, texts: &[String]) -> Result<EmbedReply> {
         if !self.config.protocol.name().starts_with("openai") {
             let message = format!("{} has no embeddings: name a model of another provider", self.config.name);
             return Err(self.failures.refused(&message).into());

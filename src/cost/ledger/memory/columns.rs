@@ -1,7 +1,7 @@
 //! The ledger in memory: records by columns, in blocks that are never changed once full.
 //!
 //! A record takes 66 bytes, and a full usage on the side where it has more than plain, cached and generated
-//! tokens or the provider told its cost.
+//! tokens, the provider told its cost, or a route saved some.
 
 use crate::cost::attribution::Attribution;
 use crate::cost::ledger::aggregate::{Aggregate, Cell, Cells};
@@ -28,6 +28,7 @@ pub(crate) struct RecordRow<'a> {
     pub(crate) latency_s: Option<f64>,
     pub(crate) attempts: u32,
     pub(crate) told_cost: Option<Money>,
+    pub(crate) saved_by_route: Option<Money>,
 }
 
 /// A record as it is read back.
@@ -43,6 +44,7 @@ pub(crate) struct StoredRecord {
     pub(crate) latency_s: Option<f64>,
     pub(crate) attempts: u32,
     pub(crate) told_cost: Option<Money>,
+    pub(crate) saved_by_route: Option<Money>,
 }
 
 /// What does not fit into the columns.
@@ -50,6 +52,7 @@ pub(crate) struct StoredRecord {
 struct Detail {
     usage: Usage,
     told_cost: Option<Money>,
+    saved_by_route: Option<Money>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -103,10 +106,14 @@ fn rebuilt(input: u32, cached: u32, output: u32) -> Usage {
 
 impl RecordBlock {
     fn push(&mut self, id: u64, row: RecordRow<'_>) {
-        let plain = plain(row.usage).filter(|_| row.told_cost.is_none());
+        let plain = plain(row.usage).filter(|_| row.told_cost.is_none() && row.saved_by_route.is_none());
         let ((input, cached, output), detail) = plain.map_or_else(
             || {
-                self.details.push(Detail { usage: *row.usage, told_cost: row.told_cost });
+                self.details.push(Detail {
+                    usage: *row.usage,
+                    told_cost: row.told_cost,
+                    saved_by_route: row.saved_by_route,
+                });
                 ((0, 0, 0), self.details.len() as u32 - 1)
             },
             |tokens| (tokens, PLAIN),
@@ -147,7 +154,11 @@ impl RecordBlock {
 
     fn read(&self, at: usize) -> StoredRecord {
         let detail = match self.detail[at] {
-            PLAIN => Detail { usage: rebuilt(self.input[at], self.cached[at], self.output[at]), told_cost: None },
+            PLAIN => Detail {
+                usage: rebuilt(self.input[at], self.cached[at], self.output[at]),
+                told_cost: None,
+                saved_by_route: None,
+            },
             place => self.details[place as usize],
         };
         StoredRecord {
@@ -161,6 +172,7 @@ impl RecordBlock {
             latency_s: self.latency(at),
             attempts: u32::from(self.attempts[at]),
             told_cost: detail.told_cost,
+            saved_by_route: detail.saved_by_route,
         }
     }
 
@@ -230,6 +242,7 @@ impl StoredRecord {
             latency_s: self.latency_s,
             attempts: self.attempts,
             told_cost: self.told_cost,
+            saved_by_route: self.saved_by_route,
         }
     }
 }
@@ -297,5 +310,8 @@ impl RecordBlock {
         let (input, cached, output) = self.tokens(at);
         let hit = self.cache[at] != CacheUse::Miss.number();
         sum.add(card, hit, (input, cached, output), self.amount[at], self.latency(at));
+        if self.detail[at] != PLAIN && !hit {
+            sum.saved += self.details[self.detail[at] as usize].saved_by_route.unwrap_or(Money::ZERO);
+        }
     }
 }

@@ -151,6 +151,7 @@ fn read(row: StoredRecord, cards: &[Arc<RateCard>], attributions: &[Arc<Attribut
         latency_s: row.latency_s,
         attempts: row.attempts,
         told_cost: row.told_cost,
+        saved_by_route: row.saved_by_route,
     }
 }
 
@@ -168,6 +169,7 @@ impl Contents {
             latency_s: record.latency_s,
             attempts: record.attempts,
             told_cost: record.told_cost,
+            saved_by_route: record.saved_by_route,
         })
     }
 

@@ -19,9 +19,9 @@ pub(crate) const HOUR: i64 = 3_600_000_000;
 /// The columns that a record is read from.
 const RECORD: &str =
     "record.id, time, entry, attribution, usage, lines, record.nano, record.atto, cache, latency, attempts,
-    told.nano, told.atto";
+    told.nano, told.atto, routed.nano, routed.atto";
 /// The tables that have them.
-const RECORDS: &str = "record LEFT JOIN told ON told.record = record.id";
+const RECORDS: &str = "record LEFT JOIN told ON told.record = record.id LEFT JOIN routed ON routed.record = record.id";
 const ATTO_PER_NANO: i128 = 1_000_000_000;
 
 /// Its id is "hrld" in ASCII. What version 3 added are tables of their own, made where they are missing: an earlier
@@ -155,6 +155,10 @@ pub(crate) fn insert(connection: &Connection, record: &CostRecord) -> Result<u64
         let (nano, atto) = split(told)?;
         connection.prepare_cached("INSERT INTO told VALUES (?, ?, ?)")?.execute(params![id as i64, nano, atto])?;
     }
+    if let Some(saved) = record.saved_by_route {
+        let (nano, atto) = split(saved)?;
+        connection.prepare_cached("INSERT INTO routed VALUES (?, ?, ?)")?.execute(params![id as i64, nano, atto])?;
+    }
     let mut sum = Aggregate::default();
     sum.add_record(record);
     let cell = Cell { start: record.time.div_euclid(HOUR) * HOUR, card, attribution };
@@ -259,11 +263,16 @@ fn read_record(row: &Row<'_>, filter: &Filter, names: &Dictionary) -> Result<Opt
         cache: CacheUse::from_number(row.get(8)?),
         latency_s: row.get(9)?,
         attempts: row.get(10)?,
-        told_cost: match (row.get(11)?, row.get(12)?) {
-            (Some(nano), Some(atto)) => Some(join(nano, atto)),
-            _ => None,
-        },
+        told_cost: read_money(row, 11)?,
+        saved_by_route: read_money(row, 13)?,
     }))
+}
+
+fn read_money(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Money>> {
+    Ok(match (row.get(at)?, row.get(at + 1)?) {
+        (Some(nano), Some(atto)) => Some(join(nano, atto)),
+        _ => None,
+    })
 }
 
 /// The id of the newest record; zero where there is none.
@@ -300,6 +309,7 @@ pub(crate) fn page(
 /// Forgets the records before `time`, and works out the hour that it cuts anew; how many there were.
 pub(crate) fn purge(connection: &Connection, time: i64) -> Result<usize> {
     connection.execute("DELETE FROM told WHERE record IN (SELECT id FROM record WHERE time < ?)", [time])?;
+    connection.execute("DELETE FROM routed WHERE record IN (SELECT id FROM record WHERE time < ?)", [time])?;
     let gone = connection.execute("DELETE FROM record WHERE time < ?", [time])?;
     let cut = time.div_euclid(HOUR) * HOUR;
     connection.execute("DELETE FROM hour WHERE start <= ?", [cut])?;
