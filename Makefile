@@ -4,7 +4,7 @@
 #   make lint    formatting, clippy, ruff, types, stubs, licences
 #   make ci      all of it in a fresh clone of HEAD on a busy machine; notes the commit that passed
 #   make bench   headrace beside its peers
-#   make docs    the API pages of both languages, built strictly
+#   make docs    the site in target/site and the pages of the Rust core, built strictly
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -68,8 +68,8 @@ bench: release
 
 docs: build
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package headrace
-	$(WITH_VENV) pip install --quiet pdoc
-	$(BIN)/pdoc --docformat google --output-directory target/pdoc headrace
+	$(WITH_VENV) maturin develop --quiet --extras docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) target report
