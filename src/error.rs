@@ -62,6 +62,47 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The kind of failure in one word, for counts and traces: it holds nothing of the call.
+    ///
+    /// ```
+    /// assert_eq!(headrace::Error::Timeout("no answer within 5 s: raise timeout=".into()).kind(), "timeout");
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::QueueFull(_) => "queue_full",
+            Self::QueueClosed(_) => "queue_closed",
+            Self::LeaseLost(_) => "lease_lost",
+            Self::RequestFailed(_) => "request_failed",
+            Self::RequestCancelled(_) => "request_cancelled",
+            Self::BudgetExceeded(_) => "budget_exceeded",
+            Self::UnknownModel(_) => "unknown_model",
+            Self::Provider(error) => error.kind.name(),
+            Self::Embedding(_) => "embedding",
+            Self::Timeout(_) => "timeout",
+            Self::Store(_) => "store",
+            Self::Config(_) => "config",
+            Self::InvalidArgument(_) => "invalid_argument",
+        }
+    }
+}
+
+impl ProviderErrorKind {
+    /// Its name, for counts and traces.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::Authentication => "authentication",
+            Self::ContextLength => "context_length",
+            Self::Billing => "billing",
+            Self::Unavailable => "unavailable",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
 impl From<ProviderError> for Error {
     fn from(error: ProviderError) -> Self {
         Self::Provider(Box::new(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace import embedders as embedders
 from headrace import providers as providers
+from headrace import telemetry as telemetry
 from headrace._core import __version__
 from headrace._core.cache import CacheHit, Explanation
 from headrace._core.cost import CostRecord, PriceTable, Usage
@@ -67,4 +68,5 @@ __all__ = [
     "embedders",
     "providers",
     "scope",
+    "telemetry",
 ]

@@ -13,9 +13,11 @@ from headrace._late import Late
 from headrace._map import MapCalls
 from headrace._routes import fallbacks_of, routes_of
 from headrace._schema import response_format_of
+from headrace._span import current_span
 from headrace.cache import SemanticCache
 from headrace.cost import CostTracker
 from headrace.errors import ConfigError, HeadraceError
+from headrace.metrics import Metrics
 from headrace.queue import Limits, RequestQueue
 
 if TYPE_CHECKING:
@@ -363,6 +365,22 @@ class Client(_Client):
             except Exception:
                 _log().exception("on_call raised")
 
+    def metrics(self) -> Metrics:
+        """The figures of its calls, its providers, its queue and its cache, now; counts are from its start.
+
+        >>> client = Client(_providers.Simulated(time_to_first_token=0))
+        >>> _ = client.chat("simulated/echo", "Which scope is travel?")
+        >>> [(series.model, series.calls) for series in client.metrics().calls]
+        [('echo', 1)]
+        """
+        figures, text = self._metrics()
+        return Metrics.of(figures, self.queue.stats(), self.cache.stats(), text)
+
+    async def ametrics(self) -> Metrics:
+        """As `metrics`, to be awaited."""
+        figures, text = self._metrics()
+        return Metrics.of(figures, await self.queue.astats(), self.cache.stats(), text)
+
     def close(self) -> None:
         """End it: calls that wait in a queue of its own fail with QueueClosed. A queue that it was given stays open."""
         if self._owns_queue:
@@ -426,6 +444,7 @@ def _call(
         "timeout": timeout,
         "cache": cache,
         "params": params,
+        "parent": current_span(),
     }
     return call, schema
 

@@ -1,13 +1,16 @@
 //! What the core logs, for Python's `logging`, under the name `headrace`.
 //!
 //! An event may come from any thread, and with a lock held: asking for the GIL there would be a deadlock in waiting. So
-//! events are kept, and handed over by the next call that is on its way back to Python anyway.
+//! events are kept, up to a bound, and handed over by whatever comes first: a call on its way back to Python, a call that
+//! waits, a task of its own where no call comes (behind the endpoint), or the end of the process.
 
+use crate::runtime::{Bridged, is_exiting};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -17,7 +20,12 @@ use tracing::{Event, Level, Metadata, Subscriber};
 const MOST: usize = 1000;
 
 static WAITING: Mutex<VecDeque<(u8, String)>> = Mutex::new(VecDeque::new());
+/// How long events wait for a call that takes them along.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Whether a task is on its way to hand them over.
+static IS_COMING: AtomicBool = AtomicBool::new(false);
 
 /// Keeps warnings and errors of the core from now on.
 pub(crate) fn register() {
@@ -44,6 +52,30 @@ pub(crate) fn flush(py: Python<'_>) {
     }
 }
 
+/// Sees to it that events reach Python though no call comes by.
+fn hand_over_soon() {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    if IS_COMING.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    runtime.spawn(async {
+        tokio::time::sleep(PATIENCE).await;
+        IS_COMING.store(false, Ordering::Release);
+        if COUNT.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let bridged = Bridged::new();
+        if is_exiting() {
+            return;
+        }
+        // Waiting for the GIL must not keep other tasks from a thread.
+        tokio::task::spawn_blocking(move || {
+            Python::attach(flush);
+            drop(bridged);
+        });
+    });
+}
+
 struct Keeper;
 
 impl Subscriber for Keeper {
@@ -65,6 +97,8 @@ impl Subscriber for Keeper {
         }
         waiting.push_back((level, text.message + &text.fields));
         COUNT.store(waiting.len(), Ordering::Release);
+        drop(waiting);
+        hand_over_soon();
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {

@@ -90,6 +90,8 @@ pub(crate) fn is_exiting() -> bool {
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Before ours, so that its end comes after ours: what is logged at the end is still written.
+    module.py().import("logging")?;
     let before_exit = wrap_pyfunction!(before_exit, module)?;
     module.py().import("atexit")?.call_method1("register", (before_exit,))?;
     Ok(())
@@ -106,6 +108,7 @@ fn before_exit(py: Python<'_>) {
         }
         headrace::store::sqlite::close_all(CLOSING_PATIENCE);
     });
+    crate::log::flush(py);
 }
 
 /// Counts a task for as long as it may ask for the GIL.

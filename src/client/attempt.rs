@@ -179,6 +179,7 @@ impl Client {
             };
             walk.place = Place::Used(lease, None);
             tracing::debug!(model = candidate.model, %error, tries, "an attempt failed");
+            self.inner.tally.fail(candidate.provider.provider().name(), error.kind());
             let (retry, retries) = (&self.inner.retry, candidate.provider.retries());
             let next = retry.pause(&error, tries).filter(|pause| plan.left().is_none_or(|left| *pause < left));
             match next.filter(|_| retries.take(retry)) {

@@ -31,7 +31,13 @@ pub struct ChatCall {
     pub timeout: Option<Duration>,
     /// Whether the cache may answer, and keep the answer.
     pub cache: bool,
+    /// The span that it belongs to, as W3C's `traceparent`: for traces alone.
+    #[serde(skip)]
+    pub parent: Option<Arc<str>>,
 }
+
+/// Version, trace, span and flags, in hexadecimal digits with dashes between them.
+const TRACEPARENT_LENGTH: usize = 55;
 
 fn default_tenant() -> Arc<str> {
     Arc::from("default")
@@ -48,7 +54,22 @@ impl ChatCall {
             tags: Vec::new(),
             timeout: None,
             cache: true,
+            parent: None,
         }
+    }
+
+    /// As a part of a span: `traceparent` as W3C's Trace Context writes it; anything else is no span.
+    ///
+    /// ```
+    /// use headrace::client::ChatCall;
+    /// let call = ChatCall::new("simulated/esg", "Hi").within_span("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    /// assert!(call.parent.is_some());
+    /// ```
+    #[must_use]
+    pub fn within_span(self, traceparent: &str) -> Self {
+        let is_one = traceparent.len() == TRACEPARENT_LENGTH
+            && traceparent.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+        Self { parent: is_one.then(|| traceparent.into()), ..self }
     }
 
     /// A question of one user message.

@@ -7,6 +7,7 @@ use super::question::Question;
 use super::running::Running;
 use super::{ChatCall, Client, Response};
 use crate::chat::Event;
+use crate::metrics::Operation;
 use crate::provider::{Answer, EventStream};
 use crate::queue::Lease;
 use crate::{Error, Result};
@@ -73,13 +74,16 @@ impl Client {
     /// `UnknownModel`, `InvalidArgument`, `BudgetExceeded`, `Provider`, `Timeout`, `QueueClosed`, `Store`.
     pub async fn chat(&self, call: ChatCall) -> Result<Response> {
         let timeout = call.timeout;
-        within(timeout, async {
+        let stopwatch = self.stopwatch(Operation::Chat, &call);
+        let answered = within(timeout, async {
             match self.open(Arc::new(call), false).await? {
                 Opened::There(response) => Ok(*response),
                 Opened::Running(running, begun) => collect(running, begun).await,
             }
         })
-        .await
+        .await;
+        stopwatch.end(&answered);
+        answered
     }
 
     /// Opens the answer of a call; both ways of giving it, whole or as a stream, walk through here.
@@ -118,7 +122,8 @@ impl Client {
         leader: Option<Leader>,
         stream: bool,
     ) -> Result<Opened> {
-        let asked = self.attempt(&plan, None, &AskChat { stream }).await;
+        // On the heap: an answer from the cache does not carry its room about.
+        let asked = Box::pin(self.attempt(&plan, None, &AskChat { stream })).await;
         match asked {
             Ok((begun, taken)) => {
                 let running = Running::new(self.clone(), call, plan, taken).answering(question, leader);

@@ -6,6 +6,7 @@ use super::plan::{Candidate, Plan};
 use super::{ChatCall, Client, Embeddings, estimate};
 use crate::chat::Request;
 use crate::cost::Attribution;
+use crate::metrics::Operation;
 use crate::provider::EmbedReply;
 use crate::usage::{Usage, UsageReport};
 use crate::{Error, Payload, Result};
@@ -34,7 +35,10 @@ impl Client {
         if texts.is_empty() || texts.iter().any(|text| text.trim().is_empty()) {
             return Err(Error::invalid("texts is empty or has an empty text: give at least one text, each with words"));
         }
-        within(call.timeout, self.embed_in_turn(texts, call)).await
+        let stopwatch = self.stopwatch(Operation::Embeddings, call);
+        let made = within(call.timeout, self.embed_in_turn(texts, call)).await;
+        stopwatch.end_embedding(&made);
+        made
     }
 
     async fn embed_in_turn(&self, texts: &[String], call: &ChatCall) -> Result<Embeddings> {

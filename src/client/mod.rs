@@ -32,6 +32,7 @@ mod response;
 mod route;
 mod routes;
 mod running;
+mod stopwatch;
 mod stream;
 
 pub use call::ChatCall;
@@ -41,6 +42,7 @@ pub use stream::ChatStream;
 
 use crate::cache::SemanticCache;
 use crate::cost::CostTracker;
+use crate::metrics::{CallFeed, ClientMetrics, ProviderFailures, Tally};
 use crate::provider::{BreakerConfig, BreakerState, Guarded, Provider, RetryPolicy};
 use crate::queue::RequestQueue;
 use crate::{Error, Result};
@@ -105,6 +107,7 @@ struct Inner {
     retry: RetryPolicy,
     flights: Flights,
     orphans: orphan::Watch,
+    tally: Tally,
 }
 
 impl std::fmt::Debug for Client {
@@ -140,6 +143,7 @@ impl Client {
                 retry: config.retry,
                 flights: Flights::default(),
                 orphans: orphan::Watch::default(),
+                tally: Tally::default(),
             }),
         };
         client.check_names()?;
@@ -156,6 +160,28 @@ impl Client {
     #[must_use]
     pub fn health(&self) -> Vec<(&str, BreakerState)> {
         self.inner.providers.iter().map(|guarded| (guarded.provider().name(), guarded.breaker_state())).collect()
+    }
+
+    /// The figures of its calls, its queue, its cache and its providers, now; of a queue in a file, the file is read.
+    ///
+    /// # Errors
+    /// `Store` where the queue cannot be read.
+    pub fn metrics(&self) -> Result<ClientMetrics> {
+        let failures = self.inner.tally.failures().into_iter();
+        Ok(ClientMetrics {
+            calls: self.inner.tally.calls(),
+            in_flight: self.inner.tally.in_flight(),
+            failures: failures.map(|(provider, kind, count)| ProviderFailures { provider, kind, count }).collect(),
+            providers: self.health().into_iter().map(|(name, state)| (name.to_owned(), state)).collect(),
+            queue: self.queue().stats()?,
+            cache: self.cache().map(SemanticCache::stats),
+        })
+    }
+
+    /// Hears of each call that is over from now on, for traces; at most `capacity` of them wait to be heard.
+    #[must_use]
+    pub fn feed(&self, capacity: usize) -> CallFeed {
+        self.inner.tally.feed(capacity)
     }
 
     /// The models that the providers are known to have, as `provider/model`.

@@ -2,9 +2,11 @@
 
 use super::chat::{Begun, Opened, timed_out, within};
 use super::running::Running;
+use super::stopwatch::Stopwatch;
 use super::{ChatCall, Client, Response};
 use crate::Result;
 use crate::chat::Event;
+use crate::metrics::Operation;
 use futures_util::StreamExt;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,13 +43,29 @@ impl Client {
     /// As [`Client::chat`], for all that fails before the first word.
     pub async fn stream(&self, call: ChatCall) -> Result<ChatStream> {
         let timeout = call.timeout;
-        let opened = within(timeout, self.open(Arc::new(call), true)).await?;
+        let mut stopwatch = self.stopwatch(Operation::Chat, &call);
+        let opened = match within(timeout, self.open(Arc::new(call), true)).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                stopwatch.fail(&error);
+                return Err(error);
+            }
+        };
+        stopwatch.first_chunk();
         Ok(match opened {
-            Opened::There(response) => ChatStream::told(*response),
-            Opened::Running(running, Begun::Whole(reply)) => ChatStream::told(running.settle(*reply).await?),
+            Opened::There(response) => {
+                let answered = Ok(*response);
+                stopwatch.end(&answered);
+                ChatStream::told(answered?)
+            }
+            Opened::Running(running, Begun::Whole(reply)) => {
+                let answered = running.settle(*reply).await;
+                stopwatch.end(&answered);
+                ChatStream::told(answered?)
+            }
             Opened::Running(running, Begun::Stream(first, rest)) => {
                 let (sender, receiver) = mpsc::unbounded_channel();
-                tokio::spawn(read(running, first, rest, sender, timeout));
+                tokio::spawn(read(running, stopwatch, first, rest, sender, timeout));
                 ChatStream { source: Source::Live(receiver), response: None }
             }
         })
@@ -57,6 +75,7 @@ impl Client {
 /// Reads the provider to its end, or until nobody listens or the time is over.
 async fn read(
     mut running: Running,
+    stopwatch: Stopwatch,
     first: VecDeque<Event>,
     mut rest: crate::provider::EventStream,
     sender: mpsc::UnboundedSender<Piece>,
@@ -91,14 +110,15 @@ async fn read(
         }
     };
     let end = match ended {
-        Ok(()) => running.end().await.map(Box::new),
+        Ok(()) => running.end().await,
         Err(error) => {
             // Booked before the caller hears of it.
             drop(running);
             Err(error)
         }
     };
-    let _ = sender.send(Piece::End(end));
+    stopwatch.end(&end);
+    let _ = sender.send(Piece::End(end.map(Box::new)));
 }
 
 impl ChatStream {

@@ -40,6 +40,8 @@ class Client:
         """The names of the routes."""
     @property
     def _provider_names(self) -> list[str]: ...
+    def _metrics(self) -> tuple[dict[str, Any], str]: ...
+    def _feed(self, capacity: int) -> CallFeed: ...
     def health(self) -> dict[str, Literal["closed", "open", "half_open"]]:
         """Whether calls go through to each provider: its name, and the state of its circuit breaker."""
 
@@ -201,6 +203,18 @@ class Chunk:
     def __reduce__(self) -> tuple[Any, ...]: ...
     @classmethod
     def _from_state(cls, state: bytes) -> Chunk: ...
+
+@final
+class CallFeed:
+    """Tells of each call that is over, from its opening on, through a bounded channel: no call waits for a listener."""
+
+    def next(self) -> dict[str, Any] | None:
+        """The facts of the next call that is over; it waits for one. None once it is closed and all was told."""
+    @property
+    def lost(self) -> int:
+        """How many calls were not told, since the listener was too slow."""
+    def close(self) -> None:
+        """Ends what waits in `next`, once all is told that was over before."""
 
 @final
 class MapRun:

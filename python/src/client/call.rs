@@ -48,13 +48,17 @@ fn with_options(given: &Bound<'_, PyDict>, request: Request) -> Result<ChatCall>
         return Err(PyTypeError::new_err("tags is one string: give a list of strings").into());
     }
     let limit = item(given, "timeout")?;
-    Ok(ChatCall {
+    let call = ChatCall {
         priority: crate::queue::priority(Some(&item(given, "priority")?))?,
         tenant: Arc::from(item(given, "tenant")?.extract::<String>()?),
         tags: tags.try_iter()?.map(|tag| tag?.extract()).collect::<PyResult<_>>()?,
         timeout: timeout(Some(&limit).filter(|limit| !limit.is_none()))?,
         cache: item(given, "cache")?.extract()?,
         ..ChatCall::of(request)
+    };
+    Ok(match item(given, "parent")?.extract::<Option<String>>()? {
+        Some(traceparent) => call.within_span(&traceparent),
+        None => call,
     })
 }
 

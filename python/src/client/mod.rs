@@ -2,6 +2,7 @@
 
 mod call;
 mod chunk;
+mod feed;
 mod map;
 mod response;
 mod stream;
@@ -10,11 +11,12 @@ pub(crate) use response::{Response, ToolCall};
 
 use crate::awaitable::awaitable;
 use crate::error::Result;
+use crate::payload::json_to_py;
 use crate::provider::provider;
 use crate::runtime::{runtime, wait};
 use headrace::Error;
 use headrace::client::{self as core, ClientConfig, Embeddings, ModelRoute, Pick};
-use headrace::provider::{BreakerConfig, BreakerState, RetryPolicy};
+use headrace::provider::{BreakerConfig, RetryPolicy};
 use numpy::PyArray2;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -26,6 +28,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ToolCall>()?;
     module.add_class::<stream::ChatStream>()?;
     module.add_class::<chunk::Chunk>()?;
+    module.add_class::<feed::CallFeed>()?;
     module.add_class::<map::MapRun>()
 }
 
@@ -136,15 +139,21 @@ impl Client {
         self.client.providers().into_iter().map(str::to_owned).collect()
     }
 
+    /// The figures of the calls, and all figures as Prometheus reads them.
+    fn _metrics<'py>(&self, py: Python<'py>) -> Result<(Bound<'py, PyAny>, String)> {
+        let metrics = py.detach(|| self.client.metrics())?;
+        Ok((json_to_py(py, &metrics.to_json())?, metrics.to_prometheus()))
+    }
+
+    /// Calls as each is over, from now on.
+    fn _feed(&self, capacity: usize) -> feed::CallFeed {
+        feed::CallFeed::new(self.client.feed(capacity))
+    }
+
     /// Whether calls go through to each provider: its name, and `closed` (they do), `open` (it failed too often and is
     /// left alone for a while) or `half_open` (one call is on its way to see).
     fn health(&self) -> HashMap<String, &'static str> {
-        let word = |state| match state {
-            BreakerState::Closed => "closed",
-            BreakerState::Open => "open",
-            BreakerState::HalfOpen => "half_open",
-        };
-        self.client.health().into_iter().map(|(name, state)| (name.to_owned(), word(state))).collect()
+        self.client.health().into_iter().map(|(name, state)| (name.to_owned(), state.name())).collect()
     }
 }
 
