@@ -75,13 +75,14 @@ impl Client {
     pub async fn chat(&self, call: ChatCall) -> Result<Response> {
         let timeout = call.timeout;
         let stopwatch = self.stopwatch(Operation::Chat, &call);
-        let answered = within(timeout, async {
+        // On the heap: it is large, and moved about by whoever awaits it.
+        let walk = Box::pin(async {
             match self.open(Arc::new(call), false).await? {
                 Opened::There(response) => Ok(*response),
                 Opened::Running(running, begun) => collect(running, begun).await,
             }
-        })
-        .await;
+        });
+        let answered = within(timeout, walk).await;
         stopwatch.end(&answered);
         answered
     }
@@ -122,8 +123,7 @@ impl Client {
         leader: Option<Leader>,
         stream: bool,
     ) -> Result<Opened> {
-        // On the heap: an answer from the cache does not carry its room about.
-        let asked = Box::pin(self.attempt(&plan, None, &AskChat { stream })).await;
+        let asked = self.attempt(&plan, None, &AskChat { stream }).await;
         match asked {
             Ok((begun, taken)) => {
                 let running = Running::new(self.clone(), call, plan, taken).answering(question, leader);
