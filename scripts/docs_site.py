@@ -33,7 +33,15 @@ PARTS: dict[str, list[str]] = {
         "load-generator.md",
         "workload.md",
     ],
-    "In production": ["deployment.md", "operations.md", "observability.md", "security.md", "files.md", "redis.md", "scaling.md"],
+    "In production": [
+        "deployment.md",
+        "operations.md",
+        "observability.md",
+        "security.md",
+        "files.md",
+        "redis.md",
+        "scaling.md",
+    ],
     "Background": ["line.md", "cache-quality.md", "prices.md", "compare.md"],
 }
 # Ours, but none of a user's: the scenarios of the suite and what spoils them on purpose.

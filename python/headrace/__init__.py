@@ -31,6 +31,7 @@ from headrace.errors import (
     Timeout,
     UnknownModel,
 )
+from headrace.frame import MapEstimate, amap, map  # noqa: A004 - the contract's name; nobody imports * from here
 from headrace.queue import Lease, Priority, RequestQueue
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "HeadraceError",
     "Lease",
     "LeaseLost",
+    "MapEstimate",
     "PriceTable",
     "Priority",
     "ProviderError",
@@ -65,7 +67,9 @@ __all__ = [
     "UnknownModel",
     "Usage",
     "__version__",
+    "amap",
     "embedders",
+    "map",
     "providers",
     "scope",
     "telemetry",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
 from headrace._core.client import MapRun, Response
-from headrace._progress import Progress
+from headrace._progress import Progress, Shown
 from headrace.errors import RequestCancelled
 
 __all__ = ["MapCalls"]
@@ -21,7 +21,7 @@ class MapCalls:
         call_of: makes the call of a question.
         finish: takes each outcome, a response or an exception, and gives it back as it is to be kept.
         concurrency: how many are under way at once.
-        progress: whether to show a line on standard error.
+        progress: whether to show how far it is.
         errors: `raise`, or `return` to put an error in the place of its answer.
     """
 
@@ -33,7 +33,7 @@ class MapCalls:
         call_of: Callable[[Any], dict[str, Any]],
         finish: Callable[[Any], Any],
         concurrency: int,
-        progress: bool,
+        progress: Shown,
         errors: str,
     ) -> None:
         self.answers: list[Any] = []
@@ -41,7 +41,7 @@ class MapCalls:
         self._prompts, self._call_of, self._finish = iter(prompts), call_of, finish
         self._concurrency, self._errors = concurrency, errors
         self._under_way: set[int] = set()
-        self._show = Progress(len(prompts) if isinstance(prompts, Sized) else None) if progress else None
+        self._show = Progress(len(prompts) if isinstance(prompts, Sized) else None, progress)
 
     def feed(self) -> bool:
         """Send questions as long as there is room; whether any is under way."""
@@ -71,8 +71,7 @@ class MapCalls:
         if isinstance(kept, BaseException) and (self._errors == "raise" or not isinstance(kept, Exception)):
             raise kept
         self.answers[place] = kept
-        if self._show:
-            self._show(kept)
+        self._show(kept)
 
     def __enter__(self) -> MapCalls:
         return self
@@ -83,5 +82,4 @@ class MapCalls:
         for _place in sorted(self._under_way):
             self._finish(RequestCancelled("the map ended before this call did: see the error that it ended with"))
         self._under_way.clear()
-        if self._show:
-            self._show.end()
+        self._show.close()

@@ -14,16 +14,17 @@ _BY_NAME = ("properties", "$defs", "definitions")
 
 
 def response_format_of(model: Any) -> dict[str, Any]:
-    """The `response_format` that asks for JSON of a pydantic model.
+    """The `response_format` that asks for JSON of a pydantic model or of a JSON schema.
 
     Strict, so that the answer follows the schema to the letter, where OpenAI's strict mode can express the schema; else
     the schema goes along as it is.
 
     Args:
-        model: a class with pydantic's `model_json_schema`.
+        model: a class with pydantic's `model_json_schema`, or the schema as a dict.
     """
-    schema = model.model_json_schema()
-    name = re.sub(r"[^a-zA-Z0-9_-]", "_", model.__name__)[:64] or "answer"
+    schema = model if isinstance(model, dict) else model.model_json_schema()
+    title = schema.get("title") if isinstance(model, dict) else model.__name__
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", title if isinstance(title, str) else "")[:64] or "answer"
     root = _with_object_root(schema)
     if root is None or not _is_expressible(root):
         return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": False}}

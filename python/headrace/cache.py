@@ -14,6 +14,7 @@ from headrace import _core
 from headrace._core.cache import CacheHit, Calibration, Explanation, Explanations
 from headrace._late import Late
 from headrace.cache_flights import leading, waiting
+from headrace.notebook import views
 
 if TYPE_CHECKING:
     import asyncio
@@ -111,6 +112,9 @@ class SemanticCache(_core.cache.SemanticCache):
     ) -> tuple[str, dict[str, Any]]:
         """The prompt and the scope of a conversation: see `headrace.scope`."""
         return scope(messages, model=model, **parameters)
+
+    def _repr_html_(self) -> str:
+        return views.cache(self)
 
     @classmethod
     def load(cls, path: str | PathLike[str], embedder: Any = None, **settings: Any) -> Self:

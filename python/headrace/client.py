@@ -11,6 +11,7 @@ from headrace._core.client import ChatStream, Chunk, Response, ToolCall
 from headrace._core.client import Client as _Client
 from headrace._late import Late
 from headrace._map import MapCalls
+from headrace._progress import Shown
 from headrace._routes import fallbacks_of, routes_of
 from headrace._schema import response_format_of
 from headrace._span import current_span
@@ -18,6 +19,7 @@ from headrace.cache import SemanticCache
 from headrace.cost import CostTracker
 from headrace.errors import ConfigError, HeadraceError
 from headrace.metrics import Metrics
+from headrace.notebook import views
 from headrace.queue import Limits, RequestQueue
 
 if TYPE_CHECKING:
@@ -285,7 +287,7 @@ class Client(_Client):
         *,
         model: str,
         concurrency: int = 16,
-        progress: bool = False,
+        progress: Shown = False,
         errors: Literal["raise", "return"] = "raise",
         **call: Any,
     ) -> list[Outcome]:
@@ -297,7 +299,8 @@ class Client(_Client):
             prompts: texts, or lists of messages; of an iterator, a question is read when there is room to send it.
             model: as `provider/model`.
             concurrency: how many are under way at once.
-            progress: whether to show answers, hits and cost as they come, on standard error.
+            progress: whether to show answers, hits, cost and the time left as they come: one line that is rewritten in
+                a notebook and on a terminal, few lines elsewhere; "auto" where that suits the place.
             errors: whether the first error ends it and cancels what runs, or stands in the place of its answer.
             call: as for `chat`.
 
@@ -319,7 +322,7 @@ class Client(_Client):
         *,
         model: str,
         concurrency: int = 16,
-        progress: bool = False,
+        progress: Shown = False,
         errors: Literal["raise", "return"] = "raise",
         **call: Any,
     ) -> list[Outcome]:
@@ -334,7 +337,7 @@ class Client(_Client):
         prompts: Iterable[Messages],
         model: str,
         concurrency: int,
-        progress: bool,
+        progress: Shown,
         errors: str,
         call: dict[str, Any],
     ) -> MapCalls:
@@ -401,6 +404,9 @@ class Client(_Client):
 
     async def __aexit__(self, *_exception: object) -> None:
         await self.aclose()
+
+    def _repr_html_(self) -> str:
+        return views.client(self)
 
     def __repr__(self) -> str:
         simulated = (

@@ -12,12 +12,12 @@ from headrace._core.queue import Lease
 from headrace._core.queue import RequestQueue as _RequestQueue
 from headrace._late import Late
 from headrace.errors import ConfigError, LeaseLost
+from headrace.notebook import views
 
 if TYPE_CHECKING:
     import asyncio
-    import html
 else:
-    asyncio, html = Late("asyncio"), Late("html")
+    asyncio = Late("asyncio")
 
 __all__ = [
     "DeadLetter",
@@ -307,16 +307,7 @@ class RequestQueue(_RequestQueue):
         return await self._stats_future()
 
     def _repr_html_(self) -> str:
-        stats = self.stats()
-        head = "".join(f"<th>{name}</th>" for name in stats["by_status"])
-        body = "".join(f"<td>{count:,}</td>" for count in stats["by_status"].values())
-        tenants = ", ".join(f"{html.escape(tenant)} {count:,}" for tenant, count in stats["by_tenant"].items())
-        wait = stats["wait"]
-        return (
-            f"<table><caption>queue <b>{html.escape(self.name)}</b> at {html.escape(self.url)}</caption>"
-            f"<tr>{head}</tr><tr>{body}</tr></table>"
-            f"<small>open by tenant: {tenants or 'none'}; wait p50 {wait['p50']:.4f} s, p99 {wait['p99']:.4f} s</small>"
-        )
+        return views.queue(self)
 
 
 # The twins of a lease that wait. A class of Rust cannot have a plain `async def`, so it gets them here.

@@ -111,6 +111,15 @@ impl SemanticCache {
         self.inner.exact(request)
     }
 
+    /// Whether the exact repeat of a prompt would be served. Counts nothing.
+    #[must_use]
+    pub fn holds(&self, request: &LookupRequest<'_>) -> bool {
+        self.inner.catch_up();
+        let key = EntryKey::of(request.tenant, request.scope, request.prompt);
+        let entry = self.inner.entries.get(&key).map(|entry| Arc::clone(&entry));
+        entry.is_some_and(|entry| self.inner.obstacles(request, 1.0, &entry, self.inner.now()).is_empty())
+    }
+
     /// Whether a vector could be asked for.
     ///
     /// # Errors

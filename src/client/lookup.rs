@@ -8,6 +8,20 @@ use crate::{Error, Result};
 use std::sync::Arc;
 
 impl Client {
+    /// Whether the cache holds the answer to the very question of a call. Nothing is asked or counted, and no similar question
+    /// is looked for.
+    #[must_use]
+    pub fn is_cached(&self, call: &ChatCall) -> bool {
+        let (Some(cache), true) = (&self.inner.cache, call.cache) else { return false };
+        Question::of(&call.request, &call.tenant).is_some_and(|question| {
+            cache.holds(&LookupRequest {
+                scope: Some(&question.scope),
+                tenant: &call.tenant,
+                ..LookupRequest::new(&question.prompt)
+            })
+        })
+    }
+
     /// The cached answer to a question, booked as what it saved.
     pub(super) async fn cached(
         &self,

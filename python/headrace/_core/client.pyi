@@ -32,6 +32,8 @@ class Client:
     def _aembed(self, texts: Sequence[str], call: dict[str, Any]) -> Awaitable[npt.NDArray[np.float32]]: ...
     def _map(self) -> MapRun:
         """Many calls under way, none of them yet."""
+    def _is_cached(self, call: dict[str, Any]) -> bool:
+        """Whether the cache holds the answer to the very question of a call. Nothing is asked or counted."""
     @property
     def models(self) -> list[str]:
         """The models that are known, as `provider/model`; a provider that takes any is not in it."""
@@ -229,5 +231,11 @@ class MapRun:
         """
     def anext(self) -> Awaitable[tuple[int, Response | BaseException] | None]:
         """As `next`, to be awaited."""
+    def take(self, most: int) -> list[tuple[int, Response | BaseException]]:
+        """All outcomes that are there, at most so many, waiting for the first."""
+    def atake(self, most: int) -> Awaitable[list[tuple[int, Response | BaseException]]]:
+        """As `take`, to be awaited."""
+    def rest(self) -> list[tuple[int, Response | BaseException]]:
+        """The outcomes that are there, without waiting."""
     def close(self) -> None:
         """Cancels what runs."""

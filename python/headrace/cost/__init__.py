@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from headrace._core.cost import CostRecord
 from headrace.cost.estimate import Estimate
 from headrace.cost.results import Alert, BudgetStatus, CostLine, SummaryRow, TrackerStats
 from headrace.cost.tracker import AsyncReservation, CostTracker
@@ -16,3 +19,6 @@ __all__ = [
     "SummaryRow",
     "TrackerStats",
 ]
+
+# A record has the methods of a mapping: `DataFrame(costs.records())` has a column for each of its fields.
+Mapping.register(CostRecord)

@@ -12,6 +12,7 @@ from headrace import _core
 from headrace._extras import need
 from headrace._late import Late
 from headrace.errors import ConfigError, UnknownModel
+from headrace.notebook import views
 
 if TYPE_CHECKING:
     import asyncio
@@ -75,13 +76,17 @@ class CostTracker(_core.cost.CostTracker):
         return _core.cost.to_arrow(self, **which)
 
     def to_pandas(self, **which: Any) -> Any:
-        """Give the records as a pandas frame; money stays `Decimal`. Needs pandas and pyarrow.
+        """Give the records as a pandas frame. Needs pandas and pyarrow.
+
+        `cost` is exact, as `Decimal`; `cost_usd` is the same as a float, to be plotted.
 
         Args:
             **which: As for `to_arrow`.
         """
         need("pandas", "dataframe", "to_pandas()")
-        return need("pyarrow", "dataframe", "to_pandas()").table(self.to_arrow(**which)).to_pandas()
+        frame = need("pyarrow", "dataframe", "to_pandas()").table(self.to_arrow(**which)).to_pandas()
+        frame["cost_usd"] = frame["cost"].astype(float)
+        return frame
 
     def to_polars(self, **which: Any) -> polars.DataFrame:
         """Give the records as a polars frame, without copying. Needs polars.
@@ -227,6 +232,9 @@ class CostTracker(_core.cost.CostTracker):
         from headrace.cost.report import report
 
         return report(self, since=since, until=until, by=by, move_to=move_to, part=part, period=period, zone=timezone)
+
+    def _repr_html_(self) -> str:
+        return views.costs(self)
 
     async def arecord(
         self,

@@ -63,10 +63,43 @@ impl MapRun {
         })?)
     }
 
+    /// All outcomes that are there, at most so many, waiting for the first.
+    fn take(&self, py: Python<'_>, most: usize) -> Result<Vec<(usize, Py<PyAny>)>> {
+        let outcomes = Arc::clone(&self.outcomes);
+        let there = wait(py, async move { Ok(all_there(&outcomes, most).await) })?;
+        there.into_iter().map(|outcome| told(py, outcome)).collect()
+    }
+
+    /// As `take`, to be awaited.
+    fn atake<'py>(&self, py: Python<'py>, most: usize) -> Result<Bound<'py, PyAny>> {
+        let outcomes = Arc::clone(&self.outcomes);
+        Ok(awaitable(py, async move {
+            let there = all_there(&outcomes, most).await;
+            Python::attach(|py| there.into_iter().map(|outcome| told(py, outcome)).collect::<Result<Vec<_>>>())
+        })?)
+    }
+
+    /// The outcomes that are there, without waiting.
+    fn rest(&self, py: Python<'_>) -> Result<Vec<(usize, Py<PyAny>)>> {
+        let mut there = Vec::new();
+        if let Ok(mut outcomes) = self.outcomes.try_lock() {
+            while let Ok(outcome) = outcomes.try_recv() {
+                there.push(outcome);
+            }
+        }
+        there.into_iter().map(|outcome| told(py, outcome)).collect()
+    }
+
     /// Cancels what runs.
     fn close(&self) {
         self.tasks.lock().abort_all();
     }
+}
+
+async fn all_there(outcomes: &AsyncMutex<mpsc::UnboundedReceiver<Outcome>>, most: usize) -> Vec<Outcome> {
+    let mut there = Vec::new();
+    outcomes.lock().await.recv_many(&mut there, most.max(1)).await;
+    there
 }
 
 fn told(py: Python<'_>, (place, outcome): Outcome) -> Result<(usize, Py<PyAny>)> {

@@ -122,6 +122,12 @@ impl Client {
         map::MapRun::new(self.client.clone())
     }
 
+    /// Whether the cache holds the answer to the very question of a call. Nothing is asked or counted.
+    fn _is_cached(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> Result<bool> {
+        let call = call::chat_call(call)?;
+        Ok(py.detach(|| self.client.is_cached(&call)))
+    }
+
     /// The models that the providers are known to have, as `provider/model`; a provider that takes any model is not in it.
     #[getter]
     fn models(&self) -> Vec<String> {

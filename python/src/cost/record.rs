@@ -7,8 +7,9 @@ use crate::error::Result;
 use headrace::cost::carbon::{Impact, Range};
 use headrace::cost::money::Money;
 use headrace::cost::{self as core, Settlement};
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyIterator, PyList};
 
 /// One call in the ledger; its fields are worked out when they are read.
 #[pyclass(frozen, module = "headrace._core.cost")]
@@ -172,6 +173,31 @@ impl CostRecord {
         }
         fields.set_item("usage", slf.getattr("usage")?.call_method0("to_dict")?)?;
         Ok(fields)
+    }
+
+    /// The names of its fields: a record is a mapping, so that a list of them is a frame with columns.
+    fn keys(&self) -> Vec<&'static str> {
+        ATTRIBUTES.into_iter().chain(["usage"]).collect()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        PyList::new(py, self.keys())?.try_iter()
+    }
+
+    fn __len__(&self) -> usize {
+        ATTRIBUTES.len() + 1
+    }
+
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        match name {
+            "usage" => slf.getattr("usage")?.call_method0("to_dict"),
+            name if ATTRIBUTES.contains(&name) => slf.getattr(name),
+            name => Err(PyKeyError::new_err(name.to_owned())),
+        }
     }
 
     /// The record that `__reduce__` wrote.
