@@ -1,7 +1,7 @@
 //! headrace: the layer between an application and the language-model providers it pays.
 //!
 //! A request walks down one line: [`cache`] → budget ([`cost`]) → [`queue`] → [`provider`] → [`cost`] → [`cache`];
-//! [`client`] composes it, [`load`] judges it.
+//! [`client`] composes it, [`gateway`] serves it to any client of a provider's protocol, [`load`] judges it.
 
 pub mod blocking;
 pub mod cache;
@@ -12,6 +12,7 @@ pub mod cost;
 pub mod doctor;
 pub mod embed;
 pub mod error;
+pub mod gateway;
 pub mod load;
 pub mod metrics;
 pub mod payload;

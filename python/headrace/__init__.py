@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace import embedders as embedders
+from headrace import keys as keys
 from headrace import providers as providers
 from headrace import telemetry as telemetry
 from headrace._core import __version__
@@ -32,6 +33,7 @@ from headrace.errors import (
     UnknownModel,
 )
 from headrace.frame import MapEstimate, amap, map  # noqa: A004 - the contract's name; nobody imports * from here
+from headrace.gateway import Server, httpx_transport
 from headrace.queue import Lease, Priority, RequestQueue
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "RequestQueue",
     "Response",
     "SemanticCache",
+    "Server",
     "StoreError",
     "Timeout",
     "UnknownModel",
@@ -69,6 +72,8 @@ __all__ = [
     "__version__",
     "amap",
     "embedders",
+    "httpx_transport",
+    "keys",
     "map",
     "providers",
     "scope",

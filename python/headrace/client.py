@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
@@ -127,6 +128,26 @@ class Client(_Client):
         self.cache, self.queue, self.costs = cache, queue, costs
         self._owns_queue, self._on_call = owns_queue, on_call
         return self
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str]) -> Client:
+        r"""Make the client that a file describes; `docs/endpoint.md` has every key of it.
+
+        Args:
+            path: the file, as in `headrace.toml`.
+
+        Raises:
+            ConfigError: there is no such file, a key is unknown or has no valid value (with line and column), or a
+                variable that is to hold a key holds none.
+
+        >>> from pathlib import Path
+        >>> _ = Path("headrace.toml").write_text('[[providers]]\nname = "simulated"\n')
+        >>> Client.from_config("headrace.toml").chat("simulated/echo", "Which scope is travel?").text
+        'Which scope is travel?'
+        """
+        from headrace.config import load
+
+        return load(path).client
 
     def chat(
         self,

@@ -14,6 +14,7 @@ mod doctor;
 mod duration;
 mod embed;
 mod error;
+mod gateway;
 mod guard;
 mod inbox;
 mod load;
@@ -41,6 +42,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     submodule(module, "doctor", doctor::register)?;
     submodule(module, "provider", provider::register)?;
     submodule(module, "client", client::register)?;
+    submodule(module, "gateway", gateway::register)?;
     submodule(module, "load", load::register)
 }
 

@@ -20,11 +20,13 @@
 mod attempt;
 mod call;
 mod chat;
+mod count;
 mod embed;
 mod estimate;
 mod flight;
 mod latency;
 mod lookup;
+mod opening;
 mod orphan;
 mod plan;
 mod question;
@@ -36,6 +38,7 @@ mod stopwatch;
 mod stream;
 
 pub use call::ChatCall;
+pub use opening::Opening;
 pub use response::{Embeddings, Response};
 pub use routes::{ModelRoute, Pick};
 pub use stream::ChatStream;

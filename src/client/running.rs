@@ -4,7 +4,7 @@ use super::attempt::Taken;
 use super::flight::{Landing, Leader};
 use super::plan::Plan;
 use super::question::Question;
-use super::{ChatCall, Client, Response, estimate};
+use super::{ChatCall, Client, Opening, Response, estimate};
 use crate::chat::{Accumulator, Event, Reply};
 use crate::cost::CacheUse;
 use crate::cost::money::Money;
@@ -40,6 +40,13 @@ impl Running {
 
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// What is known before the first word.
+    pub(super) fn opening(&self) -> Opening {
+        let taken = self.taken.as_ref().map(|taken| (&self.plan.candidates[taken.candidate], taken.attempts));
+        let (model, attempts) = taken.map_or_else(Default::default, |(of, attempts)| (of.model.clone(), attempts));
+        Opening { model, attempts, ..Opening::default() }
     }
 
     /// Takes in what the provider sent.

@@ -3,7 +3,7 @@
 use super::chat::{Begun, Opened, timed_out, within};
 use super::running::Running;
 use super::stopwatch::Stopwatch;
-use super::{ChatCall, Client, Response};
+use super::{ChatCall, Client, Opening, Response};
 use crate::Result;
 use crate::chat::Event;
 use crate::metrics::Operation;
@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 /// is booked wherever the stream is dropped.
 pub struct ChatStream {
     source: Source,
+    opening: Opening,
     response: Option<Response>,
 }
 
@@ -65,8 +66,9 @@ impl Client {
             }
             Opened::Running(running, Begun::Stream(first, rest)) => {
                 let (sender, receiver) = mpsc::unbounded_channel();
+                let opening = running.opening();
                 tokio::spawn(read(running, stopwatch, first, rest, sender, timeout));
-                ChatStream { source: Source::Live(receiver), response: None }
+                ChatStream { source: Source::Live(receiver), opening, response: None }
             }
         })
     }
@@ -123,7 +125,14 @@ async fn read(
 
 impl ChatStream {
     fn told(response: Response) -> Self {
-        Self { source: Source::UsageReport(response.reply.events().into()), response: Some(response) }
+        let (source, opening) = (Source::UsageReport(response.reply.events().into()), Opening::of(&response));
+        Self { source, opening, response: Some(response) }
+    }
+
+    /// What is known of the answer before its first word.
+    #[must_use]
+    pub fn opening(&self) -> &Opening {
+        &self.opening
     }
 
     /// The next event; None after the last one.

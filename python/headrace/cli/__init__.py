@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 
 import headrace
-from headrace.cli import cache, cost, doctor, loadtest, queue
+from headrace.cli import cache, config, cost, doctor, keys, loadtest, queue, serve
 from headrace.errors import HeadraceError
 
 __all__ = ["main"]
 
-COMMANDS = (loadtest, doctor, cost, queue, cache)
+COMMANDS = (serve, keys, config, loadtest, doctor, cost, queue, cache)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -35,7 +35,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// The client; `headrace.Client` adds defaults, the asyncio twins and `map`.
 #[pyclass(frozen, subclass, module = "headrace._core.client")]
 pub(crate) struct Client {
-    client: core::Client,
+    pub(crate) client: core::Client,
 }
 
 #[pymethods]
