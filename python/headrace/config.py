@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,15 +71,15 @@ def load(path: str | os.PathLike[str], before: Parts | None = None) -> Configure
         raise ConfigError(f"{os.fspath(path)} cannot be read: {error}") from error
     said = read_config(text, os.fspath(path))
     parts = _parts(said, before)
-    if said["routes"]:
-        raise ConfigError(f"{os.fspath(path)}: routes are not served by this version: leave the section out")
     client = Client(
         [_provider(row) for row in said["providers"]] or None,
         cache=parts.cache,
         queue=parts.queue,
         costs=parts.costs,
         fallbacks=said["fallbacks"],
+        routes=said["routes"],
         max_attempts=said["client"]["max_attempts"],
+        max_retry_share=said["client"]["max_retry_share"],
     )
     _set_budgets(parts.costs, said["budgets"], before)
     return Configured(client, said["server"], parts)
@@ -103,10 +103,10 @@ def _parts(said: Mapping[str, Any], before: Parts | None) -> Parts:
 
 def _queue(said: Mapping[str, Any], limits: Mapping[str, Any]) -> RequestQueue:
     given = {name: limit for name, limit in limits.items() if limit}
-    return RequestQueue(said["url"], name=said["name"], max_size=said["max_size"], limits=given or None)  # type: ignore[arg-type]
+    return RequestQueue(said["url"], name=said["name"], max_size=said["max_size"], limits=given or None)
 
 
-_EMBEDDERS = {"none": lambda: None, "static": embedders.static, "minilm": embedders.minilm}
+_EMBEDDERS: dict[str, Callable[[], Any]] = {"none": lambda: None, "static": embedders.static, "minilm": embedders.minilm}
 
 
 def _cache(said: Mapping[str, Any]) -> SemanticCache:
@@ -144,7 +144,7 @@ def _provider(row: Mapping[str, Any]) -> Any:
     if known == "simulated":
         return providers.Simulated()
     headers = {header: _variable(variable, name) for header, variable in row["header_variables"].items()}
-    times = {limit: row[limit] for limit in ("connect_timeout", "read_timeout") if row[limit] is not None}
+    times = {limit: row[limit] for limit in ("connect_timeout", "read_timeout", "first_token_timeout") if row[limit] is not None}
     key = _variable(row["key_variable"], name) if row["key_variable"] else None
     rows = {found.name: found for found in providers.known()}
     if known not in rows:

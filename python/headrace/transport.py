@@ -103,7 +103,7 @@ def _target(request: Any) -> str:
 def _patience(request: Any) -> float | None:
     """How long the SDK waits for anything to come, in seconds."""
     limits = request.extensions.get("timeout") or {}
-    return limits.get("read")  # type: ignore[no-any-return]
+    return limits.get("read")
 
 
 def _response(library: Any, request: Any, exchange: Exchange, patience: float | None) -> Any:

@@ -1,6 +1,6 @@
 //! How many tokens a question has, before it is asked.
 
-use super::{Client, estimate};
+use super::{ChatCall, Client};
 use crate::Result;
 use crate::chat::Request;
 
@@ -9,13 +9,9 @@ impl Client {
     /// estimate. Nothing is sent.
     ///
     /// # Errors
-    /// `UnknownModel`.
+    /// `UnknownModel`, `InvalidArgument`.
     pub fn count_tokens(&self, request: &Request) -> Result<u64> {
-        let prices = self.inner.costs.prices();
-        let models = self.candidate_models(&request.model);
-        let model = models.first().map_or(request.model.as_str(), String::as_str);
-        let (_, bare) = self.route(model)?;
-        let request = Request { model: bare.to_owned(), ..request.clone() };
-        Ok(estimate::of_request(&request, model, &prices).input_tokens)
+        let plan = self.plan(&ChatCall::of(request.clone()), false)?;
+        Ok(plan.candidates.first().map_or(0, |candidate| candidate.expected.input_tokens))
     }
 }

@@ -18,6 +18,7 @@
 //! `running` settles, whatever happens.
 
 mod attempt;
+mod bare;
 mod call;
 mod chat;
 mod count;

@@ -24,7 +24,7 @@ impl Gateway {
             Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
         })?;
         read.map_err(|error| {
-            if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
+            if error.source().and_then(|source| source.downcast_ref::<LengthLimitError>()).is_some() {
                 let message = format!("the body has more than {most} bytes: send less, or raise max_body_bytes");
                 return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message);
             }

@@ -21,8 +21,10 @@ impl Gateway {
     async fn count(&self, request: Request) -> Result<Value, Refusal> {
         let (parts, body) = request.into_parts();
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
-        let asked = anthropic::PROTOCOL.read_request(self.read_json(body).await?)?.request;
+        let mut asked = anthropic::PROTOCOL.read_request(self.read_json(body).await?)?.request;
+        let client = self.client();
+        asked.model = client.full_name(&asked.model);
         let _pass = caller.enter(&asked.model)?;
-        Ok(json!({"input_tokens": self.client().count_tokens(&asked)?}))
+        Ok(json!({"input_tokens": client.count_tokens(&asked)?}))
     }
 }

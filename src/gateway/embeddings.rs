@@ -30,10 +30,12 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
         let asked = Asked::read(self.read_json(body).await?)?;
-        let _pass = caller.enter(&asked.model)?;
-        let request = chat::Request { model: asked.model.clone(), ..chat::Request::default() };
+        let client = self.client();
+        let model = client.full_name(&asked.model);
+        let _pass = caller.enter(&model)?;
+        let request = chat::Request { model, ..chat::Request::default() };
         let call = caller.call(request, &parts.headers, self.config().answer_timeout)?;
-        let made = self.client().embed(&asked.texts, &call).await?;
+        let made = client.embed(&asked.texts, &call).await?;
         let data: Vec<_> = made
             .vectors
             .iter()
@@ -55,9 +57,8 @@ impl Asked {
         let Value::Object(mut fields) = body else {
             return Err(Refusal::invalid("the body is no object: send {\"model\": ..., \"input\": ...}"));
         };
-        let model = match fields.remove("model") {
-            Some(Value::String(model)) => model,
-            _ => return Err(Refusal::invalid("model is missing: give the model's name, as provider/model")),
+        let Some(Value::String(model)) = fields.remove("model") else {
+            return Err(Refusal::invalid("model is missing: give the model's name, as provider/model"));
         };
         let texts = texts(fields.remove("input"))?;
         let is_base64 = match fields.remove("encoding_format") {

@@ -70,15 +70,12 @@ impl Default for GatewayConfig {
 /// The endpoint over a client; clones are the same one.
 ///
 /// ```
-/// # use headrace::{cache::*, client::*, cost::{*, price::PriceTable}, gateway::*, provider::*, queue::*};
+/// # use headrace::{client::*, cost::{*, price::PriceTable}, gateway::*, provider::*, queue::*};
 /// # use std::sync::Arc;
-/// # let client = Client::new(ClientConfig {
-/// #     providers: vec![Arc::new(simulated::Simulated::new(simulated::SimulatedConfig::default()))],
-/// #     cache: None,
-/// #     queue: RequestQueue::open("memory://", QueueConfig::default()).unwrap(),
-/// #     costs: CostTracker::open("memory://", PriceTable::builtin()).unwrap(),
-/// #     fallbacks: Default::default(), retry: RetryPolicy::default(), breaker: BreakerConfig::default(),
-/// # }).unwrap();
+/// # let provider = Arc::new(simulated::Simulated::new(simulated::SimulatedConfig::default()));
+/// # let queue = RequestQueue::open("memory://", QueueConfig::default()).unwrap();
+/// # let costs = CostTracker::open("memory://", PriceTable::builtin()).unwrap();
+/// # let client = Client::new(ClientConfig::new(vec![provider], queue, costs)).unwrap();
 /// # let runtime = tokio::runtime::Runtime::new().unwrap();
 /// # runtime.block_on(async {
 /// let gateway = Gateway::new(client, GatewayConfig::default());

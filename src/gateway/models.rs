@@ -33,7 +33,9 @@ pub(super) async fn one(
 
 impl Gateway {
     fn models_for(&self, caller: &Caller) -> Vec<String> {
-        self.client().models().into_iter().filter(|model| caller.may_ask(model)).collect()
+        let client = self.client();
+        let routes: Vec<String> = client.routes().into_iter().map(str::to_owned).collect();
+        routes.into_iter().chain(client.models()).filter(|model| caller.may_ask(model)).collect()
     }
 }
 

@@ -6,8 +6,8 @@ use crate::client::ClientConfig;
 use crate::cost::CostTracker;
 use crate::cost::budget::Period;
 use crate::cost::price::PriceTable;
+use crate::provider::RetryPolicy;
 use crate::provider::simulated::{FaultPlan, Simulated, SimulatedConfig};
-use crate::provider::{BreakerConfig, RetryPolicy};
 use crate::queue::{Priority, QueueConfig, RequestQueue};
 use serde_json::{Value, json};
 
@@ -18,14 +18,12 @@ fn client_of(faults: Value) -> Client {
         faults: serde_json::from_value::<FaultPlan>(faults).unwrap(),
         ..SimulatedConfig::default()
     };
+    let queue = RequestQueue::open("memory://", QueueConfig::default()).unwrap();
+    let costs = CostTracker::open("memory://", PriceTable::builtin()).unwrap();
     Client::new(ClientConfig {
-        providers: vec![Arc::new(Simulated::new(config))],
         cache: Some(SemanticCache::open(CacheConfig::default()).unwrap()),
-        queue: RequestQueue::open("memory://", QueueConfig::default()).unwrap(),
-        costs: CostTracker::open("memory://", PriceTable::builtin()).unwrap(),
-        fallbacks: std::collections::HashMap::default(),
         retry: RetryPolicy { max_attempts: 1, ..RetryPolicy::default() },
-        breaker: BreakerConfig::default(),
+        ..ClientConfig::new(vec![Arc::new(Simulated::new(config))], queue, costs)
     })
     .unwrap()
 }

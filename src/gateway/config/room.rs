@@ -63,6 +63,8 @@ pub struct ProviderSection {
     pub connect_timeout: Option<f64>,
     /// Seconds that it may send nothing.
     pub read_timeout: Option<f64>,
+    /// Seconds that a stream may take to its first word.
+    pub first_token_timeout: Option<f64>,
 }
 
 /// How calls are made.
@@ -71,11 +73,13 @@ pub struct ProviderSection {
 pub struct ClientSection {
     /// How often one provider is asked for one answer.
     pub max_attempts: u16,
+    /// The most of a provider's calls in a minute that may be retries.
+    pub max_retry_share: f64,
 }
 
 impl Default for ClientSection {
     fn default() -> Self {
-        Self { max_attempts: 3 }
+        Self { max_attempts: 3, max_retry_share: 0.1 }
     }
 }
 

@@ -86,7 +86,7 @@ mod tests {
     use crate::gateway::KeyTerms;
 
     fn held(concurrency: Option<u64>, requests_per_minute: Option<u64>) -> HeldKey {
-        let terms = KeyTerms { concurrency, requests_per_minute, ..KeyTerms::of("acme") };
+        let terms = KeyTerms { requests_per_minute, concurrency, ..KeyTerms::of("acme") };
         HeldKey::new(Arc::new(AccessKey::generate(terms, 0).0), Arc::default())
     }
 
