@@ -106,7 +106,11 @@ def _queue(said: Mapping[str, Any], limits: Mapping[str, Any]) -> RequestQueue:
     return RequestQueue(said["url"], name=said["name"], max_size=said["max_size"], limits=given or None)
 
 
-_EMBEDDERS: dict[str, Callable[[], Any]] = {"none": lambda: None, "static": embedders.static, "minilm": embedders.minilm}
+_EMBEDDERS: dict[str, Callable[[], Any]] = {
+    "none": lambda: None,
+    "static": embedders.static,
+    "minilm": embedders.minilm,
+}
 
 
 def _cache(said: Mapping[str, Any]) -> SemanticCache:
@@ -144,7 +148,11 @@ def _provider(row: Mapping[str, Any]) -> Any:
     if known == "simulated":
         return providers.Simulated()
     headers = {header: _variable(variable, name) for header, variable in row["header_variables"].items()}
-    times = {limit: row[limit] for limit in ("connect_timeout", "read_timeout", "first_token_timeout") if row[limit] is not None}
+    times = {
+        limit: row[limit]
+        for limit in ("connect_timeout", "read_timeout", "first_token_timeout")
+        if row[limit] is not None
+    }
     key = _variable(row["key_variable"], name) if row["key_variable"] else None
     rows = {found.name: found for found in providers.known()}
     if known not in rows:
