@@ -16,6 +16,8 @@ pub(super) const PRIORITY: &str = "x-headrace-priority";
 const TAGS: &str = "x-headrace-tags";
 const TENANT: &str = "x-headrace-tenant";
 const TIMEOUT: &str = "x-headrace-timeout";
+/// W3C's Trace Context.
+const TRACE: &str = "traceparent";
 
 /// Who asks: the key, or nobody where none are asked for.
 #[derive(Debug, Clone, Default)]
@@ -96,13 +98,17 @@ impl Caller {
             tags.push(super::budgets::tag_of(&key.key));
         }
         let timeout = text(headers, TIMEOUT)?.map(read_timeout).transpose()?;
-        Ok(ChatCall {
+        let call = ChatCall {
             priority,
             tenant: self.tenant(headers)?,
             tags,
             timeout: timeout.into_iter().chain(most).min(),
             cache: !is_uncached(headers),
             ..ChatCall::of(request)
+        };
+        Ok(match text(headers, TRACE)? {
+            Some(span) => call.within_span(span),
+            None => call,
         })
     }
 }

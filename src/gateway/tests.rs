@@ -213,7 +213,7 @@ async fn a_key_bounds_what_its_holder_may_do() {
     let all = [("x-api-key", &*admin)];
     let spent = ask(&gateway, "GET", "/v1/headrace/costs", &all, "").await.json();
     assert_eq!(spent["budgets"][0]["tag"], format!("key={}", kept.id));
-    assert!(ask(&gateway, "GET", "/metrics", &all, "").await.text.contains("# TYPE headrace_calls_total counter"));
+    assert!(ask(&gateway, "GET", "/metrics", &all, "").await.text.contains("# TYPE headrace_cost_usd_total counter"));
 
     assert_eq!(post(&gateway, "/v1/chat/completions", &mine, question("two")).await.status, 200);
     let told = post(&gateway, "/v1/chat/completions", &mine, question("three")).await;
