@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headrace.cli.location import existing
 from headrace.errors import ConfigError
 from headrace.keys import KeyRing
 
@@ -66,7 +66,11 @@ def _create(given: argparse.Namespace) -> int:
 
 
 def _ring(file: str) -> KeyRing:
-    return KeyRing(existing(file, "file of keys", "headrace keys create"))
+    """The keys of a file that is there: to look into one must not make it."""
+    url = file if "://" in file else f"sqlite:///{file}"
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+        raise ConfigError(f"there is no file of keys at {file}: `headrace keys create` makes one")
+    return KeyRing(url)
 
 
 def _list(given: argparse.Namespace) -> int:
