@@ -10,6 +10,10 @@ pub trait Clock: Send + Sync + 'static {
     fn monotonic(&self) -> Duration;
     /// Time since 1970-01-01 UTC.
     fn wall(&self) -> Duration;
+    /// Whether it is the machine's: a store on a server goes by the server's clock then.
+    fn is_machine(&self) -> bool {
+        false
+    }
 }
 
 /// The clock of the machine.
@@ -31,6 +35,10 @@ impl Clock for SystemClock {
 
     fn wall(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    fn is_machine(&self) -> bool {
+        true
     }
 }
 

@@ -262,7 +262,6 @@ REDIS = ["redis", "rediss", "redis+cluster", "redis+sentinel", "upstash"]
 @pytest.mark.parametrize("url", [f"{scheme}://user:hush@host:6379/0" for scheme in REDIS])
 def test_an_address_that_a_room_cannot_serve_is_an_error(url):
     rooms = {
-        "RequestQueue": lambda: headrace.RequestQueue(url),
         "CostTracker": lambda: headrace.CostTracker(url=url),
         "SemanticCache": lambda: headrace.SemanticCache(url=url),
     }

@@ -148,7 +148,9 @@ class RequestQueue(_RequestQueue):
     `lease_seconds` is handed out again, and after `max_attempts` goes to the dead letters.
 
     Args:
-        url: `memory://`, or `sqlite:///FILE` for a queue that outlives the process; several processes may share it.
+        url: `memory://`; `sqlite:///FILE` for a queue that outlives the process, and that processes of one machine
+            share; `redis://HOST`, `rediss://`, `redis+cluster://`, `redis+sentinel://` or `upstash://` for one that
+            processes on many machines share (see docs/redis.md).
         name: names the queue inside its store.
         max_size: the most requests that may be open; a put then waits, or raises QueueFull at its timeout.
         max_bytes: the same for bytes of payload.
@@ -164,7 +166,7 @@ class RequestQueue(_RequestQueue):
     Raises:
         ValueError: a setting is out of its range.
         ConfigError: the url or a limit is not valid.
-        StoreError: the file cannot be used.
+        StoreError: the file cannot be used, or the server not be reached.
 
     >>> q = RequestQueue()
     >>> id = q.put({"question": "scope 1 emissions in 2023?"}, priority="high", tenant="acme")

@@ -64,6 +64,9 @@ impl RequestQueue {
             return Err(Error::invalid("acquire takes no key and no deadline: give a timeout"));
         }
         let inner = &self.inner;
+        if inner.remote.is_some() {
+            return within(timeout, inner.acquire_remote(payload, options)).await;
+        }
         if let Some(file) = &inner.file {
             return within(timeout, inner.acquire_on(file, payload, options)).await;
         }
@@ -92,9 +95,10 @@ pub(super) enum Entered {
 impl QueueInner {
     /// The one handle that may take what was put for its own turn.
     pub(super) fn owner(&self) -> u64 {
-        match &self.file {
-            Some(file) => file.owner(),
-            None => u64::from(crate::process::id()),
+        match (&self.file, &self.remote) {
+            (Some(file), _) => file.owner(),
+            (None, Some(remote)) => remote.owner(),
+            (None, None) => u64::from(crate::process::id()),
         }
     }
 
@@ -141,6 +145,9 @@ impl QueueInner {
         if !self.turns.any() {
             return;
         }
+        if self.remote.is_some() {
+            return self.dispatch_remote();
+        }
         if let Some(file) = &self.file {
             return self.dispatch_on(file);
         }
@@ -161,6 +168,9 @@ impl QueueInner {
 
     /// Removes a request whose caller left.
     pub(super) fn leave(self: &Arc<Self>, id: u64, used_tokens: Option<u64>) {
+        if self.remote.is_some() {
+            return self.leave_remote(id, used_tokens);
+        }
         if let Some(file) = &self.file {
             self.turns.forget(id);
             return drop(self.change(file, move |change| change.leave(id, used_tokens), |_, ()| ()));
@@ -178,6 +188,9 @@ impl QueueInner {
 
     /// Looks at the clock for all who wait for a turn, unless another does already. Never ends.
     async fn watch_the_clock(self: &Arc<Self>) {
+        if self.remote.is_some() {
+            return self.watch_remote().await;
+        }
         let watch = self.turns.watch();
         let _duty = watch.duty.lock().await;
         let mut others = self.watch().unwrap_or_default();
@@ -255,6 +268,10 @@ impl Lease {
             return Err(Error::invalid("again is for a lease that acquire gave: nack this one"));
         }
         let entered = match &self.inner.file {
+            _ if self.inner.remote.is_some() => {
+                self.set_settled();
+                self.inner.again_remote(self.handed.id, self.handed.attempt, again).await?
+            }
             Some(file) => answer(self.again_on(file, again)).await??,
             None => Entered::Waits(self.start_again(&again)?),
         };

@@ -100,7 +100,7 @@ impl QueueInner {
     }
 
     /// Gives turns out that a file has for those who wait here. What nobody waits for any more ends.
-    fn give_all(self: &Arc<Self>, turns: Vec<HandedOut>) {
+    pub(super) fn give_all(self: &Arc<Self>, turns: Vec<HandedOut>) {
         for handed in turns {
             if let Err(handed) = self.turns.give(handed) {
                 drop(Lease::new(self, handed));
@@ -121,7 +121,7 @@ impl QueueInner {
     }
 
     /// Says now and then that this handle lives, as long as it has requests of its own.
-    fn keep_alive(self: &Arc<Self>) {
+    pub(super) fn keep_alive(self: &Arc<Self>) {
         let process = crate::process::id();
         let mut keeper = self.keeper.lock();
         if *keeper == process {
@@ -133,6 +133,12 @@ impl QueueInner {
                 std::thread::sleep(RENEWED_EVERY);
                 let Some(inner) = weak.upgrade() else { return };
                 let owner = inner.owner();
+                if inner.remote.is_some() {
+                    if let Err(error) = crate::blocking::block_on(inner.renew_remote()) {
+                        tracing::warn!(%error, "this handle could not say that it lives");
+                    }
+                    continue;
+                }
                 let mut keeper = inner.keeper.lock();
                 if !inner.core.lock().has_owned(owner) {
                     *keeper = 0;

@@ -4,7 +4,7 @@ use super::RequestQueue;
 use super::core::unknown;
 use super::entry::{DeadLetter, RequestId, Status};
 use super::inner::{QueueInner, answer};
-use crate::{Error, Result};
+use crate::{Error, Result, blocking};
 use std::time::Duration;
 
 impl RequestQueue {
@@ -13,6 +13,9 @@ impl RequestQueue {
     /// # Errors
     /// `Store` where the file cannot be read.
     pub fn len(&self) -> Result<usize> {
+        if self.inner.remote.is_some() {
+            return blocking::block_on(self.inner.len_remote());
+        }
         self.inner.refresh_and_wait()?;
         Ok(self.inner.core.lock().open_count())
     }
@@ -30,6 +33,9 @@ impl RequestQueue {
     /// # Errors
     /// `InvalidArgument` for an unknown id, `Store`.
     pub fn status(&self, id: RequestId) -> Result<Status> {
+        if self.inner.remote.is_some() {
+            return blocking::block_on(self.inner.status_remote(id.0))?.ok_or_else(|| unknown(id.0));
+        }
         self.inner.refresh_and_wait()?;
         self.inner.core.lock().status(id.0).ok_or_else(|| unknown(id.0))
     }
@@ -40,6 +46,9 @@ impl RequestQueue {
     /// `InvalidArgument` for an unknown id, `Store`.
     pub async fn cancel_async(&self, id: RequestId) -> Result<bool> {
         let inner = &self.inner;
+        if inner.remote.is_some() {
+            return inner.cancel_remote(id.0).await;
+        }
         if let Some(file) = &inner.file {
             return answer(inner.change(file, move |change| change.cancel(id.0), |_, done| done)).await?;
         }
@@ -60,6 +69,9 @@ impl RequestQueue {
     /// `Store` where the file cannot be read.
     pub fn dead(&self) -> Result<Vec<DeadLetter>> {
         let inner = &self.inner;
+        if inner.remote.is_some() {
+            return blocking::block_on(inner.dead_remote());
+        }
         inner.refresh_and_wait()?;
         inner.dead_letters()
     }
@@ -70,6 +82,9 @@ impl RequestQueue {
     /// `InvalidArgument` where it is unknown or not dead, `Store`.
     pub async fn requeue_async(&self, id: RequestId) -> Result<()> {
         let inner = &self.inner;
+        if inner.remote.is_some() {
+            return inner.revive_remote(id.0).await;
+        }
         if let Some(file) = &inner.file {
             return answer(inner.change(file, move |change| change.requeue(id.0), |_, done| done)).await?;
         }
@@ -83,6 +98,9 @@ impl RequestQueue {
     /// # Errors
     /// `Store` where it cannot be written.
     pub async fn set_paused_async(&self, paused: bool) -> Result<()> {
+        if self.inner.remote.is_some() {
+            return self.inner.pause_remote(paused).await;
+        }
         if let Some(file) = &self.inner.file {
             return answer(self.inner.change(file, move |change| change.set_paused(paused), |_, ()| ())).await;
         }
@@ -100,6 +118,9 @@ impl RequestQueue {
     /// `Timeout`, `QueueClosed`, `Store`.
     pub async fn drain_async(&self, timeout: Option<Duration>) -> Result<()> {
         let inner = &self.inner;
+        if inner.remote.is_some() {
+            return inner.drain_remote(timeout).await;
+        }
         let until = timeout.map(|timeout| inner.now().plus(timeout));
         let idle = inner.idle.listen();
         let mut others = inner.watch()?;

@@ -4,6 +4,7 @@ use super::core::Core;
 use super::moment::Moment;
 use super::options::QueueConfig;
 use super::outcomes::Outcomes;
+use super::redis::RedisQueue;
 use super::signal::Signal;
 use super::sqlite::{News, QueueFile, QueueWrite};
 use super::turns::WaitingTurns;
@@ -30,6 +31,8 @@ pub(super) struct QueueInner {
     pub(super) core: Mutex<Core>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) file: Option<QueueFile>,
+    /// The server that decides, in place of the core.
+    pub(super) remote: Option<RedisQueue>,
     pub(super) ready: Signal,
     pub(super) room: Signal,
     pub(super) idle: Signal,
@@ -41,7 +44,13 @@ pub(super) struct QueueInner {
 }
 
 impl QueueInner {
-    pub(super) fn new(url: &str, config: QueueConfig, clock: Arc<dyn Clock>, file: Option<QueueFile>) -> Self {
+    pub(super) fn new(
+        url: &str,
+        config: QueueConfig,
+        clock: Arc<dyn Clock>,
+        file: Option<QueueFile>,
+        remote: Option<RedisQueue>,
+    ) -> Self {
         Self {
             url: url.to_owned(),
             name: config.name.clone(),
@@ -49,6 +58,7 @@ impl QueueInner {
             core: Mutex::new(Core::new(config)),
             clock,
             file,
+            remote,
             ready: Signal::new(),
             room: Signal::new(),
             idle: Signal::new(),
@@ -62,6 +72,11 @@ impl QueueInner {
     /// The time of the store: of a file, the wall's, which all processes share.
     pub(super) fn now(&self) -> Moment {
         if self.file.is_some() { self.clock.wall().into() } else { self.clock.monotonic().into() }
+    }
+
+    /// Whether requests are kept outside of this process.
+    pub(super) fn is_durable(&self) -> bool {
+        self.file.is_some() || self.remote.is_some()
     }
 
     pub(super) fn check_open(&self, core: &Core) -> Result<()> {
@@ -109,7 +124,7 @@ impl QueueInner {
 
     /// The wall time of a moment of the store.
     pub(super) fn to_wall(&self, moment: Moment) -> Duration {
-        if self.file.is_some() {
+        if self.is_durable() {
             return Duration::from_nanos(moment.nanos());
         }
         let (now, wall) = (self.now(), self.wall());

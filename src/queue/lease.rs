@@ -96,10 +96,10 @@ impl Lease {
         self.handed.waited
     }
 
-    /// Whether settling it waits for a disk.
+    /// Whether settling it waits for a disk or a server.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        self.inner.file.is_some()
+        self.inner.is_durable()
     }
 
     /// Ends the lease in memory: the work is done.
@@ -124,7 +124,13 @@ impl Lease {
     /// Notes how the lease ended, if it did.
     fn hold(&self, done: Result<()>) -> Result<()> {
         match done {
-            Ok(()) => self.set_settled(),
+            Ok(()) => {
+                self.set_settled();
+                if self.inner.remote.is_some() {
+                    let ran = self.inner.now().since(self.handed.since);
+                    self.inner.core.lock().meters.run.record(ran);
+                }
+            }
             Err(Error::LeaseLost(_)) => self.disown(),
             Err(_) => {}
         }
@@ -174,6 +180,9 @@ impl Drop for Lease {
             return inner.leave(self.handed.id, None);
         }
         let (id, attempt, is_orphan) = (self.handed.id, self.handed.attempt, self.handed.is_orphan);
+        if inner.remote.is_some() {
+            return inner.give_back_remote(id, attempt, is_orphan);
+        }
         if let Some(file) = &inner.file {
             return drop(inner.change(file, move |change| change.give_back(id, attempt, is_orphan), |_, ()| ()));
         }

@@ -36,6 +36,7 @@ mod outcomes;
 mod owner;
 mod pages;
 mod put;
+mod redis;
 mod result;
 mod schedule;
 mod signal;
@@ -77,10 +78,12 @@ impl std::fmt::Debug for RequestQueue {
 }
 
 impl RequestQueue {
-    /// Opens a queue: `memory://`, or `sqlite:///FILE`, which continues where it was left.
+    /// Opens a queue: `memory://`; `sqlite:///FILE`, which continues where it was left; or `redis://HOST`, which processes
+    /// on many machines share.
     ///
     /// # Errors
-    /// `InvalidArgument` for a setting out of range, `Config` for the URL, `Store` where the file cannot be used.
+    /// `InvalidArgument` for a setting out of range, `Config` for the URL, `Store` where the file cannot be used, or
+    /// the server not be reached.
     pub fn open(url: &str, config: QueueConfig) -> Result<Self> {
         Self::open_with_clock(url, config, Arc::new(SystemClock::default()))
     }
@@ -91,17 +94,21 @@ impl RequestQueue {
     /// As [`RequestQueue::open`].
     pub fn open_with_clock(url: &str, config: QueueConfig, clock: Arc<dyn Clock>) -> Result<Self> {
         config.validate()?;
-        let file = match Location::parse(url)? {
-            Location::Memory => None,
-            Location::Sqlite(path) => Some(sqlite::QueueFile::open(&path, &config)?),
-            other @ Location::Redis(_) => return Err(other.not_served_by("RequestQueue")),
-        };
-        let inner = Arc::new(QueueInner::new(url, config, clock, file));
+        let (mut file, mut remote, mut shown) = (None, None, url.to_owned());
+        match Location::parse(url)? {
+            Location::Memory => {}
+            Location::Sqlite(path) => file = Some(sqlite::QueueFile::open(&path, &config)?),
+            Location::Redis(address) => {
+                shown = address.shown();
+                remote = Some(redis::RedisQueue::open(address, &config, &clock)?);
+            }
+        }
+        let inner = Arc::new(QueueInner::new(&shown, config, clock, file, remote));
         inner.refresh_and_wait()?;
         Ok(Self { inner })
     }
 
-    /// The address it was opened with.
+    /// The address it was opened with; a password is shown as `***`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.inner.url
@@ -113,10 +120,10 @@ impl RequestQueue {
         &self.inner.name
     }
 
-    /// Whether requests are on disk when a put returns.
+    /// Whether requests are kept outside of this process when a put returns: on disk, or on a server.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        self.inner.file.is_some()
+        self.inner.is_durable()
     }
 
     /// Whether a put may find no room.

@@ -95,6 +95,9 @@ impl RequestQueue {
         timeout: Option<Duration>,
     ) -> Result<Vec<RequestId>> {
         refuse_shared_key(&options, payloads.len())?;
+        if self.inner.remote.is_some() {
+            return self.inner.put_remote(payloads, options, timeout, true).await;
+        }
         if let Some(file) = &self.inner.file {
             return self.inner.put_on(file, payloads, options, timeout).await;
         }

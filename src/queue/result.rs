@@ -13,6 +13,9 @@ impl RequestQueue {
     /// `RequestFailed`, `RequestCancelled`, `Timeout`; `InvalidArgument` for an unknown id; `QueueClosed`, `Store`.
     pub async fn result_async(&self, id: RequestId, timeout: Option<Duration>) -> Result<Option<Payload>> {
         let inner = &self.inner;
+        if inner.remote.is_some() {
+            return inner.result_remote(id, timeout).await;
+        }
         let until = timeout.map(|timeout| inner.now().plus(timeout));
         let expected = inner.outcomes.expect(id.0);
         let mut others = inner.watch()?;

@@ -44,6 +44,9 @@ impl RequestQueue {
     /// # Errors
     /// `Store` where the file cannot be read.
     pub fn stats(&self) -> Result<QueueStats> {
+        if self.inner.remote.is_some() {
+            return crate::blocking::block_on(self.inner.stats_remote());
+        }
         self.inner.refresh_and_wait()?;
         Ok(self.inner.stats())
     }

@@ -155,6 +155,10 @@ impl RequestQueue {
 #[async_trait]
 impl QueueStore for RequestQueue {
     async fn put(&self, batch: Vec<Payload>, options: PutOptions) -> Result<Vec<RequestId>> {
+        if self.inner.remote.is_some() {
+            super::put::refuse_shared_key(&options, batch.len())?;
+            return self.inner.put_remote(batch, options, None, false).await;
+        }
         let Some(file) = &self.inner.file else { return self.put_many(batch, &options) };
         super::put::refuse_shared_key(&options, batch.len())?;
         self.inner.check_open(&self.inner.core.lock())?;
@@ -163,7 +167,11 @@ impl QueueStore for RequestQueue {
     }
 
     async fn take(&self, most: usize) -> Result<Vec<Handout>> {
-        let (leases, _) = self.inner.take_or_wait(most, Who::Worker).await?;
+        let leases = if self.inner.remote.is_some() {
+            self.inner.take_remote(most, Who::Worker, super::redis::PATIENCE).await?.0
+        } else {
+            self.inner.take_or_wait(most, Who::Worker).await?.0
+        };
         Ok(leases.iter().map(handout).collect())
     }
 
@@ -187,21 +195,33 @@ impl QueueStore for RequestQueue {
     }
 
     async fn look(&self, id: RequestId) -> Result<Option<Status>> {
+        if self.inner.remote.is_some() {
+            return self.inner.status_remote(id.0).await;
+        }
         self.inner.refresh().await?;
         Ok(self.inner.core.lock().status(id.0))
     }
 
     async fn result(&self, id: RequestId) -> Result<Option<Acked>> {
+        if self.inner.remote.is_some() {
+            return Ok(self.inner.outcome_remote(id.0, false, super::redis::PATIENCE).await?.0);
+        }
         self.inner.refresh().await?;
         self.inner.outcome(id.0)
     }
 
     async fn dead(&self) -> Result<Vec<DeadLetter>> {
+        if self.inner.remote.is_some() {
+            return self.inner.dead_remote().await;
+        }
         self.inner.refresh().await?;
         self.inner.dead_letters()
     }
 
     async fn stats(&self) -> Result<QueueStats> {
+        if self.inner.remote.is_some() {
+            return self.inner.stats_remote().await;
+        }
         self.inner.refresh().await?;
         Ok(self.inner.stats())
     }
@@ -212,6 +232,7 @@ impl QueueStore for RequestQueue {
 
     async fn purge(&self) -> Result<()> {
         match &self.inner.file {
+            _ if self.inner.remote.is_some() => self.inner.purge_remote().await,
             Some(file) => self.inner.purge_all(file).await,
             None => self.inner.refresh().await,
         }
@@ -219,6 +240,9 @@ impl QueueStore for RequestQueue {
 
     async fn watch(&self) -> Result<()> {
         let inner = &self.inner;
+        if inner.remote.is_some() {
+            return inner.wait_remote().await;
+        }
         let mut others = inner.watch()?;
         let (ready, room) = (inner.ready.listen(), inner.room.listen());
         let next = inner.core.lock().next_event();
@@ -256,6 +280,9 @@ impl QueueInner {
         result: Option<Payload>,
         tokens: Option<u64>,
     ) -> Result<()> {
+        if self.remote.is_some() {
+            return self.ack_remote(id, attempt, result.as_ref(), tokens).await;
+        }
         let Some(file) = &self.file else { return self.ack_now(id, attempt, result, tokens) };
         let done = self.change(file, move |change| change.ack(id, attempt, result.as_ref(), tokens), |_, done| done);
         answer(done).await?
@@ -286,6 +313,9 @@ impl QueueInner {
         delay: Option<Duration>,
         retry: bool,
     ) -> Result<()> {
+        if self.remote.is_some() {
+            return self.nack_remote(id, attempt, error, delay, retry).await;
+        }
         let Some(file) = &self.file else { return self.nack_now(id, attempt, error, delay, retry) };
         let error = error.to_owned();
         let done = self.change(file, move |change| change.nack(id, attempt, &error, delay, retry), |_, done| done);
@@ -312,6 +342,9 @@ impl QueueInner {
     }
 
     pub(super) async fn extend(self: &Arc<Self>, id: u64, attempt: u32, by: Duration) -> Result<()> {
+        if self.remote.is_some() {
+            return self.extend_remote(id, attempt, by).await;
+        }
         let Some(file) = &self.file else { return self.core.lock().extend(id, attempt, by, self.now()) };
         answer(self.change(file, move |change| change.extend(id, attempt, by), |_, done| done)).await?
     }

@@ -68,6 +68,28 @@ impl RedisUrl {
         self.kind
     }
 
+    /// The URL with `***` in place of its password, for a message.
+    ///
+    /// ```
+    /// use headrace::store::Location;
+    /// let Ok(Location::Redis(url)) = Location::parse("redis://app:secret@host:6379/0") else { unreachable!() };
+    /// assert_eq!(url.shown(), "redis://app:***@host:6379/0");
+    /// ```
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        // A parameter may be a secret as well, and a password may hold an @.
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let shown = match rest.rsplit_once('@') {
+            None => rest.to_owned(),
+            Some((login, host)) => match login.split_once(':') {
+                Some((user, _)) => format!("{user}:***@{host}"),
+                None => format!("***@{host}"),
+            },
+        };
+        format!("{}://{shown}", self.kind.scheme())
+    }
+
     /// The whole URL, with its password: for who connects, never for a message.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -111,7 +133,8 @@ impl Location {
             };
         }
         match RedisKind::ALL.into_iter().find(|kind| kind.scheme() == scheme) {
-            Some(_) if rest.is_empty() => {
+            // Upstash's address may stand in the environment.
+            Some(kind) if rest.is_empty() && kind != RedisKind::Upstash => {
                 Err(Error::Config(format!("{scheme}:// names no server: give {scheme}://HOST")))
             }
             Some(kind) => Ok(Self::Redis(RedisUrl { kind, url: url.to_owned() })),
@@ -146,7 +169,7 @@ mod tests {
         for url in ["", "memory", "memory:/", "memory://x", "Memory://", "sqlite://", "sqlite:///", "sqlite://a.db"] {
             assert!(matches!(Location::parse(url), Err(Error::Config(_))), "{url}");
         }
-        for url in ["sqlite3:///q.db", "redi://:secret@host", "redis://", "redis:host", "upstash://", "secret"] {
+        for url in ["sqlite3:///q.db", "redi://:secret@host", "redis://", "redis:host", "secret"] {
             let Err(Error::Config(message)) = Location::parse(url) else { panic!("{url} was accepted") };
             assert!(!message.contains("secret"), "{message}");
         }

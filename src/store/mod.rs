@@ -4,6 +4,7 @@ mod checksum;
 mod damage;
 mod location;
 pub mod notice;
+pub(crate) mod redis;
 pub mod sqlite;
 
 pub use checksum::Checksum;

@@ -65,6 +65,7 @@ impl Core {
             tokens: ready.tokens,
             enqueued: entry.enqueued,
             waited,
+            since: now,
         };
         self.counts[Status::Waiting as usize] -= 1;
         self.counts[Status::Leased as usize] += 1;
@@ -162,7 +163,7 @@ impl Core {
     }
 
     /// Exponential from one second, with full jitter (Brooker, AWS Architecture Blog, 2015).
-    fn backoff(&mut self, attempt: u32) -> Duration {
+    pub(in crate::queue) fn backoff(&mut self, attempt: u32) -> Duration {
         let longest = BACKOFF_FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(BACKOFF_MAX);
         longest.mul_f64(self.jitter.random())
     }

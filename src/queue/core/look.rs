@@ -2,6 +2,8 @@
 
 use super::super::entry::{DeadLetter, RequestId, State, Status};
 use super::super::flow::FlowId;
+use super::super::options::PutOptions;
+use super::super::owner::NOBODY;
 use super::Core;
 use crate::{Error, Payload, Result};
 use std::sync::Arc;
@@ -46,11 +48,14 @@ impl Core {
 
     /// The error of a put that found no room.
     pub(in crate::queue) fn full(&self) -> Error {
+        self.full_at(self.open_count(), self.bytes)
+    }
+
+    /// The same where a server says how much it holds.
+    pub(in crate::queue) fn full_at(&self, open: usize, bytes: usize) -> Error {
         Error::QueueFull(format!(
-            "queue {:?} holds {} requests and {} bytes (max_size {:?}, max_bytes {:?}): wait with timeout=, get and ack some, or raise the bound",
+            "queue {:?} holds {open} requests and {bytes} bytes (max_size {:?}, max_bytes {:?}): wait with timeout=, get and ack some, or raise the bound",
             self.config.name,
-            self.open_count(),
-            self.bytes,
             self.config.max_size,
             self.config.max_bytes
         ))
@@ -90,6 +95,12 @@ impl Core {
             .collect();
         letters.sort_by_key(|letter| letter.id);
         letters
+    }
+
+    /// The flow of what a server keeps: of it, a handle knows the tenant alone.
+    pub(in crate::queue) fn flow_of(&mut self, tenant: &str) -> FlowId {
+        let options = PutOptions { tenant: Some(Arc::from(tenant)), ..PutOptions::default() };
+        self.flows.id_of(&options, NOBODY, &self.limiter)
     }
 
     pub(in crate::queue) fn tenant(&self, flow: FlowId) -> Arc<str> {

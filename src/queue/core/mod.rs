@@ -48,6 +48,8 @@ pub(super) struct HandedOut {
     pub(super) tokens: u64,
     pub(super) enqueued: Moment,
     pub(super) waited: Duration,
+    /// When it was handed out.
+    pub(super) since: Moment,
 }
 
 /// What became of a nack, an expiry or a requeue, for the store.

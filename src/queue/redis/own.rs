@@ -1,0 +1,164 @@
+//! Turns of one's own on a server: put and take are two commands, and the owner says now and then that it lives.
+
+use super::arguments::{Arguments, escaped, micros};
+use super::settle::nonce;
+use super::{LEAST_PATIENCE, OWN, PATIENCE, PATIENCE_OF_A_WORKER};
+use crate::queue::acquire::{Again, Waits};
+use crate::queue::core::lost;
+use crate::queue::entry::RequestId;
+use crate::queue::inner::QueueInner;
+use crate::queue::options::PutOptions;
+use crate::queue::{Lease, acquire::Entered};
+use crate::store::redis::{start_on_redis, text_of};
+use crate::{Payload, Result};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What `looking` says: nobody looks for turns, somebody does, somebody does and is to look once more.
+const NOBODY_LOOKS: u8 = 0;
+const LOOKS: u8 = 1;
+const ONCE_MORE: u8 = 2;
+
+/// The pause after a look for turns that failed.
+const AFTER_AN_ERROR: Duration = Duration::from_secs(1);
+
+fn named(verb: &str, id: &str, attempt: u32) -> Arguments {
+    Arguments::default().text(verb).text(id).int(attempt).text(nonce())
+}
+
+impl QueueInner {
+    pub(in crate::queue) async fn acquire_remote(
+        self: &Arc<Self>,
+        payload: Payload,
+        options: PutOptions,
+    ) -> Result<Lease> {
+        let (id, owner) = (RequestId(rand::random::<u64>().max(1)), self.owner());
+        // From here on, dropping it removes the request, whether it has arrived or not.
+        let waits = Waits { inner: Arc::clone(self), id: id.0, turn: self.turns.expect(id.0), came: false };
+        let payloads = [payload];
+        let room = self.room.listen();
+        loop {
+            let notified = room.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            match self.put_once(&[id], &payloads, &options, owner, PATIENCE).await? {
+                Ok(_) => break,
+                Err(full) if !self.core.lock().fits_ever(1, payloads[0].len()) => return Err(full),
+                Err(_) => {}
+            }
+            if self.hear(LEAST_PATIENCE).await? {
+                continue;
+            }
+            self.sleep_remote(notified, None, None).await;
+        }
+        self.core.lock().meters.put += 1;
+        self.keep_alive();
+        self.dispatch();
+        waits.turn().await
+    }
+
+    /// Looks for turns of those who wait here, without waiting for it.
+    pub(in crate::queue) fn dispatch_remote(self: &Arc<Self>) {
+        let Some(remote) = &self.remote else { return };
+        if remote.looking.swap(ONCE_MORE, Ordering::AcqRel) != NOBODY_LOOKS {
+            return;
+        }
+        let inner = Arc::clone(self);
+        let started = start_on_redis(async move {
+            let Some(remote) = &inner.remote else { return };
+            loop {
+                remote.looking.store(LOOKS, Ordering::Release);
+                match inner.look_for_turns().await {
+                    Ok(next) => inner.turns.look_by(next.map(|next| inner.now().plus(next))),
+                    Err(error) => {
+                        tracing::warn!(%error, "turns wait for a server that does not answer");
+                        tokio::time::sleep(AFTER_AN_ERROR).await;
+                    }
+                }
+                let ended = remote.looking.compare_exchange(LOOKS, NOBODY_LOOKS, Ordering::AcqRel, Ordering::Acquire);
+                if ended.is_ok() {
+                    return;
+                }
+            }
+        });
+        drop(started);
+    }
+
+    /// Takes what turns there are for those who wait here; how long until time may bring more.
+    async fn look_for_turns(self: &Arc<Self>) -> Result<Option<Duration>> {
+        loop {
+            let (handed, next) = self.handed_out(usize::MAX, self.mine(), PATIENCE_OF_A_WORKER).await?;
+            if handed.is_empty() {
+                return Ok(next);
+            }
+            self.give_all(handed);
+        }
+    }
+
+    /// Looks at what other processes do, and at the clock, for all who wait here. Never ends.
+    pub(in crate::queue) async fn watch_remote(self: &Arc<Self>) {
+        let watch = self.turns.watch();
+        let _duty = watch.duty.lock().await;
+        loop {
+            let sooner = watch.sooner.notified();
+            tokio::pin!(sooner);
+            sooner.as_mut().enable();
+            let inner = Arc::clone(self);
+            let looked = async {
+                self.hear(LEAST_PATIENCE).await?;
+                crate::store::redis::on_redis(async move { inner.look_for_turns().await }).await
+            };
+            match looked.await {
+                Ok(next) => {
+                    watch.plan(next.map(|next| self.now().plus(next)));
+                    self.sleep_remote(sooner, next, None).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "turns wait for a server that does not answer");
+                    tokio::time::sleep(AFTER_AN_ERROR).await;
+                }
+            }
+        }
+    }
+
+    /// Removes a request whose caller left, without waiting for it.
+    pub(in crate::queue) fn leave_remote(self: &Arc<Self>, id: u64, used_tokens: Option<u64>) {
+        self.turns.forget(id);
+        let inner = Arc::clone(self);
+        let arguments = named("leave", &RequestId(id).to_string(), 0).maybe(used_tokens);
+        let started = start_on_redis(async move {
+            if let Err(error) = inner.ask(&OWN, arguments, PATIENCE_OF_A_WORKER).await {
+                tracing::warn!(%error, "a request whose caller left stays until its handle is silent");
+            }
+        });
+        drop(started);
+    }
+
+    /// Says that this handle lives.
+    pub(in crate::queue) async fn renew_remote(self: &Arc<Self>) -> Result<()> {
+        self.ask(&OWN, named("renew", &self.owner().to_string(), 0), PATIENCE).await.map(drop)
+    }
+
+    /// Makes a request wait for another turn.
+    pub(in crate::queue) async fn again_remote(
+        self: &Arc<Self>,
+        id: u64,
+        attempt: u32,
+        again: Again,
+    ) -> Result<Entered> {
+        let waits = Waits { inner: Arc::clone(self), id, turn: self.turns.expect(id), came: false };
+        let arguments = named("again", &RequestId(id).to_string(), attempt)
+            .int(micros(again.delay))
+            .text(escaped(again.provider.as_deref().unwrap_or_default()))
+            .text(escaped(again.model.as_deref().unwrap_or_default()))
+            .maybe(again.estimated_tokens)
+            .maybe(again.used_tokens);
+        let reply = self.ask(&OWN, arguments, PATIENCE).await?;
+        if text_of(&reply)? != "ok" {
+            return Err(lost(id, attempt));
+        }
+        self.dispatch();
+        Ok(Entered::Waits(waits))
+    }
+}

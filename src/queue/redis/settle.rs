@@ -1,0 +1,73 @@
+//! How leases of a server end.
+
+use super::arguments::{Arguments, body_of, micros};
+use super::{END, PATIENCE};
+use crate::queue::core::lost;
+use crate::queue::entry::RequestId;
+use crate::queue::inner::QueueInner;
+use crate::store::redis::{start_on_redis, text_of};
+use crate::{Payload, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a settlement is known by when it is sent again.
+pub(super) fn nonce() -> String {
+    format!("{:x}", rand::random::<u64>())
+}
+
+fn named(verb: &str, id: u64, attempt: u32) -> Arguments {
+    Arguments::default().text(verb).text(RequestId(id).to_string()).int(attempt).text(nonce())
+}
+
+impl QueueInner {
+    async fn end_remote(self: &Arc<Self>, id: u64, attempt: u32, arguments: Arguments) -> Result<()> {
+        let reply = self.ask(&END, arguments, PATIENCE).await?;
+        if text_of(&reply)? == "ok" { Ok(()) } else { Err(lost(id, attempt)) }
+    }
+
+    pub(in crate::queue) async fn ack_remote(
+        self: &Arc<Self>,
+        id: u64,
+        attempt: u32,
+        result: Option<&Payload>,
+        tokens: Option<u64>,
+    ) -> Result<()> {
+        let arguments = named("ack", id, attempt).flag(result.is_some());
+        let arguments = match result {
+            Some(result) => arguments.body(body_of(result, self.remote()?.link.is_binary())),
+            None => arguments.text(""),
+        };
+        self.end_remote(id, attempt, arguments.maybe(tokens)).await?;
+        self.core.lock().meters.acked += 1;
+        Ok(())
+    }
+
+    pub(in crate::queue) async fn nack_remote(
+        self: &Arc<Self>,
+        id: u64,
+        attempt: u32,
+        error: &str,
+        delay: Option<Duration>,
+        retry: bool,
+    ) -> Result<()> {
+        let delay = delay.unwrap_or_else(|| self.core.lock().backoff(attempt));
+        let arguments = named("nack", id, attempt).text(error).int(micros(delay)).flag(retry);
+        self.end_remote(id, attempt, arguments).await
+    }
+
+    pub(in crate::queue) async fn extend_remote(self: &Arc<Self>, id: u64, attempt: u32, by: Duration) -> Result<()> {
+        self.end_remote(id, attempt, named("extend", id, attempt).int(micros(by))).await
+    }
+
+    /// Gives back what never reached a worker, without waiting for it.
+    pub(in crate::queue) fn give_back_remote(self: &Arc<Self>, id: u64, attempt: u32, is_orphan: bool) {
+        let inner = Arc::clone(self);
+        let started = start_on_redis(async move {
+            let arguments = named("back", id, attempt).flag(is_orphan);
+            if let Err(error) = inner.end_remote(id, attempt, arguments).await {
+                tracing::debug!(%error, "a lease was not given back: it ends with its time");
+            }
+        });
+        drop(started);
+    }
+}

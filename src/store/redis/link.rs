@@ -1,0 +1,155 @@
+//! Sends scripts to a server, again where that is of use, and no longer than its caller waits.
+
+use super::fault::{is_passing, out_of_reach, store_error};
+use super::resp::Resp;
+use super::script::RedisScript;
+use super::transport::Transport;
+use super::upstash::Upstash;
+use crate::store::{RedisKind, RedisUrl};
+use crate::Result;
+use parking_lot::Mutex;
+use redis::{RedisError, ToRedisArgs, Value};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The pause before a second attempt, doubled for each further one up to the longest; each with full jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The way to one address; in a forked child another than in its parent.
+pub(crate) struct RedisLink {
+    address: RedisUrl,
+    current: Mutex<Option<(u32, Arc<dyn Transport>)>>,
+}
+
+impl RedisLink {
+    /// # Errors
+    /// `Config` where the address cannot be read.
+    pub(crate) fn new(address: RedisUrl) -> Result<Self> {
+        let first = way(&address)?;
+        Ok(Self { address, current: Mutex::new(Some((crate::process::id(), first))) })
+    }
+
+    pub(super) fn transport(&self) -> Result<Arc<dyn Transport>> {
+        let process = crate::process::id();
+        let mut current = self.current.lock();
+        if let Some((of, transport)) = &*current
+            && *of == process
+        {
+            return Ok(Arc::clone(transport));
+        }
+        let fresh = way(&self.address)?;
+        if let Some(inherited) = current.replace((process, Arc::clone(&fresh))) {
+            // Its connections are the parent's, whose thread is not here.
+            std::mem::forget(inherited);
+        }
+        Ok(fresh)
+    }
+
+    /// Whether arguments may be any bytes; else they are text.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.address.kind() != RedisKind::Upstash
+    }
+
+    /// Runs a script. Call it where the connections are.
+    ///
+    /// # Errors
+    /// `Store` where the server refuses, or does not answer within `patience`.
+    pub(crate) async fn run(
+        &self,
+        script: &RedisScript,
+        keys: &[String],
+        arguments: &impl ToRedisArgs,
+        patience: Duration,
+    ) -> Result<Value> {
+        let transport = self.transport()?;
+        let command = |name: &str, text: &str| {
+            let mut command = redis::cmd(name);
+            command.arg(text).arg(keys.len()).arg(keys).arg(arguments);
+            command
+        };
+        let by_digest = command("EVALSHA", script.digest());
+        let started = Instant::now();
+        let mut attempt = 0_u32;
+        let mut last = None;
+        loop {
+            let left = patience.saturating_sub(started.elapsed());
+            let sent = tokio::time::timeout(left, async {
+                match transport.send(&by_digest).await.and_then(Value::extract_error) {
+                    // The server has started anew, or its scripts were flushed: the text goes along, and is kept again.
+                    Err(error) if is_unknown_script(&error) => {
+                        transport.send(&command("EVAL", script.text())).await
+                    }
+                    other => other,
+                }
+            });
+            match sent.await {
+                Err(_) => return Err(out_of_reach(last.as_ref(), self.address.kind(), patience.as_secs_f64())),
+                Ok(reply) => match reply.and_then(Value::extract_error) {
+                    Ok(value) => return Ok(value),
+                    Err(error) if is_passing(&error) => last = Some(error),
+                    Err(error) => return Err(store_error(&error, self.address.kind())),
+                },
+            }
+            let left = patience.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(out_of_reach(last.as_ref(), self.address.kind(), patience.as_secs_f64()));
+            }
+            pause(attempt, left).await;
+            attempt += 1;
+        }
+    }
+
+    /// Asks whether the server is there, and warns where it may drop what is kept in it.
+    ///
+    /// # Errors
+    /// `Store` where it refuses, or does not answer within `patience`.
+    pub(crate) async fn check(&self, patience: Duration) -> Result<()> {
+        let transport = self.transport()?;
+        let (ping, mut info) = (redis::cmd("PING"), redis::cmd("INFO"));
+        info.arg("memory");
+        let asked = async {
+            transport.send(&ping).await.and_then(Value::extract_error)?;
+            Ok::<_, RedisError>(transport.send(&info).await)
+        };
+        match tokio::time::timeout(patience, asked).await {
+            Err(_) => Err(out_of_reach(None, self.address.kind(), patience.as_secs_f64())),
+            Ok(Err(error)) => Err(store_error(&error, self.address.kind())),
+            Ok(Ok(info)) => {
+                if let Some(policy) = info.ok().as_ref().and_then(evicting) {
+                    tracing::warn!(
+                        policy,
+                        "this Redis may drop what is kept in it when its memory is full: set maxmemory-policy noeviction"
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The policy by which a server with bounded memory drops keys; None where it drops none, or does not say.
+fn evicting(info: &Value) -> Option<String> {
+    let Value::BulkString(text) = info else { return None };
+    let text = String::from_utf8_lossy(text);
+    let of = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let policy = of("maxmemory_policy:")?;
+    (of("maxmemory:")? != "0" && policy != "noeviction").then(|| policy.to_owned())
+}
+
+fn way(address: &RedisUrl) -> Result<Arc<dyn Transport>> {
+    Ok(match address.kind() {
+        RedisKind::Upstash => Arc::new(Upstash::new(address)?),
+        _ => Arc::new(Resp::new(address)?),
+    })
+}
+
+fn is_unknown_script(error: &RedisError) -> bool {
+    error.code() == Some("NOSCRIPT")
+}
+
+/// Waits before the next attempt: exponential with full jitter, so that many do not come back at once.
+pub(super) async fn pause(attempt: u32, most: Duration) {
+    let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
+    tokio::time::sleep(longest.mul_f64(rand::random::<f64>()).max(Duration::from_millis(1)).min(most)).await;
+}

@@ -1,0 +1,116 @@
+//! A redis-server of a test's own, on a free port.
+
+#![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
+
+pub mod upstash;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
+pub struct RedisServer {
+    child: Child,
+    pub port: u16,
+    directory: tempfile::TempDir,
+    extra: Vec<String>,
+}
+
+impl RedisServer {
+    /// Starts one; None, with a word, where there is none on this machine.
+    pub fn start(extra: &[&str]) -> Option<Self> {
+        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+            eprintln!("skipped: there is no redis-server on this machine (apt-get install redis-server)");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let extra: Vec<String> = extra.iter().map(ToString::to_string).collect();
+        // Between the look for a free port and the start, another may take it.
+        for _ in 0..20 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            if port > 55_000 {
+                // A cluster's second port is 10,000 higher.
+                continue;
+            }
+            if let Some(child) = spawn(port, &directory, &extra) {
+                return Some(Self { child, port, directory, extra });
+            }
+        }
+        panic!("no redis-server would start");
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Sends a command in words, over a connection of its own; the first line of its reply.
+    pub fn tell(&self, command: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+
+    /// A number that `INFO` tells.
+    pub fn info(&self, name: &str) -> u64 {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(b"INFO\r\n").unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+        line.trim().parse().unwrap()
+    }
+
+    pub fn signal(&self, signal: i32) {
+        Command::new("kill").args([format!("-{signal}"), self.child.id().to_string()]).status().unwrap();
+    }
+
+    /// Ends it at once, and starts it again on its files.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.start_again();
+    }
+
+    pub fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn start_again(&mut self) {
+        self.child = spawn(self.port, &self.directory, &self.extra).expect("its port is free again");
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(port: u16, directory: &tempfile::TempDir, extra: &[String]) -> Option<Child> {
+    let mut child = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--dir", directory.path().to_str().unwrap(), "--daemonize", "no"])
+        .args(extra)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while started.elapsed() < START {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return Some(child);
+        }
+        if child.try_wait().unwrap().is_some() {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    None
+}
