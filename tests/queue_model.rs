@@ -1,12 +1,16 @@
 //! Random histories of a queue beside a model of it, by a clock that the history moves: order, ageing, leases,
-//! idempotency, deadlines, dead letters; on a file through two handles in turns, with crashes between the steps.
+//! idempotency, deadlines, dead letters; on a file and in Redis through two handles in turns, with crashes between the steps.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod servers;
 
 use headrace::clock::ManualClock;
 use headrace::queue::{Lease, Priority, PutOptions, QueueConfig, RequestId, RequestQueue, Status};
 use headrace::{Error, Payload};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use servers::RedisServer;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -300,6 +304,20 @@ proptest! {
         let directory = tempfile::tempdir().expect("a directory");
         block_on(run(&format!("sqlite:///{}/q.db", directory.path().display()), steps));
     }
+}
+
+/// The rules are the core's, decided by the server's scripts.
+#[test]
+fn in_redis_through_two_handles() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) };
+    let histories = prop::collection::vec(step(), 1..50);
+    let outcome = TestRunner::new(config).run(&histories, |steps| {
+        assert_eq!(server.tell("FLUSHALL"), "+OK");
+        block_on(run(&server.url(), steps));
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 proptest! {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes on a busy machine.
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_mins(1);
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -51,7 +51,7 @@ fn a_cluster_passes_the_conformance_suite() {
     assert_eq!(server.tell("CLUSTER ADDSLOTSRANGE 0 16383"), "+OK");
     let started = std::time::Instant::now();
     while server.tell("SET probe 1") != "+OK" {
-        assert!(started.elapsed() < Duration::from_secs(60), "the cluster did not form");
+        assert!(started.elapsed() < Duration::from_mins(1), "the cluster did not form");
         std::thread::sleep(Duration::from_millis(50));
     }
     conforms(&server.url().replace("redis://", "redis+cluster://"));
@@ -139,8 +139,12 @@ fn a_request_costs_three_commands_and_an_idle_worker_next_to_none() {
 #[test]
 fn turns_of_ones_own_come_in_order_and_end_with_their_callers() {
     let Some(server) = RedisServer::start(&[]) else { return };
-    let rule =
-        LimitRule { scope: LimitScope::Global, concurrency: Some(1), requests_per_minute: None, tokens_per_minute: None };
+    let rule = LimitRule {
+        scope: LimitScope::Global,
+        concurrency: Some(1),
+        requests_per_minute: None,
+        tokens_per_minute: None,
+    };
     let open = || RequestQueue::open(&server.url(), QueueConfig { limits: vec![rule.clone()], ..config("t") }).unwrap();
     let (one, two) = (open(), open());
     block_on(async {
@@ -255,7 +259,7 @@ impl LossyNetwork {
                 });
                 std::thread::spawn(move || {
                     let (mut server, mut client) = (server, client);
-                    let mut buffer = [0; 65536];
+                    let mut buffer = vec![0; 65536];
                     while let Ok(read @ 1..) = server.read(&mut buffer) {
                         if lost.swap(false, Ordering::SeqCst) || client.write_all(&buffer[..read]).is_err() {
                             break;

@@ -65,7 +65,7 @@ impl RequestQueue {
         }
         let inner = &self.inner;
         if inner.remote.is_some() {
-            return within(timeout, inner.acquire_remote(payload, options)).await;
+            return within(timeout, Box::pin(inner.acquire_remote(payload, options))).await;
         }
         if let Some(file) = &inner.file {
             return within(timeout, inner.acquire_on(file, payload, options)).await;
@@ -189,7 +189,7 @@ impl QueueInner {
     /// Looks at the clock for all who wait for a turn, unless another does already. Never ends.
     async fn watch_the_clock(self: &Arc<Self>) {
         if self.remote.is_some() {
-            return self.watch_remote().await;
+            return Box::pin(self.watch_remote()).await;
         }
         let watch = self.turns.watch();
         let _duty = watch.duty.lock().await;
@@ -270,7 +270,7 @@ impl Lease {
         let entered = match &self.inner.file {
             _ if self.inner.remote.is_some() => {
                 self.set_settled();
-                self.inner.again_remote(self.handed.id, self.handed.attempt, again).await?
+                Box::pin(self.inner.again_remote(self.handed.id, self.handed.attempt, again)).await?
             }
             Some(file) => answer(self.again_on(file, again)).await??,
             None => Entered::Waits(self.start_again(&again)?),

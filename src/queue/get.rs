@@ -72,7 +72,7 @@ impl RequestQueue {
     async fn take_many(&self, most: usize, timeout: Option<Duration>, who: Who) -> Result<Vec<Lease>> {
         let inner = &self.inner;
         if inner.remote.is_some() {
-            return inner.take_many_remote(most, timeout, who).await;
+            return Box::pin(inner.take_many_remote(most, timeout, who)).await;
         }
         let until = timeout.map(|timeout| inner.now().plus(timeout));
         let ready = inner.ready.listen();

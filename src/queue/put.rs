@@ -96,7 +96,7 @@ impl RequestQueue {
     ) -> Result<Vec<RequestId>> {
         refuse_shared_key(&options, payloads.len())?;
         if self.inner.remote.is_some() {
-            return self.inner.put_remote(payloads, options, timeout, true).await;
+            return Box::pin(self.inner.put_remote(payloads, options, timeout, true)).await;
         }
         if let Some(file) = &self.inner.file {
             return self.inner.put_on(file, payloads, options, timeout).await;

@@ -157,7 +157,7 @@ impl QueueStore for RequestQueue {
     async fn put(&self, batch: Vec<Payload>, options: PutOptions) -> Result<Vec<RequestId>> {
         if self.inner.remote.is_some() {
             super::put::refuse_shared_key(&options, batch.len())?;
-            return self.inner.put_remote(batch, options, None, false).await;
+            return Box::pin(self.inner.put_remote(batch, options, None, false)).await;
         }
         let Some(file) = &self.inner.file else { return self.put_many(batch, &options) };
         super::put::refuse_shared_key(&options, batch.len())?;
@@ -168,7 +168,7 @@ impl QueueStore for RequestQueue {
 
     async fn take(&self, most: usize) -> Result<Vec<Handout>> {
         let leases = if self.inner.remote.is_some() {
-            self.inner.take_remote(most, Who::Worker, super::redis::PATIENCE).await?.0
+            Box::pin(self.inner.take_remote(most, Who::Worker, super::redis::PATIENCE)).await?.0
         } else {
             self.inner.take_or_wait(most, Who::Worker).await?.0
         };
@@ -241,7 +241,7 @@ impl QueueStore for RequestQueue {
     async fn watch(&self) -> Result<()> {
         let inner = &self.inner;
         if inner.remote.is_some() {
-            return inner.wait_remote().await;
+            return Box::pin(inner.wait_remote()).await;
         }
         let mut others = inner.watch()?;
         let (ready, room) = (inner.ready.listen(), inner.room.listen());
@@ -281,7 +281,7 @@ impl QueueInner {
         tokens: Option<u64>,
     ) -> Result<()> {
         if self.remote.is_some() {
-            return self.ack_remote(id, attempt, result.as_ref(), tokens).await;
+            return Box::pin(self.ack_remote(id, attempt, result.as_ref(), tokens)).await;
         }
         let Some(file) = &self.file else { return self.ack_now(id, attempt, result, tokens) };
         let done = self.change(file, move |change| change.ack(id, attempt, result.as_ref(), tokens), |_, done| done);
@@ -314,7 +314,7 @@ impl QueueInner {
         retry: bool,
     ) -> Result<()> {
         if self.remote.is_some() {
-            return self.nack_remote(id, attempt, error, delay, retry).await;
+            return Box::pin(self.nack_remote(id, attempt, error, delay, retry)).await;
         }
         let Some(file) = &self.file else { return self.nack_now(id, attempt, error, delay, retry) };
         let error = error.to_owned();
@@ -343,7 +343,7 @@ impl QueueInner {
 
     pub(super) async fn extend(self: &Arc<Self>, id: u64, attempt: u32, by: Duration) -> Result<()> {
         if self.remote.is_some() {
-            return self.extend_remote(id, attempt, by).await;
+            return Box::pin(self.extend_remote(id, attempt, by)).await;
         }
         let Some(file) = &self.file else { return self.core.lock().extend(id, attempt, by, self.now()) };
         answer(self.change(file, move |change| change.extend(id, attempt, by), |_, done| done)).await?

@@ -90,15 +90,12 @@ fn decoded(part: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = part.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
-        match after.get(..2).filter(|_| first == b'%') {
-            Some(code) => {
-                bytes.push(u8::from_str_radix(std::str::from_utf8(code).unwrap(), 16).unwrap());
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
+        if let Some(code) = after.get(..2).filter(|_| first == b'%') {
+            bytes.push(u8::from_str_radix(std::str::from_utf8(code).unwrap(), 16).unwrap());
+            rest = &after[2..];
+        } else {
+            bytes.push(first);
+            rest = after;
         }
     }
     String::from_utf8(bytes).unwrap()
@@ -148,10 +145,9 @@ async fn many(behind: &Behind, body: &Bytes, is_base64: bool, at_once: bool) -> 
         }
         let mut connection =
             behind.client.get_multiplexed_async_connection().await.map_err(|_| "ERR the server is away".to_owned())?;
-        let values: Vec<Value> = pipeline
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| format!("{} {}", error.code().unwrap_or("EXECABORT"), error.detail().unwrap_or_default()))?;
+        let values: Vec<Value> = pipeline.query_async(&mut connection).await.map_err(|error| {
+            format!("{} {}", error.code().unwrap_or("EXECABORT"), error.detail().unwrap_or_default())
+        })?;
         return Ok(values.iter().map(|value| json!({ "result": shown(value, is_base64) })).collect());
     }
     let mut answers = Vec::new();

@@ -55,9 +55,7 @@ impl Core {
     pub(in crate::queue) fn full_at(&self, open: usize, bytes: usize) -> Error {
         Error::QueueFull(format!(
             "queue {:?} holds {open} requests and {bytes} bytes (max_size {:?}, max_bytes {:?}): wait with timeout=, get and ack some, or raise the bound",
-            self.config.name,
-            self.config.max_size,
-            self.config.max_bytes
+            self.config.name, self.config.max_size, self.config.max_bytes
         ))
     }
 
@@ -100,7 +98,7 @@ impl Core {
     /// The flow of what a server keeps: of it, a handle knows the tenant alone.
     pub(in crate::queue) fn flow_of(&mut self, tenant: &str) -> FlowId {
         let options = PutOptions { tenant: Some(Arc::from(tenant)), ..PutOptions::default() };
-        self.flows.id_of(&options, NOBODY, &self.limiter)
+        self.flows.id_of(&options, NOBODY, &mut self.limiter)
     }
 
     pub(in crate::queue) fn tenant(&self, flow: FlowId) -> Arc<str> {

@@ -51,8 +51,28 @@ const OPENING: Duration = Duration::from_secs(5);
 
 /// All that a queue keeps, in the order in which the scripts know them.
 const KEYS: [&str; 22] = [
-    "meta", "records", "bodies", "results", "keys", "ready", "rise", "scheduled", "deadlines", "leases", "old", "dead",
-    "turns0", "turns1", "turns2", "turns3", "passes", "used", "grants", "tokens", "scopes", "owners",
+    "meta",
+    "records",
+    "bodies",
+    "results",
+    "keys",
+    "ready",
+    "rise",
+    "scheduled",
+    "deadlines",
+    "leases",
+    "old",
+    "dead",
+    "turns0",
+    "turns1",
+    "turns2",
+    "turns3",
+    "passes",
+    "used",
+    "grants",
+    "tokens",
+    "scopes",
+    "owners",
 ];
 
 macro_rules! script {

@@ -60,7 +60,9 @@ impl QueueInner {
         let reply = self.ask(&PUT, arguments, patience).await?;
         let reply = list_of(&reply)?;
         match reply {
-            [answer, ids] if text_of(answer)? == "ok" => Ok(Ok(list_of(ids)?.iter().map(id_of).collect::<Result<_>>()?)),
+            [answer, ids] if text_of(answer)? == "ok" => {
+                Ok(Ok(list_of(ids)?.iter().map(id_of).collect::<Result<_>>()?))
+            }
             [_, open, bytes] => {
                 let (open, bytes) = (int_of(open)? as usize, int_of(bytes)? as usize);
                 Ok(Err(self.core.lock().full_at(open, bytes)))

@@ -50,8 +50,7 @@ impl QueueInner {
         until: Option<Moment>,
     ) {
         let hears = self.remote.as_ref().is_some_and(|remote| remote.channel.hears());
-        let mut pause =
-            if hears { LONGEST_SLEEP + SPREAD.mul_f64(rand::random::<f64>()) } else { WITHOUT_MESSAGES };
+        let mut pause = if hears { LONGEST_SLEEP + SPREAD.mul_f64(rand::random::<f64>()) } else { WITHOUT_MESSAGES };
         if let Some(next) = next {
             pause = pause.min(next);
         }

@@ -55,7 +55,9 @@ pub(super) fn store_error(error: &RedisError, kind: RedisKind) -> Error {
         Some("NOPERM") => Error::Store(format!(
             "{scheme}:// does not let this user run scripts on its keys: see `ACL SETUSER` and allow +@all ~headrace:*"
         )),
-        Some(code) => Error::Store(format!("{scheme}:// answered {code}: {}", error.detail().unwrap_or("no more is told"))),
+        Some(code) => {
+            Error::Store(format!("{scheme}:// answered {code}: {}", error.detail().unwrap_or("no more is told")))
+        }
         None => Error::Store(format!("{scheme}:// could not be asked: {}", reason(error))),
     }
 }

@@ -5,8 +5,8 @@ use super::resp::Resp;
 use super::script::RedisScript;
 use super::transport::Transport;
 use super::upstash::Upstash;
-use crate::store::{RedisKind, RedisUrl};
 use crate::Result;
+use crate::store::{RedisKind, RedisUrl};
 use parking_lot::Mutex;
 use redis::{RedisError, ToRedisArgs, Value};
 use std::sync::Arc;
@@ -77,9 +77,7 @@ impl RedisLink {
             let sent = tokio::time::timeout(left, async {
                 match transport.send(&by_digest).await.and_then(Value::extract_error) {
                     // The server has started anew, or its scripts were flushed: the text goes along, and is kept again.
-                    Err(error) if is_unknown_script(&error) => {
-                        transport.send(&command("EVAL", script.text())).await
-                    }
+                    Err(error) if is_unknown_script(&error) => transport.send(&command("EVAL", script.text())).await,
                     other => other,
                 }
             });

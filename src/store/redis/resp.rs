@@ -113,7 +113,8 @@ impl Resp {
 fn each_host(address: &RedisUrl) -> Vec<String> {
     let rest = address.expose().split_once("://").map_or("", |(_, rest)| rest);
     let hosts = rest.split_once('/').map_or(rest, |(hosts, _)| hosts);
-    let (login, hosts) = hosts.rsplit_once('@').map_or((String::new(), hosts), |(login, hosts)| (format!("{login}@"), hosts));
+    let (login, hosts) =
+        hosts.rsplit_once('@').map_or((String::new(), hosts), |(login, hosts)| (format!("{login}@"), hosts));
     hosts.split(',').map(|host| format!("redis://{login}{host}")).collect()
 }
 
@@ -147,7 +148,7 @@ fn server(address: &RedisUrl) -> RedisResult<Server> {
             let node = SentinelNodeConnectionInfo::default().set_redis_connection_info(login);
             Ok(Server::Sentinel(Box::new(Mutex::new(SentinelClient::build(
                 sentinels,
-                master.to_owned(),
+                master,
                 Some(node),
                 SentinelServerType::Master,
             )?))))

@@ -4,7 +4,7 @@
 //! handle wrote before it: the token of the last answer goes along.
 
 use super::transport::{Told, Transport};
-use crate::provider::{SseDecoder, Secret};
+use crate::provider::{Secret, SseDecoder};
 use crate::store::RedisUrl;
 use crate::{Error, Result};
 use async_trait::async_trait;

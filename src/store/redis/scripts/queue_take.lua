@@ -44,6 +44,12 @@ if ruled or call('EXISTS', SCOPES) == 1 then
     call('ZREM', GRANTS, grant)
   end
 end
+-- The rule of a name is its own, or the one for each of its kind.
+local function each(scope) return string.sub(scope, 1, 1) .. '*' end
+local function kind_of(scope)
+  local own, all = known[scope], known[each(scope)]
+  return (own == 'rate' or all == 'rate') and 'rate' or own or all
+end
 local gauges = {}
 local function gauge(scope)
   local found = gauges[scope]
@@ -58,13 +64,13 @@ local function scopes_of(tenant, flow)
   local found = {}
   local provider, model = string.match(flow, '^([^\2]*)\2([^\2]*)\2')
   for _, scope in ipairs({ 'g', 't' .. tenant, 'p' .. provider, 'm' .. model }) do
-    if known[scope] and scope ~= 'p' and scope ~= 'm' then found[#found + 1] = scope end
+    if scope ~= 'p' and scope ~= 'm' and kind_of(scope) then found[#found + 1] = scope end
   end
   return found
 end
 local function admits(scopes, tokens)
   for _, scope in ipairs(scopes) do
-    local rule = rules[scope]
+    local rule = rules[scope] or rules[each(scope)]
     if rule then
       local g = gauge(scope)
       if rule[1] and g[1] + g[4] >= rule[1] then return false end
@@ -82,7 +88,7 @@ local function charge(scopes, id, attempt, tokens)
     local g = gauge(scope)
     g[1] = g[1] + 1
     call('HINCRBY', USED, 'a' .. scope, 1)
-    if known[scope] == 'rate' then
+    if kind_of(scope) == 'rate' then
       g[2], g[3] = g[2] + 1, g[3] + tokens
       call('HINCRBY', USED, 'n' .. scope, 1)
       call('HINCRBY', USED, 't' .. scope, whole(tokens))
