@@ -1,4 +1,4 @@
-"""The request queue through its Python surface, in memory and on a file."""
+"""The request queue through its Python surface, in memory, on a file and in Redis."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from headrace import LeaseLost, QueueClosed, QueueFull, RequestQueue, StoreError
 from headrace._core.clock import Manual
 from hypothesis import given
 from hypothesis import strategies as st
+from redis_server import redis_server
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -29,9 +31,13 @@ VALUES = st.recursive(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/queue.db"
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "redis":
+        with redis_server(tmp_path) as url:
+            yield url
+    else:
+        yield "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/queue.db"
 
 
 @given(value=VALUES | st.binary(), result=VALUES | st.binary())

@@ -53,7 +53,7 @@ def test_a_life(url):
     q.requeue(ids[0])
     assert sorted(q.get(timeout=PATIENT).attempt for _ in range(2)) == [1, 2]
     stats = q.stats()
-    assert stats["leased"] == 2 and stats["by_tenant"] == {"é% \x01": 2}
+    assert stats["by_status"]["leased"] == 2 and stats["by_tenant"] == {"é% \x01": 2}
     q.pause()
     assert q.stats()["paused"]
     q.resume()
@@ -79,7 +79,7 @@ def test_the_twins_and_a_full_queue(url):
             assert job.payload == "two"
         await q.adrain(timeout=PATIENT)
         taken = asyncio.create_task(q.aget())
-        while not (await q.astats())["waiting"] == 0:
+        while (await q.astats())["by_status"]["leased"] != 0:
             await asyncio.sleep(0)
         taken.cancel()
         with pytest.raises(asyncio.CancelledError):

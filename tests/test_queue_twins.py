@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import headrace
 import pytest
 from headrace import Lease, LeaseLost, RequestQueue
+from redis_server import redis_server
 
 # What gives an answer at once, without a disk or a wait.
 AT_ONCE = {"url", "name", "close"}
 PROPERTIES = {"id", "payload", "priority", "tenant", "attempt", "enqueued_at", "waited"}
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/queue.db"
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "redis":
+        with redis_server(tmp_path) as url:
+            yield url
+    else:
+        yield "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/queue.db"
 
 
 def public(kind: type) -> set[str]:
