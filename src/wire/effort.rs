@@ -14,3 +14,8 @@ pub(super) fn word(request: &Request) -> Option<&str> {
     };
     request.sampling.reasoning_effort.as_deref().or_else(|| request.limits.max_reasoning_tokens.map(of_budget))
 }
+
+/// The budget that a word stands for; None for a word that is a provider's own.
+pub(super) fn budget(word: &str) -> Option<u64> {
+    BUDGETS.iter().find(|(known, _)| *known == word).map(|(_, budget)| *budget)
+}

@@ -7,6 +7,7 @@ pub mod anthropic;
 mod effort;
 mod fault;
 mod fields;
+pub mod gemini;
 pub mod json;
 mod media;
 pub mod openai_chat;
@@ -66,8 +67,8 @@ pub trait Protocol: Send + Sync + std::fmt::Debug {
 
 /// The protocols that there are.
 #[must_use]
-pub fn protocols() -> [&'static dyn Protocol; 3] {
-    [&openai_chat::PROTOCOL, &openai_responses::PROTOCOL, &anthropic::PROTOCOL]
+pub fn protocols() -> [&'static dyn Protocol; 4] {
+    [&openai_chat::PROTOCOL, &openai_responses::PROTOCOL, &anthropic::PROTOCOL, &gemini::PROTOCOL]
 }
 
 /// A name as one segment of a path, whatever characters are in it; dots alone would lead out of it.

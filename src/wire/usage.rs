@@ -71,6 +71,27 @@ pub(super) fn anthropic(told: &UsageReport) -> Map<String, Value> {
     fields
 }
 
+/// The usage of Gemini: thoughts are counted beside the answer.
+pub(super) fn gemini(told: &UsageReport) -> Value {
+    let usage = &told.usage;
+    let mut fields = json!({
+        "promptTokenCount": usage.input_tokens,
+        "candidatesTokenCount": usage.output_tokens.saturating_sub(usage.reasoning_tokens),
+        "totalTokenCount": usage.total_tokens(),
+    });
+    for (name, count) in
+        [("cachedContentTokenCount", usage.cached_input_tokens), ("thoughtsTokenCount", usage.reasoning_tokens)]
+    {
+        if count > 0 {
+            fields[name] = count.into();
+        }
+    }
+    if let Some(cost) = told.cost_usd.as_deref().and_then(number) {
+        fields["cost"] = cost;
+    }
+    fields
+}
+
 fn number(text: &str) -> Option<Value> {
     serde_json::from_str::<Number>(text).ok().map(Value::Number)
 }

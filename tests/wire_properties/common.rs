@@ -4,7 +4,7 @@ use super::streams::{again, asked_again, cut, through};
 use super::values::{
     address, call, choice, function, id, message, sampling, schema, stop, thought, tool_choice, usage, words,
 };
-use headrace::chat::{Limits, Media, Part, Reply, Request, Role, Sampling, Stop, ToolResult};
+use headrace::chat::{Limits, Media, Part, Reply, Request, Role, Sampling, Tool, Stop, ToolResult};
 use headrace::wire::protocols;
 use proptest::collection::vec;
 use proptest::option::of;
@@ -18,7 +18,7 @@ pub fn common_request() -> impl Strategy<Value = Request> {
     let user = || vec(prop_oneof![plain(), picture()], 1..3).prop_map(|parts| message(Role::User, parts));
     let model = (vec(plain(), 0..2), vec(call(), 1..3))
         .prop_map(|(said, calls)| message(Role::Assistant, said.into_iter().chain(calls).collect()));
-    let result = (id(), vec(plain(), 0..3)).prop_map(|(id, parts)| {
+    let result = (id(), vec(plain(), 0..2)).prop_map(|(id, parts)| {
         message(Role::Tool, vec![Part::ToolResult(ToolResult { id, parts, is_error: false, extra: Map::new() })])
     });
     let turn = (model, vec(result, 1..3), vec(user(), 0..2))
@@ -27,8 +27,10 @@ pub fn common_request() -> impl Strategy<Value = Request> {
     let messages = (system, user(), vec(turn, 0..3)).prop_map(|(system, first, turns)| {
         system.into_iter().chain([first]).chain(turns.into_iter().flatten()).collect()
     });
-    (words(), messages, vec(function(), 0..3), tool_choice(), schema(), sampling(), 1..99_u64).prop_map(
-        |(model, messages, tools, tool_choice, output, sampling, most)| Request {
+    (words(), messages, of((vec(plain_function(), 1..3), tool_choice())), schema(), sampling(), 1..99_u64).prop_map(
+        |(model, messages, tools, output, sampling, most)| {
+            let (tools, tool_choice) = tools.unwrap_or_default();
+            Request {
             model,
             messages,
             tools,
@@ -37,8 +39,19 @@ pub fn common_request() -> impl Strategy<Value = Request> {
             sampling: Sampling { stop: Vec::new(), top_k: None, ..sampling },
             limits: Limits { max_output_tokens: Some(most), max_reasoning_tokens: None },
             ..Request::default()
+        }
         },
     )
+}
+
+/// A function with what every protocol has of it.
+fn plain_function() -> impl Strategy<Value = Tool> {
+    function().prop_map(|tool| match tool {
+        Tool::Function { name, description, parameters, .. } => {
+            Tool::Function { name, description, parameters, strict: None, extra: Map::new() }
+        }
+        other => other,
+    })
 }
 
 /// Replies that all can say.

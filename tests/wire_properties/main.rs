@@ -5,12 +5,14 @@
 
 mod anthropic;
 mod common;
+mod gemini;
 mod openai_chat;
 mod openai_responses;
 mod streams;
 mod values;
 
 use anthropic::{anthropic_reply, anthropic_request};
+use gemini::{gemini_reply, gemini_request};
 use headrace::chat::Accumulator;
 use headrace::wire::{Protocol, Quirks, WriterOptions, protocols};
 use openai_chat::{openai_reply, openai_request};
@@ -105,9 +107,10 @@ proptest! {
         asked in prop_oneof![
             openai_request().prop_map(|request| written(&headrace::wire::openai_chat::PROTOCOL, &request)),
             responses_request().prop_map(|request| written(&headrace::wire::openai_responses::PROTOCOL, &request)),
+            gemini_request().prop_map(|request| written(&headrace::wire::gemini::PROTOCOL, &request)),
             anthropic_request().prop_map(|request| written(&headrace::wire::anthropic::PROTOCOL, &request)),
         ],
-        reply in prop_oneof![openai_reply(), responses_reply(), anthropic_reply()],
+        reply in prop_oneof![openai_reply(), responses_reply(), anthropic_reply(), gemini_reply()],
         path in vec(0..9_usize, 1..7), with in of(value()),
     ) {
         for body in [asked].into_iter().chain(protocols().map(|protocol| protocol.write_reply(&reply))) {

@@ -156,7 +156,7 @@ pub(super) fn write(part: &Part) -> Result<Option<Value>> {
 }
 
 /// The arguments of a call as JSON; what is none is told under the name that Anthropic gives it.
-pub(super) fn input(arguments: &str) -> Value {
+pub(in crate::wire) fn input(arguments: &str) -> Value {
     match serde_json::from_str(arguments) {
         Ok(Value::Object(fields)) => fields.into(),
         _ if arguments.trim().is_empty() => json!({}),

@@ -18,6 +18,7 @@ mod writer;
 use super::{EventReader, EventWriter, Incoming, Protocol, Quirks, ToldError, WriterOptions, fault};
 use crate::Result;
 use crate::chat::{Reply, Request};
+pub(super) use blocks::input;
 use serde_json::{Value, json};
 
 /// Anthropic's Messages.
