@@ -7,6 +7,7 @@ use crate::runtime::{runtime, wait};
 use headrace::Error;
 use headrace::provider::simulated::{self, FaultPlan, MODELS, ServerHandle, SimulatedConfig};
 use headrace::provider::{HttpProviderConfig, Provider, ProviderRow, Secret, registry};
+use headrace::wire::protocols;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -41,8 +42,8 @@ pub(crate) fn provider(object: &Bound<'_, PyAny>) -> PyResult<Arc<dyn Provider>>
 /// Attributes:
 ///     name: what stands before the slash of its models, as in `openai`.
 ///     title: the name as its makers write it.
-///     base_url: its address.
-///     protocol: what it speaks, `openai_chat` or `anthropic`.
+///     base_url: its address; empty where every customer has one of their own.
+///     protocol: what it speaks, `openai_chat`, `anthropic` or `gemini`.
 ///     key_variables: the environment variables that may hold its key, the usual one first; empty for a local server.
 ///
 /// Example:
@@ -66,13 +67,13 @@ impl KnownProvider {
         &self.0.title
     }
 
-    /// Its address.
+    /// Its address; empty where every customer has one of their own.
     #[getter]
     fn base_url(&self) -> &str {
         &self.0.base_url
     }
 
-    /// What it speaks, `openai_chat` or `anthropic`.
+    /// What it speaks, `openai_chat`, `anthropic` or `gemini`.
     #[getter]
     fn protocol(&self) -> &str {
         self.0.protocol().name()
@@ -85,7 +86,8 @@ impl KnownProvider {
     }
 
     fn __repr__(&self) -> String {
-        format!("<KnownProvider {:?} at {}>", self.0.name, self.0.base_url)
+        let address = if self.0.base_url.is_empty() { "an address of yours" } else { &self.0.base_url };
+        format!("<KnownProvider {:?} at {address}>", self.0.name)
     }
 }
 
@@ -106,6 +108,7 @@ fn known(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
 ///         that speaks OpenAI's chat.
 ///     base_url: the URL before the protocol's path; None for that of `row`.
 ///     api_key: its key; it is never shown, logged or pickled.
+///     protocol: what the server speaks: `openai_chat`, `openai_responses`, `anthropic` or `gemini`; None for that of `row`.
 ///     headers: sent with every request, before the provider's own; their values are never shown.
 ///     connect_timeout: seconds, or a timedelta, until a connection must be made; None for 10.
 ///     read_timeout: seconds, or a timedelta, that the server may send nothing; None for 120.
@@ -113,7 +116,7 @@ fn known(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
 ///     total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 ///
 /// Raises:
-///     ConfigError: the name has a slash, `row` is unknown, the URL is none or holds a key, or the key or a header has a
+///     ConfigError: the name has a slash, `row` or `protocol` is unknown, the URL is none or holds a key, or the key or a header has a
 ///         line break or a character in it that cannot be sent.
 #[pyclass(frozen, subclass, module = "headrace._core.provider")]
 pub(crate) struct HttpProvider {
@@ -123,14 +126,15 @@ pub(crate) struct HttpProvider {
 #[pymethods]
 impl HttpProvider {
     #[new]
-    #[pyo3(signature = (name, *, row=None, base_url=None, api_key=None, headers=None, connect_timeout=None,
-        read_timeout=None, first_token_timeout=None, total_timeout=None))]
+    #[pyo3(signature = (name, *, row=None, base_url=None, api_key=None, protocol=None, headers=None,
+        connect_timeout=None, read_timeout=None, first_token_timeout=None, total_timeout=None))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         name: &str,
         row: Option<&str>,
         base_url: Option<&str>,
         api_key: Option<&str>,
+        protocol: Option<&str>,
         headers: Option<BTreeMap<String, String>>,
         connect_timeout: Option<&Bound<'_, PyAny>>,
         read_timeout: Option<&Bound<'_, PyAny>>,
@@ -152,6 +156,12 @@ impl HttpProvider {
                 config
             }
         };
+        if let Some(given) = protocol {
+            config.protocol = headrace::provider::protocol(given).ok_or_else(|| {
+                let names: Vec<_> = protocols().iter().map(|known| known.name()).collect();
+                Error::Config(format!("protocol {given:?} is not known: give one of {}", names.join(", ")))
+            })?;
+        }
         let headers = headers.unwrap_or_default();
         config.headers.extend(headers.into_iter().map(|(name, value)| (name, Secret::new(&value))));
         if let Some(given) = connect_timeout {

@@ -1,7 +1,6 @@
 //! The providers: one trait, the registry of those that are known, and what stands before each of them (a breaker).
 
 mod breaker;
-mod embeddings;
 mod failure;
 mod gate;
 mod guarded;

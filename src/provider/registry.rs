@@ -30,8 +30,11 @@ pub struct ProviderRow {
     pub name: String,
     /// Its name as its makers write it.
     pub title: String,
-    /// The URL before the protocol's path.
+    /// The URL before the protocol's path; empty where every customer has an address of his own.
+    #[serde(default)]
     pub base_url: String,
+    /// Where what is said here is from.
+    pub source: String,
     /// The protocol's name.
     protocol: String,
     /// The environment variables that may hold its key, the usual one first; none where it needs no key.
@@ -91,14 +94,21 @@ mod tests {
     #[test]
     fn every_row_can_be_asked() {
         toml::from_str::<toml::Value>(include_str!("registry.toml")).unwrap();
-        assert!(registry().len() >= 16);
+        assert!(registry().len() >= 17);
         let mut names = HashSet::new();
         let mut variables = HashSet::new();
         for row in registry() {
             assert!(names.insert(&row.name) && !row.name.contains('/'), "{}", row.name);
             assert!(row.key_variables.iter().all(|variable| variables.insert(variable)), "{}", row.name);
             assert_eq!(row.protocol().name(), row.protocol, "{}", row.name);
-            HttpProvider::new(HttpProviderConfig::of_row(row, Some("sk-1"))).unwrap();
+            let mut config = HttpProviderConfig::of_row(row, Some("sk-1"));
+            assert_eq!(row.base_url.is_empty(), HttpProvider::new(config.clone()).is_err(), "{}", row.name);
+            if row.base_url.is_empty() {
+                config.base_url = "https://acme.example/openai?api-version=1".into();
+                HttpProvider::new(config).unwrap();
+                continue;
+            }
+            assert!(row.source.starts_with("https://"), "{}", row.name);
             let is_local = row.base_url.starts_with("http://127.0.0.1:");
             assert!(is_local == row.key_variables.is_empty(), "{}", row.name);
             assert!(is_local || row.base_url.starts_with("https://"), "{}", row.name);

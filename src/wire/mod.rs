@@ -5,6 +5,7 @@
 
 pub mod anthropic;
 mod effort;
+pub(crate) mod embeddings;
 mod fault;
 mod fields;
 pub mod gemini;

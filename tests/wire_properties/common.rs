@@ -4,7 +4,7 @@ use super::streams::{again, asked_again, cut, through};
 use super::values::{
     address, call, choice, function, id, message, sampling, schema, stop, thought, tool_choice, usage, words,
 };
-use headrace::chat::{Limits, Media, Part, Reply, Request, Role, Sampling, Tool, Stop, ToolResult};
+use headrace::chat::{Limits, Media, Part, Reply, Request, Role, Sampling, Stop, Tool, ToolResult};
 use headrace::wire::protocols;
 use proptest::collection::vec;
 use proptest::option::of;
@@ -31,15 +31,15 @@ pub fn common_request() -> impl Strategy<Value = Request> {
         |(model, messages, tools, output, sampling, most)| {
             let (tools, tool_choice) = tools.unwrap_or_default();
             Request {
-            model,
-            messages,
-            tools,
-            tool_choice,
-            output,
-            sampling: Sampling { stop: Vec::new(), top_k: None, ..sampling },
-            limits: Limits { max_output_tokens: Some(most), max_reasoning_tokens: None },
-            ..Request::default()
-        }
+                model,
+                messages,
+                tools,
+                tool_choice,
+                output,
+                sampling: Sampling { stop: Vec::new(), top_k: None, ..sampling },
+                limits: Limits { max_output_tokens: Some(most), max_reasoning_tokens: None },
+                ..Request::default()
+            }
         },
     )
 }

@@ -32,8 +32,7 @@ fn call() -> impl Strategy<Value = Part> {
 }
 
 fn media(kind: &'static str, end: &'static str) -> impl Strategy<Value = Media> {
-    let inline =
-        "[A-Za-z0-9+/]{4,8}".prop_map(move |data| Source::Inline { media_type: kind.into(), data });
+    let inline = "[A-Za-z0-9+/]{4,8}".prop_map(move |data| Source::Inline { media_type: kind.into(), data });
     let source = prop_oneof![
         inline,
         "[a-z]{1,5}".prop_map(move |name| Source::Url(format!("https://acme.example/{name}.{end}"))),
@@ -71,9 +70,8 @@ fn turn() -> impl Strategy<Value = Vec<Message>> {
         let parts = text.into_iter().chain(picture).collect();
         message(Role::Tool, vec![Part::ToolResult(ToolResult { id, parts, is_error, extra: Map::new() })])
     });
-    (model, vec(result, 0..3), user()).prop_map(|(model, results, user)| {
-        [model].into_iter().chain(results).chain([user]).collect()
-    })
+    (model, vec(result, 0..3), user())
+        .prop_map(|(model, results, user)| [model].into_iter().chain(results).chain([user]).collect())
 }
 
 pub fn gemini_request() -> impl Strategy<Value = Request> {
@@ -97,8 +95,7 @@ pub fn gemini_request() -> impl Strategy<Value = Request> {
         extra.extend(probabilities.map(|asked| ("logprobs".to_owned(), asked.into())));
         // One or the other says how hard to think.
         let reasoning_effort = sampling.reasoning_effort.clone().filter(|_| thoughts.is_none());
-        let sampling =
-            Sampling { frequency_penalty, presence_penalty, seed, choices, reasoning_effort, ..sampling };
+        let sampling = Sampling { frequency_penalty, presence_penalty, seed, choices, reasoning_effort, ..sampling };
         let limits = Limits { max_output_tokens: most, max_reasoning_tokens: thoughts };
         let tool_choice: Option<ToolChoice> = tool_choice;
         // The path names the model.

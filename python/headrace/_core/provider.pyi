@@ -15,8 +15,8 @@ class KnownProvider:
     Attributes:
         name: what stands before the slash of its models, as in `openai`.
         title: the name as its makers write it.
-        base_url: its address.
-        protocol: what it speaks, `openai_chat` or `anthropic`.
+        base_url: its address; empty where every customer has one of their own.
+        protocol: what it speaks, `openai_chat`, `anthropic` or `gemini`.
         key_variables: the environment variables that may hold its key, the usual one first; empty for a local server.
     """
 
@@ -28,10 +28,10 @@ class KnownProvider:
         """The name as its makers write it."""
     @property
     def base_url(self) -> str:
-        """Its address."""
+        """Its address; empty where every customer has one of their own."""
     @property
     def protocol(self) -> str:
-        """What it speaks, `openai_chat` or `anthropic`."""
+        """What it speaks, `openai_chat`, `anthropic` or `gemini`."""
     @property
     def key_variables(self) -> tuple[str, ...]:
         """The environment variables that may hold its key, the usual one first; empty for a local server."""
@@ -49,6 +49,8 @@ class HttpProvider:
             server that speaks OpenAI's chat.
         base_url: the URL before the protocol's path; None for that of `row`.
         api_key: its key; it is never shown, logged or pickled.
+        protocol: what the server speaks: `openai_chat`, `openai_responses`, `anthropic` or `gemini`; None for that of
+            `row`.
         headers: sent with every request, before the provider's own; their values are never shown.
         connect_timeout: seconds, or a timedelta, until a connection must be made; None for 10.
         read_timeout: seconds, or a timedelta, that the server may send nothing; None for 120.
@@ -56,7 +58,7 @@ class HttpProvider:
         total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 
     Raises:
-        ConfigError: the name has a slash, `row` is unknown, the URL is none or holds a key, or the key or a header has
+        ConfigError: the name has a slash, `row` or `protocol` is unknown, the URL is none or holds a key, or the key or a header has
             a line break or a character in it that cannot be sent.
     """
 
@@ -67,6 +69,7 @@ class HttpProvider:
         row: str | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
+        protocol: str | None = None,
         headers: dict[str, str] | None = None,
         connect_timeout: _Seconds | None = None,
         read_timeout: _Seconds | None = None,

@@ -9,11 +9,11 @@ mod stream;
 
 pub use config::HttpProviderConfig;
 
-use super::embeddings;
 use super::failure::Failures;
 use super::{Answer, EmbedReply, Provider};
 use crate::chat::{Event, Reply, Request, Stop};
 use crate::usage::UsageReport;
+use crate::wire::embeddings::EmbedForm;
 use crate::wire::{Protocol, ToldError, json, segment};
 use crate::{Error, ProviderError, Result};
 use async_trait::async_trait;
@@ -225,18 +225,20 @@ impl HttpProvider {
     }
 
     async fn ask_vectors(&self, model: &str, texts: &[String]) -> Result<EmbedReply> {
-        if !self.config.protocol.name().starts_with("openai") {
+        let protocol = self.config.protocol;
+        let Some(form) = EmbedForm::of(protocol) else {
             let message = format!("{} has no embeddings: name a model of another provider", self.config.name);
             return Err(self.failures.refused(&message).into());
-        }
+        };
         if texts.is_empty() {
             return Ok(EmbedReply { vectors: Vec::new(), usage: None });
         }
-        let sent = embeddings::write_request(model, texts);
-        let reply = self.post(self.address(model, embeddings::PATH), &sent).await.map_err(|(error, ..)| error)?;
+        let sent = form.write_request(model, texts);
+        let reply = self.post(self.address(model, &form.path(model)), &sent).await.map_err(|(error, ..)| error)?;
         let headers = reply.headers().clone();
         let body = self.body(reply).await?;
-        embeddings::read_reply(&body, texts.len(), self.config.protocol)
-            .map_err(|told| self.failures.told(&told, &headers).into())
+        let read = form.read_reply(&body, texts.len(), protocol);
+        let (vectors, usage) = read.map_err(|told| self.failures.told(&told, &headers))?;
+        Ok(EmbedReply { vectors, usage })
     }
 }

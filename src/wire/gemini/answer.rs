@@ -29,7 +29,13 @@ pub(super) fn head(body: &mut Map<String, Value>, id: &str, model: &str) {
 
 fn choice(choice: &Choice) -> Value {
     let parts = choice.parts.iter().filter_map(part).collect();
-    candidate(choice.index, parts, choice.stop.as_ref(), choice.extra.clone())
+    let has_refusal = choice.parts.iter().any(|part| matches!(part, Part::Refusal { .. }));
+    candidate(choice.index, parts, stop_of(choice.stop.as_ref(), has_refusal), choice.extra.clone())
+}
+
+/// Where the model declines in words, they stand in the text here.
+pub(super) fn stop_of(stop: Option<&Stop>, has_refusal: bool) -> Option<&Stop> {
+    stop.map(|stop| if has_refusal && stop.is_whole() { &Stop::Refusal } else { stop })
 }
 
 /// A candidate, or a piece of one.

@@ -6,7 +6,7 @@ use crate::chat::{Accumulator, Event, Part, Place, Reasoning};
 use crate::usage::UsageReport;
 use crate::wire::{EventWriter, Frame, Protocol, ToldError, WriterOptions, usage};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes the chunks of one stream.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct Writer {
     /// Fields of the reply that no chunk has told yet.
     extra: Map<String, Value>,
     usage: Option<UsageReport>,
+    /// The choices in which the model declines.
+    refusing: BTreeSet<u32>,
     has_failed: bool,
 }
 
@@ -31,6 +33,9 @@ impl Writer {
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event) -> Vec<Frame> {
         let mut out = Vec::new();
+        if let Event::Refusal { at, .. } | Event::Part { at, part: Part::Refusal { .. } } = event {
+            self.refusing.insert(at.choice);
+        }
         match event {
             Event::Start { id, model } => {
                 self.id = id.clone().or_else(|| self.id.take());
@@ -70,7 +75,8 @@ impl EventWriter for Writer {
             Event::Usage(told) => self.usage = Some(told.clone()),
             Event::Stop { choice, stop } => {
                 self.flush(Place { choice: *choice, part: u32::MAX }, true, &mut out);
-                self.chunk(candidate(*choice, Vec::new(), Some(stop), Map::new()), &mut out);
+                let stop = answer::stop_of(Some(stop), self.refusing.contains(choice));
+                self.chunk(candidate(*choice, Vec::new(), stop, Map::new()), &mut out);
             }
             Event::Error(error) => {
                 self.has_failed = true;

@@ -20,7 +20,14 @@ pub(super) fn read(place: &str, value: Value) -> Result<Message> {
         None => Vec::new(),
     };
     if role == Role::Tool {
-        let id = fields.text("tool_call_id", "the id of a tool call")?.unwrap_or_default();
+        let what = "the id of the tool call that this is the result of";
+        // The result of the functions that were before tools has a name in place of an id.
+        let id = match fields.text("tool_call_id", what)? {
+            None if word == "tool" => {
+                return Err(Error::invalid(format!("{} is missing: give {what}", fields.place("tool_call_id"))));
+            }
+            id => id.unwrap_or_default(),
+        };
         let result = Part::ToolResult(ToolResult { id, parts, is_error: false, extra: Map::new() });
         return Ok(Message { role, parts: vec![result], name, extra: fields.rest() });
     }

@@ -13,7 +13,7 @@ pub(super) fn read(body: Value) -> Result<Incoming> {
     let model = fields.needed_text("model", "the model's name, such as openai/gpt-5-mini")?;
     let messages = message::read_field(&mut fields)?;
     let tools = fields.list("tools", "a list of tools")?.map(tools::read_all).transpose()?.unwrap_or_default();
-    let tool_choice = fields.any("tool_choice").map(tools::read_choice);
+    let tool_choice = fields.any("tool_choice").map(tools::read_choice).transpose()?;
     let output = fields.any("response_format").map(tools::read_output).transpose()?.unwrap_or(Output::Text);
     let sampling = read_sampling(&mut fields)?;
     let limits = read_limits(&mut fields)?;

@@ -11,9 +11,12 @@ pub(super) fn read_all(items: Vec<Value>) -> Result<Vec<Tool>> {
 }
 
 fn read(place: &str, value: Value) -> Result<Tool> {
-    let is_function = value.get("type").and_then(Value::as_str).is_none_or(|kind| kind == "function");
-    if !is_function || (value.get("function").is_none() && value.get("type").is_none() && value.is_object()) {
-        return Ok(Tool::Other(value));
+    let what = "an object with a type, such as {\"type\": \"function\", \"function\": {\"name\": ...}}";
+    match value.get("type") {
+        Some(Value::String(kind)) if kind == "function" => {}
+        Some(Value::String(_)) => return Ok(Tool::Other(value)),
+        None if value.get("function").is_some() => {}
+        _ => return Err(expected(place, &value, what)),
     }
     let mut fields = Fields::at(place, value)?;
     fields.any("type");
@@ -49,21 +52,29 @@ pub(super) fn write(tool: &Tool) -> Value {
 }
 
 /// Reads `tool_choice`.
-pub(super) fn read_choice(value: Value) -> ToolChoice {
-    match value.as_str() {
-        Some("auto") => return ToolChoice::Auto,
-        Some("none") => return ToolChoice::None,
-        Some("required" | "any") => return ToolChoice::Required,
-        _ => {}
+pub(super) fn read_choice(value: Value) -> Result<ToolChoice> {
+    let what = "auto, none, required, or an object such as {\"type\": \"function\", \"function\": {\"name\": ...}}";
+    let wrong = |value: &Value| Err(expected("tool_choice", value, what));
+    match &value {
+        Value::String(word) => match word.as_str() {
+            "auto" => Ok(ToolChoice::Auto),
+            "none" => Ok(ToolChoice::None),
+            "required" | "any" => Ok(ToolChoice::Required),
+            _ => wrong(&value),
+        },
+        Value::Object(fields) => {
+            let inner = fields.get("function").and_then(Value::as_object);
+            let name = inner.and_then(|inner| inner.get("name")?.as_str());
+            match (fields.get("type").and_then(Value::as_str), name) {
+                (Some("function"), Some(name)) if fields.len() == 2 && inner.is_some_and(|inner| inner.len() == 1) => {
+                    Ok(ToolChoice::Function(name.to_owned()))
+                }
+                (None, _) | (Some("function"), None) => wrong(&value),
+                _ => Ok(ToolChoice::Other(value)),
+            }
+        }
+        _ => wrong(&value),
     }
-    let name = || {
-        let fields = value
-            .as_object()
-            .filter(|fields| fields.len() == 2 && fields.get("type").is_some_and(|kind| kind == "function"))?;
-        let inner = fields.get("function")?.as_object().filter(|inner| inner.len() == 1)?;
-        inner.get("name")?.as_str().map(str::to_owned)
-    };
-    name().map_or_else(|| ToolChoice::Other(value.clone()), ToolChoice::Function)
 }
 
 /// Writes `tool_choice`.

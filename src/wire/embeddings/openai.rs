@@ -1,16 +1,13 @@
 //! OpenAI's embeddings.
 
-use super::EmbedReply;
+use super::{Vectors, unread};
 use crate::usage::UsageReport;
-use crate::wire::{Protocol, ToldError, json};
+use crate::wire::{Protocol, ToldError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-
-/// The path behind the provider's address.
-pub(super) const PATH: &str = "/embeddings";
 
 /// The body that asks for vectors.
 pub(super) fn write_request(model: &str, texts: &[String]) -> Value {
@@ -36,11 +33,10 @@ struct Datum<'a> {
 ///
 /// # Errors
 /// What the provider says went wrong, or why the body is no vectors for these texts.
-pub(super) fn read_reply(body: &[u8], count: usize, protocol: &dyn Protocol) -> Result<EmbedReply, ToldError> {
+pub(super) fn read_reply(body: &[u8], count: usize, protocol: &dyn Protocol) -> Result<Vectors, ToldError> {
     let text = String::from_utf8_lossy(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
     let Ok(body) = serde_json::from_str::<Body<'_>>(&text) else {
-        let told = json::parse(body).ok().and_then(|body| protocol.read_error(&body));
-        return Err(told.unwrap_or_else(|| ToldError::malformed(&text)));
+        return Err(unread(body, protocol));
     };
     let wrong = |why: String| ToldError::malformed(&why);
     if body.data.len() != count {
@@ -72,7 +68,7 @@ pub(super) fn read_reply(body: &[u8], count: usize, protocol: &dyn Protocol) -> 
         Value::Null => None,
         usage => UsageReport::from_response(&serde_json::json!({ "usage": usage })).ok(),
     };
-    Ok(EmbedReply { vectors, usage })
+    Ok((vectors, usage))
 }
 
 /// Numbers, or the base64 of their bytes, four a number, the lowest first.
@@ -94,7 +90,7 @@ mod tests {
 
     fn read(body: &Value, count: usize) -> Result<Vec<Vec<f32>>, String> {
         read_reply(body.to_string().as_bytes(), count, &crate::wire::openai_chat::PROTOCOL)
-            .map(|reply| reply.vectors)
+            .map(|(vectors, _)| vectors)
             .map_err(|told| told.message)
     }
 
