@@ -197,6 +197,8 @@ def test_the_environment_names_the_providers_and_the_simulated_one_is_always_the
         for variable in row.key_variables:
             with monkeypatch.context() as context:
                 context.setenv(variable, KEY)
+                if not row.base_url:
+                    context.setenv("AZURE_OPENAI_ENDPOINT", "https://acme.openai.azure.com")
                 assert [provider.name for provider in providers.from_environment()] == [row.name, "simulated"]
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_API_KEY", " ")
