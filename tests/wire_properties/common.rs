@@ -50,7 +50,7 @@ fn plain_function() -> impl Strategy<Value = Tool> {
         Tool::Function { name, description, parameters, .. } => {
             Tool::Function { name, description, parameters, strict: None, extra: Map::new() }
         }
-        other => other,
+        other @ Tool::Other(_) => other,
     })
 }
 

@@ -86,7 +86,7 @@ pub fn gemini_request() -> impl Strategy<Value = Request> {
     let own = value().prop_map(|value| Tool::Other(json!({"googleSearch": {"x": value}})));
     let tools = (vec(function, 1..3), vec(own, 0..2))
         .prop_map(|(functions, own)| functions.into_iter().chain(own).collect::<Vec<_>>());
-    let tools = of((tools, tool_choice())).prop_map(|given| given.unwrap_or_default());
+    let tools = of((tools, tool_choice())).prop_map(Option::unwrap_or_default);
     let output = prop_oneof![schema(), Just(Output::Json)];
     let limits = (of(1..99_u64), of(1..99_u64));
     let rest = (number(), number(), of(any::<i64>()), of(1..9_u64), limits, of(any::<bool>()), unnamed());
