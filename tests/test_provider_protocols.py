@@ -1,9 +1,9 @@
 """Gemini, OpenAI's Responses and Azure over bare sockets: what is sent, and what is made of what comes."""
 
-import json
 from pathlib import Path
 
 import headrace
+import pydantic
 import pytest
 from headrace import providers
 from raw_server import RawServer, by_way, error, http, sse, streamed
@@ -81,9 +81,9 @@ def test_a_call_of_gemini_keeps_its_proof_through_a_conversation(stream):
         answer = ask(client, "gemini/gemini-3-flash", stream, tools=TOOLS, tool_choice="required")
         assert answer.finish_reason == "tool_calls"
         [made] = answer.tool_calls
-        assert (made["function"]["name"], json.loads(made["function"]["arguments"])) == ("look", {"year": 2023})
-        result = {"role": "tool", "tool_call_id": made["id"], "content": "1204 t"}
-        messages = [{"role": "user", "content": QUESTION}, {"role": "assistant", "tool_calls": [made]}, result]
+        assert (made.name, made.parse()) == ("look", {"year": 2023})
+        result = {"role": "tool", "tool_call_id": made.id, "content": "1204 t"}
+        messages = [{"role": "user", "content": QUESTION}, answer.message, result]
         client.chat("gemini/gemini-3-flash", messages, tools=TOOLS)
         _, model, results = server.requests[-1].json["contents"]
         assert model["parts"][0]["thoughtSignature"] == "c2ln"
@@ -117,7 +117,7 @@ def test_gemini_makes_vectors():
     reply = {"embeddings": [{"values": [1.0, 0.0]}, {"values": [0.0, 1.0]}]}
     with RawServer(http(200, reply)) as server, gemini_client(server) as client:
         made = client.embed("gemini/gemini-embedding-001", ["a", "b"])
-        assert [list(vector) for vector in made.vectors] == [[1.0, 0.0], [0.0, 1.0]]
+        assert made.tolist() == [[1.0, 0.0], [0.0, 1.0]]
         assert server.requests[0].line == "POST /v1/models/gemini-embedding-001:batchEmbedContents HTTP/1.1"
 
 
@@ -260,3 +260,37 @@ def test_the_table_of_the_documentation_is_that_of_the_registry():
         keys = ", ".join(f"`{variable}`" for variable in row.key_variables) or "none: local"
         address = f"`{row.base_url}`" if row.base_url else "yours"
         assert f"| `{row.name}` | {row.title} | `{row.protocol}` | {keys} | {address} |" in page
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_of_pydantics_is_asked_of_gemini_as_a_schema(stream):
+    class Emissions(pydantic.BaseModel):
+        tonnes: float
+
+    reply = gemini([{"text": '{"tonnes": 1204}'}], "STOP", GEMINI_USAGE)
+    with RawServer(by_line(streamed(sse(reply)), http(200, reply))) as server, gemini_client(server) as client:
+        answer = ask(client, "gemini/gemini-3-flash", stream, response_format=Emissions)
+        assert answer.parsed == Emissions(tonnes=1204)
+        config = server.requests[0].json["generationConfig"]
+        assert config["responseMimeType"] == "application/json"
+        assert config["responseJsonSchema"]["properties"]["tonnes"]["type"] == "number"
+
+
+def test_a_document_goes_to_each_protocol():
+    data = "data:application/pdf;base64,JVBERi0="
+    content = [
+        {"type": "file", "file": {"filename": "report.pdf", "file_data": data}},
+        {"type": "text", "text": QUESTION},
+    ]
+    expected = {
+        "openai_chat": lambda body: body["messages"][0]["content"][0]["file"]["file_data"] == data,
+        "openai_responses": lambda body: body["input"][0]["content"][0]["file_data"] == data,
+        "anthropic": lambda body: body["messages"][0]["content"][0]["source"]["data"] == "JVBERi0=",
+        "gemini": lambda body: body["contents"][0]["parts"][0]["inlineData"]["mimeType"] == "application/pdf",
+    }
+    for protocol, is_there in expected.items():
+        with RawServer(error(500, "broken")) as server:
+            provider = providers.OpenAICompatible(server.url, name="acme", protocol=protocol)
+            with headrace.Client([provider], max_attempts=1) as client, pytest.raises(headrace.ProviderUnavailable):
+                client.chat("acme/m", [{"role": "user", "content": content}])
+            assert is_there(server.requests[0].json), protocol
