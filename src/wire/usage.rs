@@ -32,13 +32,12 @@ pub(super) fn openai_responses(told: &UsageReport) -> Value {
     let usage = &told.usage;
     let mut fields = json!({
         "input_tokens": usage.input_tokens,
-        "input_tokens_details": {"cached_tokens": usage.cached_input_tokens},
+        "input_tokens_details": {"cached_tokens": usage.cached_input_tokens, "cache_write_tokens": usage.cache_write_tokens},
         "output_tokens": usage.output_tokens,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.total_tokens(),
     });
     for (side, name, count) in [
-        ("input_tokens_details", "cache_write_tokens", usage.cache_write_tokens),
         ("input_tokens_details", "audio_tokens", usage.input_audio_tokens),
         ("output_tokens_details", "audio_tokens", usage.output_audio_tokens),
     ] {
