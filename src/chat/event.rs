@@ -100,3 +100,20 @@ pub enum Event {
     /// The reply failed.
     Error(Box<ProviderError>),
 }
+
+impl Event {
+    /// Where it belongs, where it says something of a part.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Text { at, .. }
+            | Self::Reasoning { at, .. }
+            | Self::ToolCallStart { at, .. }
+            | Self::ToolCallDelta { at, .. }
+            | Self::Refusal { at, .. }
+            | Self::Citation { at, .. }
+            | Self::Part { at, .. } => Some(*at),
+            Self::Start { .. } | Self::Extra { .. } | Self::Usage(_) | Self::Stop { .. } | Self::Error(_) => None,
+        }
+    }
+}

@@ -9,6 +9,7 @@ pub(crate) mod embeddings;
 mod fault;
 mod fields;
 pub mod gemini;
+mod heard;
 pub mod json;
 mod media;
 pub mod openai_chat;

@@ -36,25 +36,12 @@ pub fn cut(reply: &Reply, cuts: &[usize]) -> Vec<Event> {
     out
 }
 
-pub fn place_of(event: &Event) -> Option<Place> {
-    match event {
-        Event::Text { at, .. }
-        | Event::Reasoning { at, .. }
-        | Event::ToolCallStart { at, .. }
-        | Event::ToolCallDelta { at, .. }
-        | Event::Refusal { at, .. }
-        | Event::Citation { at, .. }
-        | Event::Part { at, .. } => Some(*at),
-        _ => None,
-    }
-}
-
 /// The events with those of different places mixed; those of one place keep their order.
 pub fn mixed(events: Vec<Event>, order: &[usize]) -> Vec<Event> {
-    let (pieces, around): (Vec<Event>, Vec<Event>) = events.into_iter().partition(|event| place_of(event).is_some());
+    let (pieces, around): (Vec<Event>, Vec<Event>) = events.into_iter().partition(|event| event.place().is_some());
     let mut queues: BTreeMap<Place, VecDeque<Event>> = BTreeMap::new();
     for piece in pieces {
-        queues.entry(place_of(&piece).unwrap()).or_default().push_back(piece);
+        queues.entry(piece.place().unwrap()).or_default().push_back(piece);
     }
     let (stops, mut out): (Vec<Event>, Vec<Event>) =
         around.into_iter().partition(|event| matches!(event, Event::Stop { .. }));

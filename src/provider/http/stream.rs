@@ -133,21 +133,15 @@ impl ReplyStream {
             }
             event => event,
         };
+        if let Some(at) = event.place() {
+            self.choices.entry(at.choice).or_default();
+        }
         match &event {
-            Event::Text { at, .. }
-            | Event::Reasoning { at, .. }
-            | Event::ToolCallStart { at, .. }
-            | Event::ToolCallDelta { at, .. }
-            | Event::Refusal { at, .. }
-            | Event::Citation { at, .. }
-            | Event::Part { at, .. } => {
-                self.choices.entry(at.choice).or_default();
-            }
             Event::Stop { choice, .. } => {
                 self.choices.insert(*choice, true);
             }
             Event::Error(_) => self.is_over = true,
-            Event::Start { .. } | Event::Extra { .. } | Event::Usage(_) => {}
+            _ => {}
         }
         self.ready.push_back(event);
     }

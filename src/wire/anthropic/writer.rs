@@ -57,42 +57,31 @@ impl Writer {
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event) -> Vec<Frame> {
         let mut out = Vec::new();
+        if let Some(at) = event.place().filter(|at| self.is_ours(at.choice)) {
+            self.start(&mut out);
+            self.said(at, event, &mut out);
+        }
         match event {
             Event::Start { id, model } => {
                 self.id = id.clone().or_else(|| self.id.take());
                 self.model = model.clone().or_else(|| self.model.take());
             }
-            Event::Text { at, .. }
-            | Event::Reasoning { at, .. }
-            | Event::ToolCallStart { at, .. }
-            | Event::ToolCallDelta { at, .. }
-            | Event::Refusal { at, .. }
-            | Event::Citation { at, .. }
-            | Event::Part { at, .. } => {
-                if *self.choice.get_or_insert(at.choice) == at.choice {
-                    self.start(&mut out);
-                    self.said(*at, event, &mut out);
-                }
-            }
             Event::Extra { choice: None, name, value } => {
                 self.extra.insert(name.clone(), value.clone());
             }
-            Event::Extra { choice: Some(choice), name, value } => {
-                if *self.choice.get_or_insert(*choice) == *choice {
-                    self.choice_extra.insert(name.clone(), value.clone());
-                }
+            Event::Extra { choice: Some(choice), name, value } if self.is_ours(*choice) => {
+                self.choice_extra.insert(name.clone(), value.clone());
             }
             Event::Usage(told) => self.usage = Some(told.clone()),
-            Event::Stop { choice, stop } => {
-                if *self.choice.get_or_insert(*choice) == *choice {
-                    self.stop = Some(stop.clone());
-                    self.flush(&mut out);
-                }
+            Event::Stop { choice, stop } if self.is_ours(*choice) => {
+                self.stop = Some(stop.clone());
+                self.flush(&mut out);
             }
             Event::Error(error) => {
                 self.has_failed = true;
                 out.push(frame("error", super::PROTOCOL.write_error(&ToldError::from_provider(error))));
             }
+            _ => {}
         }
         out
     }
@@ -118,6 +107,11 @@ impl EventWriter for Writer {
 }
 
 impl Writer {
+    /// Whether a choice is the one that is told: the first that says something.
+    fn is_ours(&mut self, choice: u32) -> bool {
+        *self.choice.get_or_insert(choice) == choice
+    }
+
     /// Clients add up from what `message_start` counts, so that it must be there.
     fn start(&mut self, out: &mut Vec<Frame>) {
         if std::mem::replace(&mut self.has_started, true) {

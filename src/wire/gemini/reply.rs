@@ -2,7 +2,8 @@
 
 use super::{parts, stop};
 use crate::chat::{Accumulator, Event, Part, Place, Reasoning, Reply, Stop, ToolCall};
-use crate::wire::{EventReader, ToldError, fault, json, usage};
+use crate::wire::heard::{Heard, hear};
+use crate::wire::{EventReader, ToldError, fault, usage};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -54,22 +55,16 @@ enum Kind {
 
 impl EventReader for Reader {
     fn read(&mut self, name: &str, data: &str, out: &mut Out) {
-        if self.is_done || data.trim().is_empty() {
+        if self.is_done {
             return;
         }
-        if name == "error" {
-            self.is_done = true;
-            return out.push(Err(fault::of_event(data)));
+        match hear(name, data) {
+            Heard::Nothing => {}
+            Heard::End => self.is_done = true,
+            Heard::Body(body) => self.chunk(&body, out),
+            Heard::Fault(error) => out.push(Err(error)),
         }
-        if data.trim() == "[DONE]" {
-            self.is_done = true;
-            return;
-        }
-        match json::parse(data.as_bytes()) {
-            Ok(chunk) => self.chunk(&chunk, out),
-            Err(error) => out.push(Err(fault::malformed(&format!("JSON ({error})"), data))),
-        }
-        self.is_done = out.last().is_some_and(Result::is_err);
+        self.is_done |= out.last().is_some_and(Result::is_err);
     }
 
     fn is_done(&self) -> bool {

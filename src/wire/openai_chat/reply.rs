@@ -4,7 +4,8 @@ use super::calls::Calls;
 use super::delta::Delta;
 use super::finish;
 use crate::chat::{Accumulator, Event, Reply, Stop};
-use crate::wire::{EventReader, ToldError, fault, json, usage};
+use crate::wire::heard::{Heard, hear};
+use crate::wire::{EventReader, ToldError, fault, usage};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -52,26 +53,16 @@ struct Grown {
 
 impl EventReader for Reader {
     fn read(&mut self, name: &str, data: &str, out: &mut Vec<Result<Event, ToldError>>) {
-        let trimmed = data.trim();
         if self.is_done {
             return;
         }
-        if name == "error" {
-            self.is_done = true;
-            return out.push(Err(fault::of_event(data)));
+        match hear(name, data) {
+            Heard::Nothing => {}
+            Heard::End => self.is_done = true,
+            Heard::Body(body) => self.chunk(&body, Form::Piece, out),
+            Heard::Fault(error) => out.push(Err(error)),
         }
-        if trimmed == "[DONE]" {
-            self.is_done = true;
-            return;
-        }
-        if trimmed.is_empty() {
-            return;
-        }
-        match json::parse(data.as_bytes()) {
-            Ok(chunk) => self.chunk(&chunk, Form::Piece, out),
-            Err(error) => out.push(Err(fault::malformed(&format!("JSON ({error})"), data))),
-        }
-        self.is_done = out.last().is_some_and(Result::is_err);
+        self.is_done |= out.last().is_some_and(Result::is_err);
     }
 
     fn is_done(&self) -> bool {

@@ -3,7 +3,8 @@
 use super::events::{Item, at};
 use super::stop;
 use crate::chat::{Accumulator, Event, Reply, Stop};
-use crate::wire::{EventReader, ToldError, fault, json, usage};
+use crate::wire::heard::{Heard, hear};
+use crate::wire::{EventReader, ToldError, fault, usage};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -83,21 +84,11 @@ impl EventReader for Reader {
         if self.is_done {
             return;
         }
-        if name == "error" {
-            self.is_done = true;
-            return out.push(Err(fault::of_event(data)));
-        }
-        match data.trim() {
-            "" => return,
-            "[DONE]" => {
-                self.is_done = true;
-                return;
-            }
-            _ => {}
-        }
-        match json::parse(data.as_bytes()) {
-            Ok(event) => self.event(name, &event, out),
-            Err(error) => out.push(Err(fault::malformed(&format!("JSON ({error})"), data))),
+        match hear(name, data) {
+            Heard::Nothing => {}
+            Heard::End => self.is_done = true,
+            Heard::Body(body) => self.event(name, &body, out),
+            Heard::Fault(error) => out.push(Err(error)),
         }
         self.is_done |= out.last().is_some_and(Result::is_err);
     }

@@ -67,42 +67,31 @@ impl Writer {
 impl EventWriter for Writer {
     fn write(&mut self, event: &Event) -> Vec<Frame> {
         let mut out = Vec::new();
+        if let Some(at) = event.place().filter(|at| self.is_ours(at.choice)) {
+            self.start(&mut out);
+            self.said(at, event, &mut out);
+        }
         match event {
             Event::Start { id, model } => {
                 self.id = id.clone().or_else(|| self.id.take());
                 self.model = model.clone().or_else(|| self.model.take());
             }
-            Event::Text { at, .. }
-            | Event::Reasoning { at, .. }
-            | Event::ToolCallStart { at, .. }
-            | Event::ToolCallDelta { at, .. }
-            | Event::Refusal { at, .. }
-            | Event::Citation { at, .. }
-            | Event::Part { at, .. } => {
-                if *self.choice.get_or_insert(at.choice) == at.choice {
-                    self.start(&mut out);
-                    self.said(*at, event, &mut out);
-                }
-            }
             Event::Extra { choice: None, name, value } => {
                 self.extra.insert(name.clone(), value.clone());
             }
-            Event::Extra { choice: Some(choice), name, value } => {
-                if *self.choice.get_or_insert(*choice) == *choice {
-                    self.beside(name, value);
-                }
+            Event::Extra { choice: Some(choice), name, value } if self.is_ours(*choice) => {
+                self.beside(name, value);
             }
             Event::Usage(told) => self.usage = Some(told.clone()),
-            Event::Stop { choice, stop } => {
-                if *self.choice.get_or_insert(*choice) == *choice {
-                    self.stop = Some(stop.clone());
-                }
+            Event::Stop { choice, stop } if self.is_ours(*choice) => {
+                self.stop = Some(stop.clone());
             }
             Event::Error(error) => {
                 self.start(&mut out);
                 self.has_failed = true;
                 self.fail(&ToldError::from_provider(error), &mut out);
             }
+            _ => {}
         }
         out
     }
@@ -134,6 +123,11 @@ impl EventWriter for Writer {
 }
 
 impl Writer {
+    /// Whether a choice is the one that is told: the first that says something.
+    fn is_ours(&mut self, choice: u32) -> bool {
+        *self.choice.get_or_insert(choice) == choice
+    }
+
     fn start(&mut self, out: &mut Vec<Frame>) {
         if std::mem::replace(&mut self.has_started, true) {
             return;
