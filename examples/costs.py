@@ -48,7 +48,7 @@ for hour in range(24 * 30):
         latency=random.uniform(1, 6),
     )
 for row in costs.summary(["tenant", "tag:project"]):
-    print(row["tenant"], row["tag:project"], row["cost"], f"{row['co2e_g']:.1f} g CO2e")
+    print(row.get("tenant"), row.get("tag:project"), row["cost"], f"{row['co2e_g']:.1f} g CO2e")
 print(costs.report(since=now - timedelta(days=30), by="tenant", move_to="deepseek/deepseek-v4-flash"))
 
 # For finance, and for the auditor.

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from headrace.loadgen import closed_loop
+from headrace.loadtest.scenario import Scenario
 from headrace.workload import ESG
 
 
@@ -17,7 +18,7 @@ from headrace.workload import ESG
     seconds=20,
     criteria={"answer_ms": "p(95) < 5s", "success": "rate > 0.95"},
 )
-def test_eight_analysts(scenario):
+def test_eight_analysts(scenario: Scenario) -> None:
     for measured in scenario.rounds():
         run = closed_loop(scenario.target.generator(), ESG(seed=measured.index), users=8, per_user=10)
         measured.run(run, latency="answer_ms")
@@ -29,7 +30,7 @@ def test_eight_analysts(scenario):
     seconds=10,
     criteria={"again_ms": "p(95) < 500ms", "from_cache": "rate > 0.95"},
 )
-def test_second_answer(scenario):
+def test_second_answer(scenario: Scenario) -> None:
     for measured in scenario.rounds():
         for request in ESG(seed=measured.index).take(30):
             scenario.target.ask(request, cache=True)

@@ -24,7 +24,7 @@ vectors = embed(passages)
 
 
 def nearest(question: str, count: int = 4) -> list[int]:
-    return np.argsort(-(vectors @ embed([question])[0]))[:count].tolist()
+    return [int(n) for n in np.argsort(-(vectors @ embed([question])[0]))[:count]]
 
 
 # The passages are part of what must be equal for an answer to serve: the same question about another report is another.

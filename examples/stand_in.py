@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import headrace
 
@@ -28,9 +29,9 @@ def best(passage: str, question: str) -> str:
     return max(sentences, key=lambda sentence: len(words(sentence) & words(question)))
 
 
-def fields(passage: str, schema: dict) -> dict:
+def fields(passage: str, schema: dict[str, Any]) -> dict[str, float | None]:
     """A value for each field of a schema: the first figure of the sentence that its description is nearest to."""
-    found = {}
+    found: dict[str, float | None] = {}
     for name, field in schema["properties"].items():
         sentence = best(passage, field.get("description", name))
         figure = re.search(r"(\d[\d,]*(?:\.\d+)?) (%|tCO2e|MWh|m3|employees)", sentence)
@@ -39,7 +40,7 @@ def fields(passage: str, schema: dict) -> dict:
 
 
 class StandIn(BaseHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_POST(self) -> None:
@@ -59,7 +60,7 @@ class StandIn(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def client_and_model(**settings: object) -> Iterator[tuple[headrace.Client, str]]:
+def client_and_model(**settings: Any) -> Iterator[tuple[headrace.Client, str]]:
     """A client, and the model to ask: that of HEADRACE_MODEL, or the stand-in."""
     if model := os.environ.get("HEADRACE_MODEL"):
         with headrace.Client(**settings) as client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
 
 from headrace import providers as _providers
 from headrace._core.client import ChatStream, Chunk, Response, ToolCall
@@ -302,6 +302,30 @@ class Client(_Client):
         """As `embed`, to be awaited."""
         return await self._aembed(*_embed_call(model, texts, priority, tenant, tags, timeout))
 
+    @overload
+    def map(
+        self,
+        prompts: Iterable[Messages],
+        *,
+        model: str,
+        concurrency: int = 16,
+        progress: bool = False,
+        errors: Literal["raise"] = "raise",
+        **call: Any,
+    ) -> list[Response]: ...
+
+    @overload
+    def map(
+        self,
+        prompts: Iterable[Messages],
+        *,
+        model: str,
+        concurrency: int = 16,
+        progress: bool = False,
+        errors: Literal["return"],
+        **call: Any,
+    ) -> list[Outcome]: ...
+
     def map(
         self,
         prompts: Iterable[Messages],
@@ -311,7 +335,7 @@ class Client(_Client):
         progress: Shown = False,
         errors: Literal["raise", "return"] = "raise",
         **call: Any,
-    ) -> list[Outcome]:
+    ) -> list[Any]:
         """Ask many questions at once; the answers are in the order of the questions.
 
         With a durable cache, what was answered before a restart costs nothing the second time.
@@ -337,6 +361,30 @@ class Client(_Client):
                 calls.take(calls.run.next())
         return calls.answers
 
+    @overload
+    async def amap(
+        self,
+        prompts: Iterable[Messages],
+        *,
+        model: str,
+        concurrency: int = 16,
+        progress: bool = False,
+        errors: Literal["raise"] = "raise",
+        **call: Any,
+    ) -> list[Response]: ...
+
+    @overload
+    async def amap(
+        self,
+        prompts: Iterable[Messages],
+        *,
+        model: str,
+        concurrency: int = 16,
+        progress: bool = False,
+        errors: Literal["return"],
+        **call: Any,
+    ) -> list[Outcome]: ...
+
     async def amap(
         self,
         prompts: Iterable[Messages],
@@ -346,7 +394,7 @@ class Client(_Client):
         progress: Shown = False,
         errors: Literal["raise", "return"] = "raise",
         **call: Any,
-    ) -> list[Outcome]:
+    ) -> list[Any]:
         """As `map`, to be awaited."""
         with self._map_calls(prompts, model, concurrency, progress, errors, call) as calls:
             while calls.feed():

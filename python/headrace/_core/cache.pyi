@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, final, overload
 import numpy as np
 import numpy.typing as npt
 from headrace.cache import CacheStats
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 from .guard import Guards
 
@@ -65,7 +65,7 @@ class SemanticCache:
         max_entries: int | None = None,
         max_bytes: int | None = None,
         url: str = "memory://",
-    ) -> SemanticCache: ...
+    ) -> Self: ...
     def put(
         self,
         prompt: str,

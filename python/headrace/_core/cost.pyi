@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Any, final
 
 from headrace.cost.estimate import Estimate
-from headrace.cost.results import BudgetStatus, CostLine, SummaryRow, TrackerStats
-from typing_extensions import disjoint_base
+from headrace.cost.results import Alert, BudgetStatus, CostLine, SummaryRow, TrackerStats
+from typing_extensions import Self, disjoint_base
 
 @final
 class Usage:
@@ -341,7 +341,7 @@ class CostTracker:
         fallback: str | dict[str, Any] = ...,
         url: str = "memory://",
         retention: float | timedelta | None = None,
-    ) -> CostTracker: ...
+    ) -> Self: ...
     def record(
         self,
         model: str,
@@ -460,7 +460,7 @@ class CostTracker:
         timezone: str = "UTC",
         on_exceed: str = "reject",
         alert_at: Sequence[float | Decimal | str] | None = None,
-        alerts: Callable[[dict[str, Any]], object] | None = None,
+        alerts: Callable[[Alert], object] | None = None,
     ) -> None:
         """Set a budget, or change the limit of the one with the same scope, period and zone.
 
@@ -496,7 +496,7 @@ class CostTracker:
         timezone: str = "UTC",
         on_exceed: str = "reject",
         alert_at: Sequence[float | Decimal | str] | None = None,
-        alerts: Callable[[dict[str, Any]], object] | None = None,
+        alerts: Callable[[Alert], object] | None = None,
     ) -> Awaitable[None]:
         """The same as `set_budget`, to be awaited."""
 

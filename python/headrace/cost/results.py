@@ -47,17 +47,9 @@ class Alert(BudgetIdentity):
     spent: Decimal
 
 
-class SummaryRow(TypedDict, total=False):
-    """A row of `CostTracker.summary`; beside these keys it has one for each dimension that was asked for."""
+class SummaryFigures(TypedDict):
+    """The figures of a group of calls."""
 
-    start: datetime
-    provider: str
-    model: str
-    tenant: str
-    tags: str
-    estimated: str
-    price_version: str
-    zone: str
     calls: int
     cache_hits: int
     estimated_calls: int
@@ -70,6 +62,19 @@ class SummaryRow(TypedDict, total=False):
     co2e_g: Estimate
     avoided_co2e_g: Estimate
     calls_of_unknown_footprint: int
+
+
+class SummaryRow(SummaryFigures, total=False):
+    """A row of `CostTracker.summary`: its figures, and a key for each dimension that was asked for."""
+
+    start: datetime
+    provider: str
+    model: str
+    tenant: str
+    tags: str
+    estimated: str
+    price_version: str
+    zone: str
 
 
 class TrackerStats(TypedDict):
