@@ -13,7 +13,21 @@ from test_docstrings import NAMES, members
 ROOT = Path(__file__).parent.parent
 FILES = [str(ROOT / "tests" / "typing"), str(ROOT / "examples")]
 # A user meets these; the parts of the command line and of the load suite are met by few.
-MODULES = ("cache", "client", "cost", "doctor", "embedders", "guards", "loadgen", "providers", "queue", "workload")
+MODULES = (
+    "cache",
+    "client",
+    "cost",
+    "doctor",
+    "embedders",
+    "frame",
+    "guards",
+    "loadgen",
+    "metrics",
+    "providers",
+    "queue",
+    "telemetry",
+    "workload",
+)
 TREES = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "tests" / "typing").glob("*.py")]
 TOUCHED = {
     node.attr if isinstance(node, ast.Attribute) else node.id

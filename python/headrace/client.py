@@ -19,7 +19,6 @@ from headrace._span import current_span
 from headrace.cache import SemanticCache
 from headrace.cost import CostTracker
 from headrace.errors import ConfigError, HeadraceError
-from headrace.metrics import Metrics
 from headrace.notebook import views
 from headrace.queue import Limits, RequestQueue
 
@@ -29,8 +28,11 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+
+    from headrace import metrics
+    from headrace.metrics import Metrics
 else:
-    json, logging = Late("json"), Late("logging")
+    json, logging, metrics = Late("json"), Late("logging"), Late("headrace.metrics")
 
 __all__ = ["ChatStream", "Chunk", "Client", "Response", "ToolCall"]
 
@@ -446,12 +448,12 @@ class Client(_Client):
         [('echo', 1)]
         """
         figures, text = self._metrics()
-        return Metrics.of(figures, self.queue.stats(), self.cache.stats(), text)
+        return metrics.Metrics.of(figures, self.queue.stats(), self.cache.stats(), text)
 
     async def ametrics(self) -> Metrics:
         """As `metrics`, to be awaited."""
         figures, text = self._metrics()
-        return Metrics.of(figures, await self.queue.astats(), self.cache.stats(), text)
+        return metrics.Metrics.of(figures, await self.queue.astats(), self.cache.stats(), text)
 
     def close(self) -> None:
         """End it: calls that wait in a queue of its own fail with QueueClosed. A queue that it was given stays open."""

@@ -2,7 +2,7 @@
 
 The spans go where the application's own go: `opentelemetry.trace` decides, so OTLP, a console or nothing. A call is a
 child of the span that is current where it is asked; at the endpoint, of the span in the request's `traceparent`.
-Needs `pip install headrace[otel]`.
+Needs `pip install 'headrace[otel]'`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import atexit
 import threading
 from typing import TYPE_CHECKING, Any
 
+from headrace._extras import command
 from headrace._span import read_spans_by
 from headrace.errors import ConfigError
 
@@ -75,7 +76,7 @@ def opentelemetry(
     try:
         return Telemetry(client._feed(capacity), tracer_provider, meter_provider)
     except ImportError:
-        raise ConfigError("OpenTelemetry's API is not installed: pip install headrace[otel]") from None
+        raise ConfigError(f"OpenTelemetry's API is not installed: {command('otel')}") from None
 
 
 class Telemetry:

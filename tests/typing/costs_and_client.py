@@ -69,7 +69,7 @@ def account() -> Decimal:
     )
     print(record.told_cost, record.saved, record.estimated, record.price_version, record.zone, record.cache)
     print(record.latency, record.attempts, record.co2e_g, record.co2e_embodied_g, record.water_l, record.avoided_co2e_g)
-    print(record.to_dict())
+    print(record.to_dict(), record.keys(), record["cost"])
     costs.set_budget("5.00", tenant="*", period="day", on_exceed="reject", alerts=warn)
     with costs.reserve("openai/gpt-4o", usage, tenant="audit") as held:
         held.settle(usage)
