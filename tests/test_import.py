@@ -11,7 +11,6 @@ HEAVY = [
     "http",
     "inspect",
     "json",
-    "logging",
     "numpy",
     "pandas",
     "polars",
