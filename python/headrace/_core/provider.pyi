@@ -58,8 +58,8 @@ class HttpProvider:
         total_timeout: seconds, or a timedelta, that a request may take, its reply to the end; None is no limit.
 
     Raises:
-        ConfigError: the name has a slash, `row` or `protocol` is unknown, the URL is none or holds a key, or the key or a
-            header has a line break or a character in it that cannot be sent.
+        ConfigError: the name has a slash, `row` or `protocol` is unknown, the URL is none or holds a key, or the key or
+            a header has a line break or a character in it that cannot be sent.
     """
 
     def __new__(
