@@ -41,6 +41,11 @@ impl Caller {
         self.key.as_ref().is_none_or(|key| key.key.terms.is_admin)
     }
 
+    /// The one tenant whose spend he sees; None: that of all.
+    pub(super) fn only_tenant(&self) -> Option<String> {
+        self.key.as_ref().filter(|_| !self.sees_all()).map(|key| key.key.terms.tenant.to_string())
+    }
+
     /// Refuses what only an administrator may see.
     pub(super) fn check_admin(&self) -> Result<(), Refusal> {
         if self.sees_all() {

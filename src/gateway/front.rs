@@ -17,8 +17,8 @@ const CLIENTS_LOOK_AT: [HeaderName; 2] =
     [HeaderName::from_static("x-request-id"), HeaderName::from_static("request-id")];
 /// The longest id that is taken from a request.
 const LONGEST_ID: usize = 128;
-/// Paths that say nothing but that the endpoint is there, and ask for no key.
-const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
+/// Paths that say nothing but that the endpoint is there, and ask for no key: the page asks for it itself.
+const OPEN_PATHS: [&str; 3] = ["/", "/healthz", "/readyz"];
 
 /// Passes a request on with the caller it is from, and puts its id on the reply.
 pub(super) async fn pass(State(gateway): State<Gateway>, mut request: Request, next: Next) -> Response {

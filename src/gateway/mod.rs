@@ -6,7 +6,7 @@
 //!            front (request id, whose key, from where)
 //!              │
 //!            chat · embeddings · models · count ─► Client ─► answer, in the protocol that was asked in
-//!            state (health, costs, queue, cache), metrics
+//!            state (health, costs, queue, cache), metrics, overview, page
 //! ```
 //!
 //! A request is read by the protocol that it came in, walks the line, and is answered in the same protocol, errors and
@@ -27,6 +27,8 @@ mod listen;
 mod loopback;
 mod metrics;
 mod models;
+mod overview;
+mod page;
 mod refusal;
 mod routes;
 mod state;

@@ -1,6 +1,6 @@
 //! Which path leads where.
 
-use super::{Gateway, chat, count, embeddings, front, metrics, models, refusal::Refusal, state};
+use super::{Gateway, chat, count, embeddings, front, metrics, models, overview, page, refusal::Refusal, state};
 use crate::wire::{Protocol, anthropic, openai_chat};
 use axum::Router;
 use axum::extract::Request;
@@ -31,7 +31,9 @@ impl Gateway {
             .route("/v1/headrace/costs", get(state::costs))
             .route("/v1/headrace/queue", get(state::queue))
             .route("/v1/headrace/cache", get(state::cache))
+            .route("/v1/headrace/overview", get(overview::answer))
             .route("/metrics", get(metrics::answer))
+            .route("/", get(page::answer))
             .route("/healthz", get(state::healthz))
             .route("/readyz", get(state::readyz))
             .fallback(nowhere)

@@ -44,14 +44,14 @@ pub(super) async fn cache(State(gateway): State<Gateway>, Extension(caller): Ext
     }))
 }
 
-fn told(found: Result<Value, Refusal>) -> Response {
+pub(super) fn told(found: Result<Value, Refusal>) -> Response {
     found.map_or_else(|refusal| refusal.into_response(protocol_of("")), |body| Json(body).into_response())
 }
 
 impl Gateway {
-    async fn spend(&self, caller: &Caller) -> Result<Value, Refusal> {
+    pub(super) async fn spend(&self, caller: &Caller) -> Result<Value, Refusal> {
         let client = self.client();
-        let tenant = caller.key.as_ref().filter(|_| !caller.sees_all()).map(|key| key.key.terms.tenant.to_string());
+        let tenant = caller.only_tenant();
         let filter = Filter { scope: Scope { tenant: tenant.clone(), ..Scope::default() }, ..Filter::default() };
         let by = [Dimension::Tenant, Dimension::Provider, Dimension::Model];
         let rows = client.costs().summary(&by, &filter, None).await?;
@@ -102,7 +102,7 @@ fn of_budget(status: &BudgetStatus) -> Value {
     })
 }
 
-fn of_queue(stats: &QueueStats) -> Value {
+pub(super) fn of_queue(stats: &QueueStats) -> Value {
     let by_status: Map<_, _> =
         stats.by_status.iter().map(|(status, count)| (status.name().to_owned(), (*count).into())).collect();
     let by_priority: Map<_, _> = crate::queue::Priority::ALL
@@ -124,7 +124,7 @@ fn of_durations(summary: &DurationSummary) -> Value {
         "max": summary.max})
 }
 
-fn of_cache(stats: &CacheStats) -> Value {
+pub(super) fn of_cache(stats: &CacheStats) -> Value {
     json!({
         "enabled": true, "entries": stats.entries, "bytes": stats.bytes,
         "exact_hits": stats.exact_hits, "semantic_hits": stats.semantic_hits, "misses": stats.misses,

@@ -225,6 +225,25 @@ async fn a_key_bounds_what_its_holder_may_do() {
 }
 
 #[tokio::test]
+async fn an_overview_tells_of_queue_cache_calls_and_spend() {
+    let gateway = open();
+    for _ in 0..2 {
+        post(&gateway, "/v1/chat/completions", &[("x-headrace-tenant", "acme")], question("Which scope is heat?"))
+            .await;
+    }
+    let told = ask(&gateway, "GET", "/v1/headrace/overview", &[], "").await.json();
+    assert_eq!(told["costs"]["by"][0]["tenant"], "acme");
+    assert_eq!(told["metrics"]["calls"].as_array().map(Vec::len), Some(2));
+    assert_eq!((&told["cache"]["exact_hits"], &told["queue"]["by_priority"]["low"]), (&json!(1), &json!(0)));
+    assert!(told["carbon"]["co2e_g"].is_number());
+    let scrape = ask(&gateway, "GET", "/metrics", &[], "").await.text;
+    assert!(scrape.contains("headrace_ledger_calls_total{tenant=\"acme\"} 2"), "{scrape}");
+    let families: Vec<_> = scrape.lines().filter(|line| line.starts_with("# TYPE")).collect();
+    let distinct: std::collections::HashSet<_> = families.iter().collect();
+    assert_eq!(distinct.len(), families.len());
+}
+
+#[tokio::test]
 async fn a_place_that_others_reach_needs_keys() {
     let everywhere = ListenConfig { host: "0.0.0.0".into(), ..ListenConfig::default() };
     let refused = listen(open(), everywhere).await.unwrap_err();

@@ -21,3 +21,4 @@ pub use feed::{CallFeed, CallTrace};
 pub use series::{CallSeries, Operation, TokenHistogram};
 pub use snapshot::{ClientMetrics, ProviderFailures};
 pub use tally::{FinishedCall, MOST_MODELS, Tally};
+pub(crate) use text::Exposition;
