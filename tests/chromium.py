@@ -2,11 +2,11 @@
 
 import base64
 import contextlib
-import fcntl
 import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 PATIENCE = 60
@@ -26,25 +26,28 @@ def path():
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-def _pipe():
-    """A pipe whose ends are none of the numbers that the browser wants."""
-    ends = os.pipe()
-    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
-    for end in ends:
-        os.close(end)
-    return moved
+# Puts the pipe where the browser looks for it, and becomes the browser.
+BECOME = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for number, end in enumerate(ends, 3):
+    os.dup2(end, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Page:
     """One page of a browser of its own."""
 
     def __init__(self, folder, width=1100, height=1400, dark=False):
-        to_read, self._to = _pipe()
-        self._from, to_write = _pipe()
+        to_read, self._to = os.pipe()
+        self._from, to_write = os.pipe()
         command = [path(), *FLAGS, f"--user-data-dir={folder}", "about:blank"]
-        shell = ["sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", *command]
         self._browser = subprocess.Popen(
-            shell, pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", BECOME, str(to_read), str(to_write), *command],
+            pass_fds=(to_read, to_write),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         os.close(to_read)
         os.close(to_write)

@@ -82,14 +82,15 @@ def test_a_key_is_nowhere_whatever_fails(tmp_path, log, capfd):
             client, tracer_provider=tracing, meter_provider=MeterProvider([figures])
         )
         with client, tell, headrace.Server(client, keys=files["keys"]) as server:
-            things = [provider, client, server, ring, access[:6]]
+            things = [provider, client, server, ring]
             for number, (name, echo) in enumerate(ECHOES.items()):
                 upstream.then(echo(ODD_KEY))
-                question = f"{QUESTION} {number}"
+                # A model for each: one that fails too often is left alone.
+                question, model = f"{QUESTION} {number}", f"openai/canary-{number}"
                 for ask in (client.chat, client.stream):
                     with contextlib.suppress(headrace.HeadraceError):
                         try:
-                            things.extend(ask(MODEL, question) or ())
+                            things.extend(ask(model, question) or ())
                         except headrace.HeadraceError as error:
                             things.append(error)
                             raise
@@ -99,7 +100,7 @@ def test_a_key_is_nowhere_whatever_fails(tmp_path, log, capfd):
                     ("embeddings", {"input": "a"}),
                 ]:
                     for stream in (False, True):
-                        body = {"model": MODEL, "messages": [{"role": "user", "content": question}], "stream": stream}
+                        body = {"model": model, "messages": [{"role": "user", "content": question}], "stream": stream}
                         seen.append(f"{name}: {fetched(f'{server.url}/v1/{path}', access, body | more)}")
             upstream.then(told())
             response = client.chat(MODEL, QUESTION)

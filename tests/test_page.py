@@ -6,6 +6,7 @@ from decimal import Decimal
 import chromium
 import headrace
 import pytest
+from headrace.keys import KeyRing
 
 pytestmark = pytest.mark.skipif(chromium.path() is None, reason="there is no Chromium")
 LIVE = 'document.getElementById("state").textContent === "Live"'
@@ -87,11 +88,12 @@ globalThis.poorest = () => {
 
 
 def test_it_asks_for_a_key_and_keeps_it_to_itself(client, tmp_path):
-    ring = headrace.keys.KeyRing(f"sqlite:///{tmp_path / 'keys.db'}")
+    file = f"sqlite:///{tmp_path / 'keys.db'}"
+    ring = KeyRing(file)
     _kept, mine = ring.create("reporting")
     _kept, admin = ring.create("ops", admin=True)
     use(client)
-    with headrace.Server(client, keys=ring.url) as server, chromium.Page(tmp_path / "browser") as page:
+    with headrace.Server(client, keys=file) as server, chromium.Page(tmp_path / "browser") as page:
         page.open(server.url)
         page.wait_for('document.activeElement.id === "key-text"')
         for key, seen in [("hr_wrong", "This key is not known here"), (mine, "Shown to a key of an administrator.")]:
