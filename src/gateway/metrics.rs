@@ -83,7 +83,7 @@ impl Gateway {
 /// The tenants that spent most, and all others as one.
 fn bounded(rows: impl Iterator<Item = (String, Aggregate)>) -> Vec<(String, Aggregate)> {
     let mut rows: Vec<_> = rows.collect();
-    rows.sort_by(|(_, one), (_, other)| other.cost.cmp(&one.cost));
+    rows.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.cost));
     if rows.len() > MOST_TENANTS {
         let mut others = Aggregate::default();
         for (_, sum) in rows.drain(MOST_TENANTS..) {
