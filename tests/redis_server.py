@@ -14,17 +14,30 @@ import pytest
 
 
 @contextmanager
-def redis_server(directory: Path, *arguments: str) -> Iterator[str]:
-    """Start one, and give its URL; without one on this machine, the test is skipped."""
-    program = shutil.which("redis-server")
-    if program is None:
+def redis_server(directory: Path, *arguments: str, config: Path | None = None, tls: bool = False) -> Iterator[str]:
+    """Start one, and give its URL; without one on this machine, the test is skipped.
+
+    Args:
+        directory: Where it may write.
+        arguments: More settings.
+        config: A file of settings, in place of those that keep a server from writing snapshots.
+        tls: Listen for TLS alone.
+    """
+    found = shutil.which("redis-server")
+    if found is None:
         pytest.skip("there is no redis-server on this machine: apt-get install redis-server")
-    for _ in range(20):
+    for _ in range(50):
         # Between the look for a free port and the start, another may take it.
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory)]
+        if port > 55_000:
+            # A cluster's second port is 10,000 higher.
+            continue
+        listens = ["--port", "0", "--tls-port", str(port)] if tls else ["--port", str(port)]
+        settings = ["--save", ""] if config is None else []
+        command = [found, *([str(config)] if config else []), *listens, "--bind", "127.0.0.1", *settings]
+        command += ["--dir", str(directory)]
         server = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL)
         try:
             if is_up(server, port):

@@ -83,7 +83,8 @@ fn reason(error: &RedisError) -> String {
     }
     match (error.code(), error.kind()) {
         (Some(code), _) => code.to_owned(),
-        (None, ErrorKind::Io) => "no connection came about".into(),
+        // A certificate that is not trusted, a name that is not known: never a secret.
+        (None, ErrorKind::Io) => format!("no connection came about ({error})"),
         (None, kind) => format!("{kind:?}"),
     }
 }
