@@ -19,15 +19,15 @@ client = headrace.Client([down, up], max_attempts=1, fallbacks={"down/m": ["simu
 
 
 class Waiting(logging.Handler):
-    """Sets an event when a record comes."""
+    """Sets an event when a record with some words comes."""
 
-    def __init__(self):
+    def __init__(self, words):
         super().__init__()
-        self.came, self.messages = threading.Event(), []
+        self.came, self.words = threading.Event(), words
 
     def emit(self, record):
-        self.messages.append(record.getMessage())
-        self.came.set()
+        if self.words in record.getMessage():
+            self.came.set()
 
 
 def asked(url):
@@ -38,7 +38,7 @@ def asked(url):
 
 
 def test_behind_the_endpoint_a_warning_comes_by_itself():
-    handler, log = Waiting(), logging.getLogger("headrace")
+    handler, log = Waiting("asking a fallback"), logging.getLogger("headrace")
     down = headrace.providers.OpenAICompatible("http://127.0.0.1:9/v1", name="down")
     up = headrace.providers.Simulated(time_to_first_token=0)
     client = headrace.Client([down, up], max_attempts=1, fallbacks={"down/m": ["simulated/echo"]})
@@ -49,7 +49,6 @@ def test_behind_the_endpoint_a_warning_comes_by_itself():
             assert handler.came.wait(60)
         finally:
             log.removeHandler(handler)
-    assert any("asking a fallback" in message for message in handler.messages)
 
 
 def test_at_the_end_of_the_process_nothing_is_lost_and_nothing_hangs():
