@@ -68,6 +68,11 @@ class Client(_Client):
             first fails, the others are asked.
         max_attempts: how often one provider is asked for one answer.
         max_retry_share: the most of a provider's calls in a minute that may be retries; ten a minute are free.
+        hedge: the most of a provider's calls that may be asked twice, as in 0.05: a second request is sent where the
+            first has not begun to answer in the time that nineteen of twenty take; the one that begins first answers,
+            and both are in the ledger. None: never.
+        adaptive: whether to find out how much a provider takes at once by how soon it begins to answer. Of what waits
+            for more, the least urgent is refused first, with QueueFull.
         on_call: called with each call's `Response`, or with the exception that it ended with; of a call that its caller
             left, that is what made it leave, or `RequestCancelled`.
 
@@ -98,6 +103,8 @@ class Client(_Client):
         routes: Mapping[str, Mapping[str, Any]] | None = None,
         max_attempts: int = 3,
         max_retry_share: float = 0.1,
+        hedge: float | None = None,
+        adaptive: bool = False,
         on_call: Callable[[Response | BaseException], object] | None = None,
     ) -> Client:
         """Put the parts together; nothing is sent."""
@@ -108,8 +115,9 @@ class Client(_Client):
             raise ConfigError("limits belong to the queue: give RequestQueue(limits=...) or no queue=")
         if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or not 1 <= max_attempts <= 1000:
             raise ConfigError(f"max_attempts is {max_attempts!r}: give a whole number from 1 to 1000")
-        if not isinstance(max_retry_share, int | float) or not 0 <= max_retry_share <= 1:
-            raise ConfigError(f"max_retry_share is {max_retry_share!r}: give a number from 0 to 1")
+        for name, share in [("max_retry_share", max_retry_share), ("hedge", 0 if hedge is None else hedge)]:
+            if not isinstance(share, int | float) or not 0 <= share <= 1:
+                raise ConfigError(f"{name} is {share!r}: give a number from 0 to 1")
         if on_call is not None and not callable(on_call):
             raise ConfigError(f"on_call is of type {type(on_call).__name__}: give a function of one argument")
         owns_queue = queue is None
@@ -126,6 +134,8 @@ class Client(_Client):
             routes=routes_of(routes),
             max_attempts=max_attempts,
             max_retry_share=max_retry_share,
+            hedge=hedge,
+            adaptive=adaptive,
         )
         self.cache, self.queue, self.costs = cache, queue, costs
         self._owns_queue, self._on_call = owns_queue, on_call

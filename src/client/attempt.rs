@@ -1,6 +1,8 @@
 //! The turns of a call: each attempt waits for its own, within the limits, with its worst case set aside.
 
 use super::Client;
+use super::hedge::Race;
+use super::overload::Counted;
 use super::plan::{Candidate, Plan};
 use crate::cost::{Reservation, Settlement};
 use crate::queue::{Again, Lease, PutOptions};
@@ -23,6 +25,9 @@ pub(super) struct Taken {
     pub(super) waited: Duration,
     /// When the provider was asked.
     pub(super) started: Instant,
+    /// Counts it as under way at the provider, where that is of interest.
+    #[expect(dead_code, reason = "it counts as long as it is there")]
+    pub(super) busy: Option<Counted>,
 }
 
 /// One way to ask a provider.
@@ -46,6 +51,13 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, used: None }
     }
+}
+
+/// What a provider began to answer, with the money that is set aside for it.
+pub(super) struct Answered<G> {
+    given: G,
+    hold: Reservation,
+    started: Instant,
 }
 
 /// A request on its way to a provider. Dropped before the provider answered, since its caller left, what was sent is
@@ -89,6 +101,23 @@ struct Walk {
     attempts: u32,
     waited: Duration,
     failure: Option<Error>,
+}
+
+/// What a candidate counts against in the queue.
+struct Stand {
+    provider: Option<Arc<str>>,
+    model: Option<Arc<str>>,
+    tokens: u64,
+}
+
+impl Stand {
+    fn of(candidate: &Candidate) -> Self {
+        Self {
+            provider: Some(Arc::from(candidate.provider.provider().name())),
+            model: Some(Arc::from(candidate.request.model.as_str())),
+            tokens: candidate.expected.rough_tokens,
+        }
+    }
 }
 
 impl Client {
@@ -139,10 +168,18 @@ impl Client {
             walk.failure.get_or_insert(error);
             return Ok(None);
         }
+        let mut waiting = match self.admit_to_wait(plan, candidate) {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                walk.failure.get_or_insert(error);
+                return Ok(None);
+            }
+        };
         let (mut tries, mut pause) = (0, Duration::ZERO);
         loop {
             let before = std::mem::replace(&mut walk.place, Place::Outside);
-            let lease = self.turn(plan, candidate, before, pause).await?;
+            let mut lease = self.turn(plan, candidate, before, pause).await?;
+            drop(waiting.take());
             walk.waited += lease.waited();
             let hold = match self.hold(plan, candidate).await {
                 Ok(hold) => hold,
@@ -154,35 +191,40 @@ impl Client {
                 }
             };
             if tries == 0 {
-                candidate.provider.retries().count_call();
+                candidate.provider.count_call();
             }
             (tries, walk.attempts) = (tries + 1, walk.attempts + 1);
-            let attempts = walk.attempts;
-            let mut sent = Sent { hold: Some(hold), candidate, started: Instant::now(), attempts };
-            let error = match way.ask(candidate).await {
-                Ok(value) => {
-                    let (started, waited) = (sent.started, walk.waited);
-                    self.inner.latencies.see(&candidate.model, plan.stream, started.elapsed());
-                    let Some(hold) = sent.hold.take() else {
-                        return Err(Error::invalid("the call is over already: ask again"));
-                    };
-                    return Ok(Some((value, Taken { lease, hold, candidate: number, attempts, waited, started })));
+            let busy = self.under_way(candidate);
+            let first = self.send(candidate, hold, walk.attempts, way);
+            let answered = match self.race(plan, candidate, walk.attempts, way, first).await {
+                Race::First(answered, was_hedged) => {
+                    walk.attempts += u32::from(was_hedged);
+                    answered
                 }
-                Err(Failure { error, used: Some(report) }) => {
-                    sent.book(&report);
-                    error
-                }
-                Err(Failure { error, used: None }) => {
-                    drop(sent.hold.take());
-                    error
+                Race::Second(answered, others) => {
+                    walk.attempts += 1;
+                    lease = others;
+                    Ok(answered)
                 }
             };
+            let error = match answered {
+                Ok(Answered { given, hold, started }) => {
+                    self.saw_begin(plan, candidate, started.elapsed());
+                    let (attempts, waited) = (walk.attempts, walk.waited);
+                    return Ok(Some((
+                        given,
+                        Taken { lease, hold, candidate: number, attempts, waited, started, busy },
+                    )));
+                }
+                Err(error) => error,
+            };
             walk.place = Place::Used(lease, None);
+            self.saw_failure(candidate, &error);
             tracing::debug!(model = candidate.model, %error, tries, "an attempt failed");
             self.inner.tally.fail(candidate.provider.provider().name(), error.kind());
             let (retry, retries) = (&self.inner.retry, candidate.provider.retries());
             let next = retry.pause(&error, tries).filter(|pause| plan.left().is_none_or(|left| *pause < left));
-            match next.filter(|_| retries.take(retry)) {
+            match next.filter(|_| retries.take(retry.most_share, retry.free_retries)) {
                 Some(length) => pause = length,
                 // What the call itself is refused for, no other model mends.
                 None if !matches!(error, Error::Provider(_)) => return Err(error),
@@ -190,6 +232,31 @@ impl Client {
                     walk.failure = Some(error);
                     return Ok(None);
                 }
+            }
+        }
+    }
+
+    /// Asks once; what the provider bills of a failure is booked.
+    pub(super) async fn send<A: Ask>(
+        &self,
+        candidate: &Candidate,
+        hold: Reservation,
+        attempts: u32,
+        way: &A,
+    ) -> Result<Answered<A::Given>> {
+        let mut sent = Sent { hold: Some(hold), candidate, started: Instant::now(), attempts };
+        match way.ask(candidate).await {
+            Ok(given) => {
+                let (hold, started) = (sent.hold.take(), sent.started);
+                let hold = hold.ok_or_else(|| Error::invalid("the call is over already: ask again"))?;
+                Ok(Answered { given, hold, started })
+            }
+            Err(Failure { error, used }) => {
+                match used {
+                    Some(report) => sent.book(&report),
+                    None => drop(sent.hold.take()),
+                }
+                Err(error)
             }
         }
     }
@@ -204,27 +271,29 @@ impl Client {
 
     /// Waits for the turn of an attempt.
     async fn turn(&self, plan: &Plan, candidate: &Candidate, place: Place, pause: Duration) -> Result<Lease> {
-        let provider = Some(Arc::from(candidate.provider.provider().name()));
-        let model = Some(Arc::from(candidate.request.model.as_str()));
-        let estimated_tokens = candidate.expected.rough_tokens;
         match place {
-            Place::Outside => {
-                let options = PutOptions {
-                    priority: plan.priority,
-                    tenant: Some(Arc::clone(&plan.tenant)),
-                    provider,
-                    model,
-                    estimated_tokens,
-                    ..PutOptions::default()
-                };
-                self.inner.queue.acquire(plan.payload.clone(), options, None).await
-            }
+            Place::Outside => self.enter(plan, candidate).await,
             Place::Turn(lease) => Ok(lease),
             Place::Used(lease, used_tokens) => {
-                let estimated_tokens = Some(estimated_tokens);
+                let Stand { provider, model, tokens } = Stand::of(candidate);
+                let estimated_tokens = Some(tokens);
                 lease.again(Again { delay: pause, provider, model, estimated_tokens, used_tokens }).await
             }
         }
+    }
+
+    /// Waits for a turn from outside of the queue.
+    pub(super) async fn enter(&self, plan: &Plan, candidate: &Candidate) -> Result<Lease> {
+        let Stand { provider, model, tokens } = Stand::of(candidate);
+        let options = PutOptions {
+            priority: plan.priority,
+            tenant: Some(Arc::clone(&plan.tenant)),
+            provider,
+            model,
+            estimated_tokens: tokens,
+            ..PutOptions::default()
+        };
+        self.inner.queue.acquire(plan.payload.clone(), options, None).await
     }
 
     /// Refuses a call that does not fit into a budget, whatever the running calls will cost.

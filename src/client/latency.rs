@@ -1,7 +1,7 @@
 //! How long models took to their first word, as this client saw it.
 
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// How much the newest look counts.
@@ -9,6 +9,12 @@ const NEWEST: f64 = 0.2;
 
 /// A model that was not asked for so long is asked again, to see.
 const STALE: Duration = Duration::from_mins(1);
+
+/// The newest so many looks tell what is slow for a model.
+const KEPT: usize = 200;
+
+/// With fewer looks nothing is known of what is slow.
+const ENOUGH: usize = 20;
 
 /// The most models that are remembered; beyond it, the one that was asked longest ago is forgotten.
 const MODELS: usize = 1024;
@@ -23,6 +29,7 @@ pub(super) struct Latencies {
 struct Seen {
     /// Seconds, the newest counting most; None where no answer came yet.
     mean: Option<f64>,
+    newest: VecDeque<f64>,
     /// When it was asked last.
     asked: Instant,
 }
@@ -33,8 +40,21 @@ impl Latencies {
         let seconds = took.as_secs_f64();
         self.with(model, stream, |seen| {
             seen.mean = Some(seen.mean.map_or(seconds, |mean| mean + NEWEST * (seconds - mean)));
+            if seen.newest.len() == KEPT {
+                seen.newest.pop_front();
+            }
+            seen.newest.push_back(seconds);
             seen.asked = Instant::now();
         });
+    }
+
+    /// The time within which nineteen of twenty answers began.
+    pub(super) fn usually_within(&self, model: &str, stream: bool) -> Option<Duration> {
+        let seen = self.seen.lock();
+        let newest = &seen.get(&(model.to_owned(), stream)).filter(|seen| seen.newest.len() >= ENOUGH)?.newest;
+        let mut sorted: Vec<f64> = newest.iter().copied().collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        Duration::try_from_secs_f64(sorted[(sorted.len() * 19).div_ceil(20) - 1]).ok()
     }
 
     /// Models, the fastest first. One that nobody asked for a while goes before them, for one call; one that was asked and
@@ -77,7 +97,7 @@ fn make_room(seen: &mut HashMap<(String, bool), Seen>) {
 
 impl Seen {
     fn new() -> Self {
-        Self { mean: None, asked: Instant::now() }
+        Self { mean: None, newest: VecDeque::new(), asked: Instant::now() }
     }
 }
 
@@ -107,6 +127,18 @@ mod tests {
         // Whole replies are another matter.
         assert_eq!(latencies.order(&models, false)[0], "a");
         assert_eq!(latencies.order(&models, false)[0], "b");
+    }
+
+    #[test]
+    fn what_is_slow_is_known_after_some_looks() {
+        let latencies = Latencies::default();
+        for millis in 1..=19 {
+            latencies.see("a", true, Duration::from_millis(millis));
+        }
+        assert_eq!(latencies.usually_within("a", true), None);
+        latencies.see("a", true, Duration::from_secs(9));
+        assert_eq!(latencies.usually_within("a", true), Some(Duration::from_millis(19)));
+        assert_eq!(latencies.usually_within("a", false), None);
     }
 
     #[test]

@@ -25,10 +25,12 @@ mod count;
 mod embed;
 mod estimate;
 mod flight;
+mod hedge;
 mod latency;
 mod lookup;
 mod opening;
 mod orphan;
+mod overload;
 mod plan;
 mod question;
 mod response;
@@ -39,6 +41,7 @@ mod stopwatch;
 mod stream;
 
 pub use call::ChatCall;
+pub use hedge::HedgePolicy;
 pub use opening::Opening;
 pub use response::{Embeddings, Response};
 pub use routes::{ModelRoute, Pick};
@@ -47,11 +50,12 @@ pub use stream::ChatStream;
 use crate::cache::SemanticCache;
 use crate::cost::CostTracker;
 use crate::metrics::{CallFeed, ClientMetrics, ProviderFailures, Tally};
-use crate::provider::{BreakerConfig, BreakerState, Guarded, Provider, RetryPolicy};
+use crate::provider::{BreakerConfig, BreakerState, GradientConfig, Guarded, Provider, RetryPolicy};
 use crate::queue::RequestQueue;
 use crate::{Error, Result};
 use flight::Flights;
 use latency::Latencies;
+use overload::{Overload, Overloads};
 use routes::OpenRoute;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,6 +79,11 @@ pub struct ClientConfig {
     pub retry: RetryPolicy,
     /// When a provider is left alone.
     pub breaker: BreakerConfig,
+    /// When a second request is sent where the first is slow to begin; None: never.
+    pub hedge: Option<HedgePolicy>,
+    /// Within which bounds it is found out how much a provider takes at once; what waits for more is refused, the least
+    /// urgent first. None: as much is sent as the queue's limits let through.
+    pub adaptive: Option<GradientConfig>,
 }
 
 impl ClientConfig {
@@ -90,6 +99,8 @@ impl ClientConfig {
             routes: Vec::new(),
             retry: RetryPolicy::default(),
             breaker: BreakerConfig::default(),
+            hedge: None,
+            adaptive: None,
         }
     }
 }
@@ -109,6 +120,8 @@ struct Inner {
     routes: Vec<Arc<OpenRoute>>,
     latencies: Latencies,
     retry: RetryPolicy,
+    hedge: Option<HedgePolicy>,
+    overloads: Overloads,
     flights: Flights,
     orphans: orphan::Watch,
     tally: Tally,
@@ -134,6 +147,8 @@ impl Client {
         if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
             return Err(Error::Config(format!("two providers are named {name:?}: give one of them another name=")));
         }
+        let overload = |name: &String| Some((name.clone(), Overload::new(name, &config.queue, config.adaptive?)));
+        let overloads = names.iter().filter_map(overload).collect();
         let guarded = |provider| Arc::new(Guarded::new(provider, config.breaker));
         let client = Self {
             inner: Arc::new(Inner {
@@ -145,6 +160,8 @@ impl Client {
                 routes: config.routes.into_iter().map(OpenRoute::new).collect(),
                 latencies: Latencies::default(),
                 retry: config.retry,
+                hedge: config.hedge,
+                overloads,
                 flights: Flights::default(),
                 orphans: orphan::Watch::default(),
                 tally: Tally::default(),

@@ -1,9 +1,9 @@
 //! A provider behind its breakers.
 
 use super::breaker::{BreakerConfig, BreakerState, Breakers, Permit};
+use super::extra_budget::ExtraBudget;
 use super::failure::Failures;
 use super::gate::Gate;
-use super::retry_budget::RetryBudget;
 use super::{Answer, EmbedReply, EventStream, Provider};
 use crate::chat::{Event, Request};
 use crate::{Error, ProviderError, ProviderErrorKind, Result};
@@ -18,7 +18,8 @@ pub struct Guarded {
     provider: Arc<dyn Provider>,
     breakers: Breakers,
     failures: Failures,
-    retries: RetryBudget,
+    retries: ExtraBudget,
+    hedges: ExtraBudget,
 }
 
 impl Guarded {
@@ -26,7 +27,13 @@ impl Guarded {
     #[must_use]
     pub fn new(provider: Arc<dyn Provider>, breaker: BreakerConfig) -> Self {
         let failures = Failures::new(provider.name(), "", Gate::default());
-        Self { provider, breakers: Breakers::new(breaker), failures, retries: RetryBudget::default() }
+        Self {
+            provider,
+            breakers: Breakers::new(breaker),
+            failures,
+            retries: ExtraBudget::default(),
+            hedges: ExtraBudget::default(),
+        }
     }
 
     /// The provider itself.
@@ -36,8 +43,19 @@ impl Guarded {
     }
 
     /// What bounds the retries of its calls.
-    pub(crate) fn retries(&self) -> &RetryBudget {
+    pub(crate) fn retries(&self) -> &ExtraBudget {
         &self.retries
+    }
+
+    /// What bounds the second requests of its calls.
+    pub(crate) fn hedges(&self) -> &ExtraBudget {
+        &self.hedges
+    }
+
+    /// Counts a call that goes to it.
+    pub(crate) fn count_call(&self) {
+        self.retries.count_call();
+        self.hedges.count_call();
     }
 
     /// Whether calls go through: the worst of its models.

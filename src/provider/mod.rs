@@ -1,18 +1,21 @@
 //! The providers: one trait, the registry of those that are known, and what stands before each of them (a breaker).
 
 mod breaker;
+mod extra_budget;
 mod failure;
 mod gate;
+mod gradient;
 mod guarded;
 mod http;
 mod registry;
 mod retry;
-mod retry_budget;
 mod secret;
 pub mod simulated;
 mod sse;
 
 pub use breaker::{BreakerConfig, BreakerState};
+pub(crate) use gradient::Gradient;
+pub use gradient::GradientConfig;
 pub use guarded::Guarded;
 pub use http::{HttpProvider, HttpProviderConfig};
 pub use registry::{Authentication, ProviderRow, protocol, registry};

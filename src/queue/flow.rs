@@ -97,6 +97,13 @@ impl Flows {
         id
     }
 
+    /// Looks up anew which limits each flow counts against: there is one more.
+    pub(super) fn count_anew(&mut self, limiter: &mut Limiter) {
+        for (flow, id) in &self.ids {
+            self.known[id.flow as usize].gauges = limiter.gauges_of(flow);
+        }
+    }
+
     /// The limits that a flow counts against.
     pub(super) fn gauges(&self, id: FlowId) -> &[usize] {
         &self.known[id.flow as usize].gauges

@@ -116,6 +116,8 @@ impl Gauge {
 pub(super) struct Limiter {
     gauges: Vec<Gauge>,
     by_scope: HashMap<LimitScope, usize>,
+    /// Bounds that change as it goes, by provider.
+    throttles: HashMap<Arc<str>, usize>,
 }
 
 impl Limiter {
@@ -133,7 +135,23 @@ impl Limiter {
         let mut scopes = vec![LimitScope::Global, LimitScope::Tenant(flow.tenant.clone())];
         scopes.extend(flow.provider.clone().map(LimitScope::Provider));
         scopes.extend(flow.model.clone().map(LimitScope::Model));
-        scopes.into_iter().filter_map(|scope| self.gauge_of(scope)).collect()
+        let mut gauges: Vec<usize> = scopes.into_iter().filter_map(|scope| self.gauge_of(scope)).collect();
+        gauges.extend(flow.provider.as_ref().and_then(|provider| self.throttles.get(provider)));
+        gauges.into()
+    }
+
+    /// Bounds what goes to a provider at once; whether that is a new bound, which no flow counts against yet.
+    pub(super) fn throttle(&mut self, provider: Arc<str>, most: u64) -> bool {
+        let concurrency = Some(most);
+        if let Some(&known) = self.throttles.get(&provider) {
+            self.gauges[known].rule.concurrency = concurrency;
+            return false;
+        }
+        let scope = LimitScope::Provider(Arc::clone(&provider));
+        let rule = LimitRule { scope, concurrency, requests_per_minute: None, tokens_per_minute: None };
+        self.throttles.insert(provider, self.gauges.len());
+        self.gauges.push(Gauge::new(rule));
+        true
     }
 
     /// The place of a scope's rule: its own, or its own copy of the one that holds for each.

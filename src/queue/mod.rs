@@ -44,6 +44,7 @@ mod sqlite;
 mod stats;
 mod store;
 mod stored_request;
+mod throttle;
 mod timers;
 mod turns;
 

@@ -15,8 +15,8 @@ use crate::payload::json_to_py;
 use crate::provider::provider;
 use crate::runtime::{runtime, wait};
 use headrace::Error;
-use headrace::client::{self as core, ClientConfig, Embeddings, ModelRoute, Pick};
-use headrace::provider::{BreakerConfig, RetryPolicy};
+use headrace::client::{self as core, ClientConfig, Embeddings, HedgePolicy, ModelRoute, Pick};
+use headrace::provider::{BreakerConfig, GradientConfig, RetryPolicy};
 use numpy::PyArray2;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -41,7 +41,8 @@ pub(crate) struct Client {
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (providers, *, cache, queue, costs, fallbacks, routes, max_attempts, max_retry_share))]
+    #[pyo3(signature = (providers, *, cache, queue, costs, fallbacks, routes, max_attempts, max_retry_share, hedge,
+        adaptive))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         providers: Vec<Bound<'_, PyAny>>,
@@ -52,6 +53,8 @@ impl Client {
         routes: Vec<(String, Vec<String>, String, Vec<String>)>,
         max_attempts: u32,
         max_retry_share: f64,
+        hedge: Option<f64>,
+        adaptive: bool,
     ) -> Result<Self> {
         let client = core::Client::new(ClientConfig {
             providers: providers.iter().map(provider).collect::<PyResult<_>>()?,
@@ -62,6 +65,8 @@ impl Client {
             routes: routes.into_iter().map(route).collect::<Result<_>>()?,
             retry: RetryPolicy { max_attempts, most_share: max_retry_share, ..RetryPolicy::default() },
             breaker: BreakerConfig::default(),
+            hedge: hedge.map(|most_share| HedgePolicy { most_share }),
+            adaptive: adaptive.then(GradientConfig::default),
         })?;
         // What a dead process left in a durable queue is finished from now on.
         let _inside = runtime().enter();
@@ -154,6 +159,12 @@ impl Client {
     /// Calls as each is over, from now on.
     fn _feed(&self, capacity: usize) -> feed::CallFeed {
         feed::CallFeed::new(self.client.feed(capacity))
+    }
+
+    /// How many calls go to each provider at once, found out by `adaptive=True`; empty without it.
+    #[getter]
+    fn concurrency(&self) -> HashMap<&str, u64> {
+        self.client.concurrency()
     }
 
     /// Whether calls go through to each provider: its name, and `closed` (they do), `open` (it failed too often and is

@@ -116,6 +116,13 @@ pub(super) struct Core {
 }
 
 impl Core {
+    /// Bounds how many requests to a provider are leased at once.
+    pub(super) fn throttle(&mut self, provider: Arc<str>, most: u64) {
+        if self.limiter.throttle(provider, most) {
+            self.flows.count_anew(&mut self.limiter);
+        }
+    }
+
     pub(super) fn new(config: QueueConfig) -> Self {
         Self {
             entries: Entries::default(),
