@@ -1,8 +1,9 @@
 //! How much a provider can take at once, found out by how long it takes to begin.
 //!
-//! A limit that follows the ratio of what answers usually take to begin and what they take now (the gradient of Netflix's
-//! concurrency-limits): where they take longer there is a queue over there, and the limit falls; where they do not it rises,
-//! as long as it is used.
+//! Once a round, that is once as many answers began as may be under way, the limit follows the ratio of what answers take
+//! to begin at the best and what they took in that round (the gradient of Netflix's concurrency-limits): where they take
+//! longer there is a queue over there, and the limit falls; else it rises, as long as it is used. Now and then the limit is
+//! halved for a few rounds, so that the queue over there empties and the best is measured anew (as BBR does).
 
 use parking_lot::Mutex;
 use std::time::Duration;
@@ -24,14 +25,20 @@ impl Default for GradientConfig {
     }
 }
 
-/// So many times as long as usual is no sign of a queue yet.
+/// So many times as long as at the best is no sign of a queue yet.
 const TOLERANCE: f64 = 1.5;
 
 /// How much of a change is made at once.
-const STEP: f64 = 0.2;
+const STEP: f64 = 0.5;
 
-/// How much the newest answer counts in what is usual.
-const NEWEST: f64 = 0.02;
+/// The least answers of a round.
+const FEWEST: f64 = 8.0;
+
+/// After so many rounds the best is measured anew.
+const RENEWAL: u32 = 50;
+
+/// For so many rounds the limit stays halved: what was under way before is over by then.
+const DRAIN: u32 = 3;
 
 /// What a refusal for lack of room leaves of the limit.
 const AFTER_A_REFUSAL: f64 = 0.9;
@@ -46,13 +53,33 @@ pub(crate) struct Gradient {
 #[derive(Debug)]
 struct State {
     limit: f64,
-    /// Seconds until an answer usually begins.
-    usual: Option<f64>,
+    /// Seconds that answers take to begin at the best.
+    best: Option<f64>,
+    round: Round,
+    rounds: u32,
+    /// The rounds until the best is known anew.
+    draining: u32,
+}
+
+/// What was seen in a round.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    answers: f64,
+    seconds: f64,
+    best: f64,
+    under_way: u64,
+}
+
+impl Default for Round {
+    fn default() -> Self {
+        Self { answers: 0.0, seconds: 0.0, best: f64::INFINITY, under_way: 0 }
+    }
 }
 
 impl Gradient {
     pub(crate) fn new(config: GradientConfig) -> Self {
-        let state = State { limit: f64::from(config.first.clamp(config.least, config.most)), usual: None };
+        let limit = f64::from(config.first.clamp(config.least, config.most));
+        let state = State { limit, best: None, round: Round::default(), rounds: 0, draining: 0 };
         Self { config, state: Mutex::new(state) }
     }
 
@@ -63,19 +90,42 @@ impl Gradient {
 
     /// Takes in how long an answer took to begin, with so many requests under way; the limit that follows.
     pub(crate) fn see(&self, took: Duration, under_way: u64) -> u64 {
-        let now = took.as_secs_f64().max(1e-6);
         let mut state = self.state.lock();
-        let usual = state.usual.map_or(now, |usual| usual + NEWEST * (now - usual));
-        // After a slow time, what is usual comes down faster than it went up.
-        state.usual = Some(if usual > 2.0 * now { usual * 0.95 } else { usual });
-        let gradient = (TOLERANCE * usual / now).clamp(0.5, 1.0);
-        let is_used = under_way as f64 >= state.limit / 2.0;
-        if gradient < 1.0 || is_used {
-            let aim = state.limit * gradient + state.limit.sqrt();
-            let next = state.limit + STEP * (aim - state.limit);
-            state.limit = next.clamp(f64::from(self.config.least), f64::from(self.config.most));
+        let (seconds, limit) = (took.as_secs_f64().max(1e-6), state.limit);
+        let round = &mut state.round;
+        round.answers += 1.0;
+        round.seconds += seconds;
+        round.best = round.best.min(seconds);
+        round.under_way = round.under_way.max(under_way);
+        if round.answers >= limit.max(FEWEST) {
+            let round = std::mem::take(&mut state.round);
+            self.end(&mut state, round);
         }
         state.limit as u64
+    }
+
+    fn end(&self, state: &mut State, round: Round) {
+        let least = f64::from(self.config.least);
+        if state.draining > 0 {
+            state.draining -= 1;
+            if state.draining == 0 {
+                state.best = Some(round.best);
+            }
+            return;
+        }
+        let best = state.best.map_or(round.best, |best| best.min(round.best));
+        state.best = Some(best);
+        state.rounds += 1;
+        if state.rounds % RENEWAL == 0 {
+            (state.limit, state.draining) = ((state.limit / 2.0).max(least), DRAIN);
+            return;
+        }
+        let gradient = (TOLERANCE * best * round.answers / round.seconds).clamp(0.5, 1.0);
+        if gradient < 1.0 || round.under_way as f64 >= state.limit / 2.0 {
+            let aim = state.limit * gradient + state.limit.sqrt();
+            let next = state.limit + STEP * (aim - state.limit);
+            state.limit = next.clamp(least, f64::from(self.config.most));
+        }
     }
 
     /// The provider has no room; the limit that follows.
@@ -89,28 +139,56 @@ impl Gradient {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::VecDeque;
 
-    /// A provider that takes so many at once in 100 ms, and lets the rest wait.
-    fn run(gradient: &Gradient, capacity: u64, rounds: usize) -> u64 {
-        for _ in 0..rounds {
-            let under_way = gradient.limit();
-            let waiting = under_way.saturating_sub(capacity) as f64 / capacity as f64;
-            gradient.see(Duration::from_secs_f64(0.1 * (1.0 + waiting)), under_way);
+    /// A provider that works on `capacity` requests at once, each for so many milliseconds, with as much asked of it as the
+    /// limit lets through: how many answers it gave in a second, and the limits of the second half.
+    fn run(gradient: &Gradient, capacity: usize, millis: u64, answers: usize) -> (f64, Vec<u64>) {
+        let (mut now, mut waiting, mut working) = (0, VecDeque::new(), VecDeque::new());
+        let mut limits = Vec::new();
+        for answer in 0..answers {
+            while ((waiting.len() + working.len()) as u64) < gradient.limit() {
+                waiting.push_back(now);
+            }
+            while working.len() < capacity
+                && let Some(asked) = waiting.pop_front()
+            {
+                working.push_back((now + millis, asked));
+            }
+            let under_way = (waiting.len() + working.len()) as u64;
+            let (end, asked) = working.pop_front().unwrap();
+            now = end;
+            let limit = gradient.see(Duration::from_millis(now - asked), under_way);
+            if answer > answers / 2 {
+                limits.push(limit);
+            }
         }
-        gradient.limit()
+        (answers as f64 * 1000.0 / now as f64, limits)
     }
 
     #[test]
-    fn the_limit_finds_what_a_provider_can_take() {
+    fn the_limit_finds_what_a_provider_can_take_and_stays_there() {
+        for capacity in [5, 20, 100] {
+            let gradient = Gradient::new(GradientConfig::default());
+            let (rate, limits) = run(&gradient, capacity, 100, 20_000);
+            assert!(rate >= 0.9 * 10.0 * capacity as f64, "{capacity}: {rate}");
+            let most = *limits.iter().max().unwrap();
+            assert!(most <= 3 * capacity as u64, "{capacity}: {most}");
+        }
+    }
+
+    #[test]
+    fn a_provider_that_becomes_slower_for_good_keeps_its_work() {
         let gradient = Gradient::new(GradientConfig::default());
-        let found = run(&gradient, 100, 2000);
-        assert!((80..400).contains(&found), "{found}");
+        run(&gradient, 50, 100, 5000);
+        let (rate, _) = run(&gradient, 50, 400, 20_000);
+        assert!(rate >= 0.8 * 50.0 / 0.4, "{rate}");
     }
 
     #[test]
     fn a_limit_that_nobody_uses_does_not_rise() {
         let gradient = Gradient::new(GradientConfig::default());
-        for _ in 0..100 {
+        for _ in 0..500 {
             gradient.see(Duration::from_millis(100), 1);
         }
         assert_eq!(gradient.limit(), 20);
@@ -119,12 +197,14 @@ mod tests {
     #[test]
     fn it_falls_where_answers_begin_late_or_are_refused_and_keeps_its_bounds() {
         let gradient = Gradient::new(GradientConfig { first: 50, least: 5, most: 60 });
-        for _ in 0..50 {
+        for _ in 0..500 {
             gradient.see(Duration::from_millis(100), 60);
         }
         assert_eq!(gradient.limit(), 60);
-        let before = gradient.limit();
-        assert!(gradient.see(Duration::from_secs(2), 60) < before);
+        for _ in 0..60 {
+            gradient.see(Duration::from_secs(2), 60);
+        }
+        assert!(gradient.limit() < 60);
         for _ in 0..100 {
             gradient.refuse();
         }

@@ -119,7 +119,6 @@ async fn a_whole_reply_to_a_stream_is_told_as_events() {
 }
 
 #[tokio::test]
-#[tokio::test]
 async fn a_stream_tells_why_it_stopped() {
     let (url, _) = serve(vec![stream(&format!("{TEXT}{STOP}{DONE}"))]).await;
     let told = ask_stream(&provider(&url)).await.unwrap();

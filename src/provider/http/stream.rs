@@ -174,7 +174,11 @@ impl ReplyStream {
                 self.ready.extend(reply.events());
                 self.is_over = true;
             }
-            Err(error) => self.push(Event::Error(Box::new(error))),
+            Err(error) => {
+                // It failed, and says what it used all the same: it bills that.
+                self.ready.extend(super::told_usage(body).map(Event::Usage));
+                self.push(Event::Error(Box::new(error)));
+            }
         }
     }
 
