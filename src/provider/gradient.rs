@@ -116,7 +116,7 @@ impl Gradient {
         let best = state.best.map_or(round.best, |best| best.min(round.best));
         state.best = Some(best);
         state.rounds += 1;
-        if state.rounds % RENEWAL == 0 {
+        if state.rounds.is_multiple_of(RENEWAL) {
             (state.limit, state.draining) = ((state.limit / 2.0).max(least), DRAIN);
             return;
         }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// So many calls are left, unless HEADRACE_CANCELS says otherwise.
+/// So many calls are left, unless `HEADRACE_CANCELS` says otherwise.
 const CANCELS: usize = 2000;
 
 /// A call that is left once it has been looked at so often.
@@ -44,12 +44,12 @@ async fn a_call_that_is_left_at_any_await_leaves_nothing_behind() {
         while left < cancels / 2 {
             let (mine, prompt) = (client.clone(), format!("{left} {whole}?"));
             let call = Box::pin(async move { ask(&mine, is_stream, &prompt).await });
-            match tokio::time::timeout(Duration::from_mins(1), Left { call, looks }).await.unwrap() {
-                Some(answer) => {
-                    assert_eq!(answer.unwrap(), "1,204 t");
-                    (whole, looks) = (whole + 1, 0);
-                }
-                None => (left, looks) = (left + 1, looks + 1),
+            let end = tokio::time::timeout(Duration::from_mins(1), Left { call, looks }).await.unwrap();
+            if let Some(answer) = end {
+                assert_eq!(answer.unwrap(), "1,204 t");
+                (whole, looks) = (whole + 1, 0);
+            } else {
+                (left, looks) = (left + 1, looks + 1);
             }
             settled(&client).await;
         }
