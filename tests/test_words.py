@@ -16,6 +16,7 @@ KEPT = Path(__file__).parent / "data" / "words"
 
 COMMANDS = {
     "": [""],
+    "map": [""],
     "serve": [""],
     "keys": ["", "create", "list", "revoke"],
     "config": ["", "check"],
@@ -28,6 +29,11 @@ COMMANDS = {
 LINES = [
     "",
     "colt",
+    "map",
+    "map none.csv --template {text} --model simulated/echo",
+    "map rows.csv --template text --model simulated/echo",
+    "map rows.csv --template {none} --model simulated/echo",
+    "map rows.csv --template {text} --model simulated/echo --budget much",
     "cost",
     "cost summary",
     "cost summary none.db",
@@ -105,6 +111,7 @@ def test_the_errors_of_the_command_line(capsys, tmp_path):
     headrace.RequestQueue("sqlite:///queue.db").close()
     headrace.CostTracker(url="sqlite:///ledger.db").record("openai/gpt-4o", headrace.Usage(1, 1))
     Path("text.db").write_text("notes\n")
+    Path("rows.csv").write_text("text\nwaste\n")
     pages = []
     for line in LINES:
         status, text = told(capsys, line.split())

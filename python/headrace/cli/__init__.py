@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 import headrace
 from headrace.cli import cache, config, cost, doctor, keys, loadtest, queue, serve
+from headrace.cli import map as map_rows
 from headrace.errors import HeadraceError
 
 __all__ = ["main"]
 
-COMMANDS = (serve, keys, config, loadtest, doctor, cost, queue, cache)
+COMMANDS = (map_rows, serve, keys, config, loadtest, doctor, cost, queue, cache)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
