@@ -76,6 +76,27 @@ def test_a_schema_is_parsed(way):
         assert server.requests[0].json["response_format"]["json_schema"]["name"] == "Figure"
 
 
+def test_responses_whole_streamed_and_with_tools(way):
+    with simulated() as client, served(client, way, openai.OpenAI) as ai:
+        reply = ai.responses.create(model=ECHO, input="Which scope is travel?")
+        assert (reply.output_text, reply.status) == ("Which scope is travel?", "completed")
+        assert reply.usage.total_tokens > 0
+        # What was asked as a chat is the same question.
+        raw = ai.chat.completions.with_raw_response.create(model=ECHO, messages=asked("Which scope is travel?"))
+        assert raw.headers["x-headrace-cache"] == "exact"
+        events = list(ai.responses.create(model=ECHO, input="Explain ESRS E1", stream=True))
+        assert "".join(one.delta for one in events if one.type == "response.output_text.delta") == "Explain ESRS E1"
+        assert events[-1].type == "response.completed"
+        assert events[-1].response.usage.total_tokens > 0
+        tools = [{"type": "function", "name": "emissions", "parameters": {"type": "object", "properties": {}}}]
+        call = {"model": "simulated/esg", "input": "What were they?", "tools": tools, "tool_choice": "required"}
+        assert [item.name for item in ai.responses.create(**call).output] == ["emissions"]
+        with ai.responses.stream(**call) as stream:
+            assert [item.name for item in stream.get_final_response().output] == ["emissions"]
+        with pytest.raises(openai.NotFoundError):
+            ai.responses.create(model="nosuch/model", input="a?")
+
+
 def test_embeddings(way):
     with simulated() as client, served(client, way, openai.OpenAI) as ai:
         made = ai.embeddings.create(model="simulated/embedding", input=["a", "b"])

@@ -58,3 +58,24 @@ def test_openais_client_for_node(tmp_path):
         "made": [256, 256],
         "refused": ["NotFoundError", 404, "model_not_found"],
     }
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_litellm(monkeypatch):
+    # It would fetch its prices at import.
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    litellm = pytest.importorskip("litellm")
+    with simulated() as client, headrace.Server(client) as server:
+        call = {
+            "messages": [{"role": "user", "content": "Which scope is travel?"}],
+            "api_key": "local",
+            "num_retries": 0,
+        }
+        openai = {"model": "openai/simulated/echo", "api_base": server.url + "/v1", **call}
+        assert litellm.completion(**openai).choices[0].message.content == "Which scope is travel?"
+        pieces = litellm.completion(**openai, stream=True)
+        assert "".join(piece.choices[0].delta.content or "" for piece in pieces) == "Which scope is travel?"
+        anthropic = {"model": "anthropic/simulated/echo", "api_base": server.url, **call}
+        assert litellm.completion(**anthropic).choices[0].message.content == "Which scope is travel?"
+        with pytest.raises(litellm.NotFoundError):
+            litellm.completion(**openai | {"model": "openai/nosuch/model"})

@@ -2,11 +2,18 @@
 
 use super::Gateway;
 use crate::{Error, Result};
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Uri};
 use axum::response::Response;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
+
+/// The routes, without a socket.
+#[derive(Debug, Clone)]
+pub struct InProcess {
+    router: Router,
+}
 
 /// A reply, whose body comes piece by piece. Dropped before its end, the call is cancelled.
 pub struct Exchange {
@@ -20,6 +27,14 @@ impl std::fmt::Debug for Exchange {
 }
 
 impl Gateway {
+    /// The routes, to be called in the process.
+    #[must_use]
+    pub fn in_process(&self) -> InProcess {
+        InProcess { router: self.router() }
+    }
+}
+
+impl InProcess {
     /// Answers a request of this process's; of `uri`, the path counts.
     ///
     /// # Errors
@@ -40,7 +55,7 @@ impl Gateway {
             let value = HeaderValue::try_from(value).map_err(|_| wrong("a header's value"))?;
             request.headers_mut().append(name, value);
         }
-        let response = self.router().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         Ok(Exchange { response })
     }
 }

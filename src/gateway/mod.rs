@@ -34,7 +34,7 @@ mod routes;
 mod state;
 mod stream;
 
-pub use in_process::Exchange;
+pub use in_process::{Exchange, InProcess};
 pub use keys::{AccessKey, KeyRing, KeyTerms};
 pub use listen::{ListenConfig, Listening, listen};
 
@@ -80,10 +80,10 @@ impl Default for GatewayConfig {
 /// # let client = Client::new(ClientConfig::new(vec![provider], queue, costs)).unwrap();
 /// # let runtime = tokio::runtime::Runtime::new().unwrap();
 /// # runtime.block_on(async {
-/// let gateway = Gateway::new(client, GatewayConfig::default());
+/// let routes = Gateway::new(client, GatewayConfig::default()).in_process();
 /// let question = br#"{"model": "simulated/echo", "messages": [{"role": "user", "content": "Which scope is travel?"}]}"#;
 /// let headers = [("content-type".into(), b"application/json".to_vec())];
-/// let mut exchange = gateway.exchange("POST", "/v1/chat/completions", headers, &question[..]).await.unwrap();
+/// let mut exchange = routes.exchange("POST", "/v1/chat/completions", headers, &question[..]).await.unwrap();
 /// assert_eq!(exchange.status(), 200);
 /// let reply = exchange.next().await.unwrap().unwrap();
 /// assert!(String::from_utf8_lossy(&reply).contains("Which scope is travel?"));

@@ -1,7 +1,7 @@
 //! Which path leads where.
 
 use super::{Gateway, chat, count, embeddings, front, metrics, models, overview, page, refusal::Refusal, state};
-use crate::wire::{Protocol, anthropic, openai_chat};
+use crate::wire::{Protocol, anthropic, openai_chat, openai_responses};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -23,6 +23,7 @@ impl Gateway {
         let chat = |protocol: &'static dyn Protocol| post(move |state, request| chat::answer(protocol, state, request));
         Router::new()
             .route("/v1/chat/completions", chat(&openai_chat::PROTOCOL))
+            .route("/v1/responses", chat(&openai_responses::PROTOCOL))
             .route("/v1/messages", chat(&anthropic::PROTOCOL))
             .route("/v1/messages/count_tokens", post(count::answer))
             .route("/v1/embeddings", post(embeddings::answer))

@@ -19,7 +19,7 @@ use std::time::Duration;
 ///     client: the client that is asked.
 #[pyclass(frozen, module = "headrace._core.gateway")]
 pub(crate) struct InProcess {
-    gateway: Gateway,
+    routes: core::InProcess,
 }
 
 #[pymethods]
@@ -28,7 +28,7 @@ impl InProcess {
     fn new(client: PyRef<'_, Client>) -> Self {
         // Whoever asks has his own limits of time.
         let config = GatewayConfig { answer_timeout: None, ..GatewayConfig::default() };
-        Self { gateway: Gateway::new(client.client.clone(), config) }
+        Self { routes: Gateway::new(client.client.clone(), config).in_process() }
     }
 
     /// Answer a request: returns when the status and the headers are known.
@@ -54,7 +54,7 @@ impl InProcess {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> Result<Exchange> {
         let limit = given(timeout)?;
-        wait(py, asked(self.gateway.clone(), method, target, owned(&headers), body, limit))
+        wait(py, asked(self.routes.clone(), method, target, owned(&headers), body, limit))
     }
 
     /// As `exchange`, to be awaited.
@@ -70,7 +70,7 @@ impl InProcess {
         timeout: Option<&Bound<'py, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
         let limit = given(timeout)?;
-        Ok(awaitable(py, asked(self.gateway.clone(), method, target, owned(&headers), body, limit))?)
+        Ok(awaitable(py, asked(self.routes.clone(), method, target, owned(&headers), body, limit))?)
     }
 }
 
@@ -85,14 +85,14 @@ fn given(limit: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
 }
 
 async fn asked(
-    gateway: Gateway,
+    routes: core::InProcess,
     method: String,
     target: String,
     headers: Headers,
     body: PyBackedBytes,
     limit: Option<Duration>,
 ) -> Result<Exchange> {
-    let exchange = within(limit, gateway.exchange(&method, &target, headers, body.to_vec())).await?;
+    let exchange = within(limit, routes.exchange(&method, &target, headers, body.to_vec())).await?;
     let (status, headers) = (exchange.status(), exchange.headers());
     Ok(Exchange { status, headers, inner: Arc::new(tokio::sync::Mutex::new(Some(exchange))) })
 }

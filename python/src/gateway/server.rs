@@ -18,9 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client as an HTTP endpoint, for any client of OpenAI's or Anthropic's.
 ///
-/// It serves `POST /v1/chat/completions`, `/v1/messages`, `/v1/messages/count_tokens` and `/v1/embeddings`,
-/// `GET /v1/models`, `/v1/headrace/costs`, `/v1/headrace/queue`, `/v1/headrace/cache`, `/metrics`, `/healthz` and
-/// `/readyz`, from the moment that it is made.
+/// It serves `POST /v1/chat/completions`, `/v1/responses`, `/v1/messages`, `/v1/messages/count_tokens` and
+/// `/v1/embeddings`, `GET /v1/models`, `/v1/headrace/costs`, `/v1/headrace/queue`, `/v1/headrace/cache`, `/metrics`,
+/// `/healthz` and `/readyz`, from the moment that it is made.
 ///
 /// Args:
 ///     client: the client that is asked.
