@@ -145,3 +145,48 @@ async fn a_call_waits_for_the_money_of_calls_that_run() {
         assert!(matches!(&refused, Err(Error::BudgetExceeded(text)) if text.contains("max_tokens")), "{refused:?}");
     }
 }
+
+/// The file of an earlier version, in a folder of its own.
+fn version_3() -> (tempfile::TempDir, std::path::PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("costs.db");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/ledger_version_3.db"), &file).unwrap();
+    (directory, file)
+}
+
+#[test]
+fn a_ledger_of_version_3_gets_its_checksums() {
+    let (_directory, file) = version_3();
+    let costs = CostTracker::open(&format!("sqlite:///{}", file.display()), PriceTable::builtin()).unwrap();
+    let total = costs.total(&Filter::default()).wait().unwrap();
+    assert_eq!(total.to_string(), "0.36");
+    let spent: Vec<_> = costs.budgets().wait().unwrap().iter().map(|status| status.taken.spent.to_string()).collect();
+    assert_eq!(spent, ["0.18", "0", "0.18", "0.18"]);
+    let report = headrace::doctor::diagnose(&file, false).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(report.rooms[0].version, 4);
+}
+
+#[test]
+fn a_damaged_ledger_is_refused_and_repaired() {
+    let (_directory, file) = version_3();
+    drop(SqliteLedger::open(&file).unwrap());
+    let change = |sql: &str| rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+    for damage in [
+        "UPDATE spend SET nano = 1",
+        "UPDATE record SET nano = 1 WHERE id = 2",
+        "UPDATE hour SET calls = 7",
+        "UPDATE budget SET nano = 1 WHERE id = 1",
+    ] {
+        change(damage);
+        let error = SqliteLedger::open(&file).unwrap_err().to_string();
+        assert!(error.contains("headrace doctor --repair"), "{damage}: {error}");
+        assert!(!headrace::doctor::diagnose(&file, false).unwrap().is_sound(), "{damage}");
+        assert!(headrace::doctor::diagnose(&file, true).unwrap().is_sound(), "{damage}");
+        drop(SqliteLedger::open(&file).unwrap());
+    }
+    let costs = CostTracker::open(&format!("sqlite:///{}", file.display()), PriceTable::builtin()).unwrap();
+    // Five of six records and one of two budgets are left.
+    assert_eq!(costs.total(&Filter::default()).wait().unwrap().to_string(), "0.3");
+    assert_eq!(headrace::doctor::diagnose(&file, false).unwrap().set_aside, 2);
+}

@@ -4,6 +4,7 @@ use super::RequestQueue;
 use super::core::unknown;
 use super::entry::{DeadLetter, RequestId, Status};
 use super::inner::{QueueInner, answer};
+use super::sqlite::DAMAGED;
 use crate::{Error, Result, blocking};
 use std::time::Duration;
 
@@ -164,6 +165,9 @@ impl QueueInner {
         if let Some(file) = &self.file {
             for letter in &mut letters {
                 letter.payload = file.payload(letter.id.0)?;
+                if letter.payload.is_none() {
+                    letter.reason = DAMAGED.into();
+                }
             }
         }
         Ok(letters)

@@ -46,7 +46,8 @@ impl Checksum {
 
     /// A number with a fraction, bit for bit.
     pub fn real(self, value: f64) -> Self {
-        self.field(2, &value.to_bits().to_le_bytes())
+        // SQLite keeps -0.0 as 0.0.
+        self.field(2, &(value + 0.0).to_bits().to_le_bytes())
     }
 
     /// A text.
@@ -90,15 +91,20 @@ impl Checksum {
     /// Where the row has no such column.
     pub fn columns(mut self, row: &Row<'_>, columns: Range<usize>) -> rusqlite::Result<Self> {
         for column in columns {
-            self = match row.get_ref(column)? {
-                ValueRef::Null => self.null(),
-                ValueRef::Integer(value) => self.int(value),
-                ValueRef::Real(value) => self.real(value),
-                ValueRef::Text(value) => self.field(3, value),
-                ValueRef::Blob(value) => self.bytes(value),
-            };
+            self = self.value(row.get_ref(column)?);
         }
         Ok(self)
+    }
+
+    /// A value, whatever its type.
+    pub(crate) fn value(self, value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => self.null(),
+            ValueRef::Integer(value) => self.int(value),
+            ValueRef::Real(value) => self.real(value),
+            ValueRef::Text(value) => self.field(3, value),
+            ValueRef::Blob(value) => self.bytes(value),
+        }
     }
 
     /// The sum.

@@ -49,7 +49,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What a dead letter says whose row is not what was written.
-const DAMAGED: &str = "damaged on disk: its checksum differs from what was written";
+pub(super) const DAMAGED: &str = "damaged on disk: its checksum differs from what was written";
 
 /// A file of up to 64 MiB is looked at as a whole when it is opened.
 const MOST_PAGES_LOOKED_AT: i64 = 16_384;
@@ -69,7 +69,7 @@ pub(super) struct QueueFile {
 impl QueueFile {
     pub(super) fn open(path: &Path, config: &QueueConfig) -> Result<Self> {
         let database = Database::open(path, &SCHEMA)?;
-        database.read(|connection| look_at_the_tree(connection, database.path()))?;
+        look_at_the_tree(&database)?;
         let queue = Arc::from(config.name.as_str());
         Ok(Self { database, queue, position: Mutex::new(Position::new()), owner: Mutex::new((0, 0)) })
     }
@@ -124,25 +124,36 @@ impl QueueFile {
 }
 
 /// Refuses a file whose pages do not fit together: rows may be missing from it without a trace. What is in a row is
-/// looked at row by row, which costs no other row.
-fn look_at_the_tree(connection: &Connection, path: &Path) -> Result<()> {
-    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-    if pages > MOST_PAGES_LOOKED_AT {
-        return Ok(());
+/// looked at row by row, which costs no other row; an index that does not fit its table is made anew.
+fn look_at_the_tree(database: &Database) -> Result<()> {
+    let mut found = database.read(problems)?;
+    if !found.is_empty() && found.iter().all(|line| line.contains(" index requests_")) {
+        tracing::warn!(path = %database.path().display(), problem = found[0], "an index of the queue is damaged: it is made anew");
+        database.write_and_wait(|connection| Ok(connection.execute_batch("REINDEX requests")?))?;
+        found = database.read(problems)?;
     }
-    let mut found = Vec::new();
-    connection.pragma_query(None, "quick_check", |row| {
-        found.push(row.get::<_, String>(0)?);
-        Ok(())
-    })?;
-    found.retain(|line| line != "ok" && !line.starts_with("NULL value in"));
     match found.first() {
         None => Ok(()),
         Some(what) => Err(Error::Store(format!(
             "{} is damaged: {what}; `headrace doctor` says what of it is whole",
-            path.display()
+            database.path().display()
         ))),
     }
+}
+
+/// What SQLite says does not fit together.
+fn problems(connection: &Connection) -> Result<Vec<String>> {
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if pages > MOST_PAGES_LOOKED_AT {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    connection.pragma_query(None, "integrity_check", |row| {
+        found.push(row.get::<_, String>(0)?);
+        Ok(())
+    })?;
+    found.retain(|line| line != "ok" && !line.starts_with("NULL value in"));
+    Ok(found)
 }
 
 /// The error of a request that another program removed.

@@ -232,7 +232,7 @@ pub(super) fn payload(connection: &Connection, id: u64) -> Result<Option<Payload
 
 /// The result of a request that is done on disk; None where it is not done yet.
 pub(super) fn result(connection: &Connection, id: u64) -> Result<Option<Acked>> {
-    let sql = "SELECT result_is_json, result, result_sum, result IS NULL, status FROM requests WHERE id = ?1";
+    let sql = "SELECT result_is_json, result, result_sum, result_sum IS NULL, status FROM requests WHERE id = ?1";
     let mut select = connection.prepare_cached(sql)?;
     let mut rows = select.query([signed(id)])?;
     let Some(row) = rows.next()? else { return Err(crate::queue::core::unknown(id)) };

@@ -1,6 +1,6 @@
 //! The tables, and the step to them from those of the version before.
 
-use super::rows::{COLUMNS, StoredRow, insert_row, nanos, payload, payload_sum, read};
+use super::rows::{COLUMNS, StoredRow, insert_row, nanos, payload, payload_sum, read, result};
 use crate::Result;
 use crate::queue::entry::{Failure, Status};
 use crate::queue::moment::Moment;
@@ -84,18 +84,25 @@ CREATE TABLE IF NOT EXISTS owners (
 /// Every row that is not what was written.
 fn check(connection: &Connection) -> Result<Vec<Damage>> {
     let mut select = connection.prepare(&format!("SELECT {COLUMNS}, payload IS NULL FROM requests ORDER BY id"))?;
+    let has_payload = select.column_count() - 1;
     let mut rows = select.query([])?;
     let mut damaged = Vec::new();
     while let Some(row) = rows.next()? {
-        match read(row)? {
-            StoredRow::Damaged(id) => {
-                damaged.push(Damage::new("requests", id, "what is decided upon is not what was written"));
+        let id = row.get(0)?;
+        let what = match read(row)? {
+            StoredRow::Damaged(_) => "what is decided upon is not what was written",
+            StoredRow::Whole(record, _) => {
+                let needs_payload = record.status.is_open() || !row.get(has_payload)?;
+                if needs_payload && payload(connection, record.id)?.is_none() {
+                    "its payload is not what was written"
+                } else if result(connection, record.id).is_err() {
+                    "its result is not what was written"
+                } else {
+                    continue;
+                }
             }
-            StoredRow::Whole(record, _) if record.status.is_open() && payload(connection, record.id)?.is_none() => {
-                damaged.push(Damage::new("requests", record.id as i64, "its payload is not what was written"));
-            }
-            StoredRow::Whole(..) => {}
-        }
+        };
+        damaged.push(Damage::new("requests", id, what));
     }
     Ok(damaged)
 }

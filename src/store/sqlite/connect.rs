@@ -2,7 +2,7 @@
 
 use super::header::{self, Found};
 use super::schema::{Schema, prepare};
-use super::{fork, locks, patience, store_error};
+use super::{fork, locks, patience, row_sum, store_error};
 use crate::Result;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -58,6 +58,7 @@ pub(super) fn read_only(path: &Path) -> Result<Connection> {
             _ => Connection::open_with_flags(path, flags)?,
         };
         patience::have(&connection)?;
+        row_sum::install(&connection)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         Ok(connection)
     };
@@ -69,6 +70,7 @@ fn plain(path: &Path) -> Result<Connection> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         patience::have(&connection)?;
+        row_sum::install(&connection)?;
         // As FULL while there is a log. While the file is made there is none, and a journal that a crash brings back
         // would undo it: EXTRA syncs its removal.
         connection.pragma_update(None, "synchronous", "EXTRA")?;

@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// Problems of the structure that are listed at most.
 const MOST_PROBLEMS: u32 = 100;
+/// How often what is left is looked through again.
+const MOST_ROUNDS: usize = 3;
 const ASIDE: &str = "CREATE TABLE IF NOT EXISTS headrace_damaged (room TEXT NOT NULL, table_name TEXT NOT NULL,
     row_id INTEGER NOT NULL, what TEXT NOT NULL, content TEXT NOT NULL)";
 
@@ -66,6 +68,8 @@ pub fn examine(path: &Path, rooms: &[&Schema], repair: bool) -> Result<FileRepor
     if repair {
         let mut connection = connect::again(path)?;
         let _inside = fork::enter();
+        // What a row refers to may be what is damaged.
+        connection.pragma_update(None, "foreign_keys", false)?;
         mend(&mut connection, path, rooms)?;
     }
     let connection = connect::read_only(path)?;
@@ -144,12 +148,18 @@ fn mend(connection: &mut Connection, path: &Path, rooms: &[&Schema]) -> Result<(
         let Some(schema) = rooms.iter().find(|schema| schema.room == room && schema.version == version) else {
             continue;
         };
-        let damaged = damaged(&transaction, schema);
-        for damage in &damaged {
-            set_aside(&transaction, schema, damage)?;
-        }
-        if let Some(mend) = schema.mend.filter(|_| !damaged.is_empty()) {
-            mend(&transaction)?;
+        // Without a row that was set aside others may be of no use, and are found next.
+        for _ in 0..MOST_ROUNDS {
+            let damaged = damaged(&transaction, schema);
+            if damaged.is_empty() {
+                break;
+            }
+            for damage in &damaged {
+                set_aside(&transaction, schema, damage)?;
+            }
+            if let Some(mend) = schema.mend {
+                mend(&transaction)?;
+            }
         }
     }
     transaction.commit().map_err(|error| store_error(path, &error))

@@ -18,6 +18,7 @@ mod patience;
 mod place;
 mod readers;
 mod room;
+mod row_sum;
 mod schema;
 mod session;
 mod work;

@@ -1,4 +1,5 @@
-INSERT INTO hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO hour VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+    row_sum('hour', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20))
 ON CONFLICT (start, entry, attribution) DO UPDATE SET
     calls = calls + excluded.calls,
     cache_hits = cache_hits + excluded.cache_hits,
@@ -16,4 +17,22 @@ ON CONFLICT (start, entry, attribution) DO UPDATE SET
     co2e_max = co2e_max + excluded.co2e_max,
     avoided_min = avoided_min + excluded.avoided_min,
     avoided_max = avoided_max + excluded.avoided_max,
-    unknown_footprint = unknown_footprint + excluded.unknown_footprint
+    unknown_footprint = unknown_footprint + excluded.unknown_footprint,
+    sum = row_sum('hour', start, entry, attribution,
+        calls + excluded.calls,
+        cache_hits + excluded.cache_hits,
+        estimated + excluded.estimated,
+        input_tokens + excluded.input_tokens,
+        cached_input_tokens + excluded.cached_input_tokens,
+        output_tokens + excluded.output_tokens,
+        cost_nano + excluded.cost_nano,
+        cost_atto + excluded.cost_atto,
+        saved_nano + excluded.saved_nano,
+        saved_atto + excluded.saved_atto,
+        energy_min + excluded.energy_min,
+        energy_max + excluded.energy_max,
+        co2e_min + excluded.co2e_min,
+        co2e_max + excluded.co2e_max,
+        avoided_min + excluded.avoided_min,
+        avoided_max + excluded.avoided_max,
+        unknown_footprint + excluded.unknown_footprint)

@@ -1,6 +1,7 @@
 //! Budgets in a SQLite file, read and changed inside the writer's transaction, so that processes agree.
 
 use super::tables::{each_record, from_json, join, split, to_json};
+use super::whole;
 use crate::cost::attribution::Attribution;
 use crate::cost::budget::{Budget, BudgetStatus, OnExceed, Period, Room, Scope, Spending, Taken};
 use crate::cost::ledger::Asked;
@@ -74,13 +75,15 @@ fn taken(connection: &Connection, id: i64, budget: &Budget, tenant: &str, now: i
 fn add_spend(connection: &Connection, id: i64, tenant: Option<&str>, start: i64, amount: Money) -> Result<()> {
     let (nano, atto) = split(amount)?;
     let Some(tenant) = tenant else {
-        let add = "INSERT INTO spend VALUES (?, ?, ?, ?)
-             ON CONFLICT (budget, start) DO UPDATE SET nano = nano + excluded.nano, atto = atto + excluded.atto";
+        let add = "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, row_sum('spend', ?1, ?2, ?3, ?4))
+             ON CONFLICT (budget, start) DO UPDATE SET nano = nano + excluded.nano, atto = atto + excluded.atto,
+             sum = row_sum('spend', budget, start, nano + excluded.nano, atto + excluded.atto)";
         connection.prepare_cached(add)?.execute(params![id, start, nano, atto])?;
         return Ok(());
     };
-    let add = "INSERT INTO tenant_spend VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (budget, tenant, start) DO UPDATE SET nano = nano + excluded.nano, atto = atto + excluded.atto";
+    let add = "INSERT INTO tenant_spend VALUES (?1, ?2, ?3, ?4, ?5, row_sum('tenant_spend', ?1, ?2, ?3, ?4, ?5))
+         ON CONFLICT (budget, tenant, start) DO UPDATE SET nano = nano + excluded.nano, atto = atto + excluded.atto,
+         sum = row_sum('tenant_spend', budget, tenant, start, nano + excluded.nano, atto + excluded.atto)";
     connection.prepare_cached(add)?.execute(params![id, tenant, start, nano, atto])?;
     Ok(())
 }
@@ -115,7 +118,7 @@ pub(crate) fn set(connection: &Connection, budget: &Budget, now: i64) -> Result<
             "UPDATE budget SET nano = ?, atto = ?, on_exceed = ? WHERE id = ?",
             params![nano, atto, budget.on_exceed.as_str(), id],
         )?;
-        return Ok(());
+        return whole::seal(connection, "budget", id);
     }
     connection.execute(
         "INSERT INTO budget (tenant, provider, model, tag, period, zone, nano, atto, on_exceed)
@@ -127,8 +130,16 @@ pub(crate) fn set(connection: &Connection, budget: &Budget, now: i64) -> Result<
         "UPDATE budget SET nano = ?, atto = ?, on_exceed = ? WHERE id = ?",
         params![nano, atto, budget.on_exceed.as_str(), id],
     )?;
+    whole::seal(connection, "budget", id)?;
+    count_what_is_known(connection, id, budget, now)?;
+    lapse(connection, now)?;
+    hold_what_runs(connection, id, budget)
+}
+
+/// Counts the records that a budget covers.
+fn count_what_is_known(connection: &Connection, id: i64, budget: &Budget, now: i64) -> Result<()> {
     let mut spent: BTreeMap<(Option<String>, i64), Money> = BTreeMap::new();
-    let filter = Filter { since: Some(budget.kept(now)), until: None, scope: scope.clone() };
+    let filter = Filter { since: Some(budget.kept(now)), until: None, scope: budget.scope.clone() };
     each_record(connection, &filter, |record| {
         let tenant = part_of(budget, &record.attribution).map(str::to_owned);
         *spent.entry((tenant, budget.bucket(record.time))).or_default() += record.cost();
@@ -137,8 +148,19 @@ pub(crate) fn set(connection: &Connection, budget: &Budget, now: i64) -> Result<
     for ((tenant, start), amount) in spent {
         add_spend(connection, id, tenant.as_deref(), start, amount)?;
     }
-    lapse(connection, now)?;
-    hold_what_runs(connection, id, budget)
+    Ok(())
+}
+
+/// Works out what is spent and held of every budget from the records and reservations. What was purged is not counted any
+/// more.
+pub(super) fn rebuild(connection: &Connection) -> Result<()> {
+    connection.execute_batch("DELETE FROM spend; DELETE FROM tenant_spend; DELETE FROM hold")?;
+    let newest: Option<i64> = connection.query_row("SELECT max(time) FROM record", [], |row| row.get(0))?;
+    for (id, budget) in budgets(connection)? {
+        count_what_is_known(connection, id, &budget, newest.unwrap_or_default())?;
+        hold_what_runs(connection, id, &budget)?;
+    }
+    Ok(())
 }
 
 /// Whether the call would fit if no other ran: whether a budget that refuses covers it.
@@ -192,6 +214,7 @@ pub(crate) fn reserve(
             atto
         ])?;
     let hold = connection.last_insert_rowid();
+    whole::seal(connection, "reservation", hold)?;
     for (id, budget) in &covering {
         add_hold(connection, *id, budget.bucket(asked.time), hold, (nano, atto))?;
     }
@@ -199,7 +222,8 @@ pub(crate) fn reserve(
 }
 
 fn add_hold(connection: &Connection, budget: i64, start: i64, hold: i64, (nano, atto): (i64, i64)) -> Result<()> {
-    let mut insert = connection.prepare_cached("INSERT INTO hold VALUES (?, ?, ?, ?, ?)")?;
+    let mut insert = connection
+        .prepare_cached("INSERT INTO hold VALUES (?1, ?2, ?3, ?4, ?5, row_sum('hold', ?1, ?2, ?3, ?4, ?5))")?;
     insert.execute(params![budget, start, hold, nano, atto])?;
     Ok(())
 }
@@ -241,7 +265,11 @@ pub(crate) fn release(connection: &Connection, hold: u64) -> Result<bool> {
 /// Extends the lease of a reservation; whether it still had one.
 pub(crate) fn extend(connection: &Connection, hold: u64, expires: i64, now: i64) -> Result<bool> {
     let mut update = connection.prepare_cached("UPDATE reservation SET expires = ? WHERE id = ? AND expires > ?")?;
-    Ok(update.execute(params![expires, hold as i64, now])? > 0)
+    let is_held = update.execute(params![expires, hold as i64, now])? > 0;
+    if is_held {
+        whole::seal(connection, "reservation", hold as i64)?;
+    }
+    Ok(is_held)
 }
 
 /// Releases the reservations whose lease is over: their process died, or forgot them.

@@ -2,6 +2,7 @@
 
 mod budgets;
 mod tables;
+mod whole;
 
 use super::bucket::Buckets;
 use super::hold::{Held, Hold, Returns};
@@ -33,9 +34,11 @@ impl SqliteLedger {
     /// Opens or creates the file.
     ///
     /// # Errors
-    /// `Store` where the file cannot be opened, or is no ledger.
+    /// `Store` where the file cannot be opened, is no ledger, or is not what was written to it.
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self { file: Arc::new(Database::open(path, &LEDGER_SCHEMA)?) })
+        let file = Database::open(path, &LEDGER_SCHEMA)?;
+        whole::look(&file)?;
+        Ok(Self { file: Arc::new(file) })
     }
 
     fn write<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Deferred<T> {

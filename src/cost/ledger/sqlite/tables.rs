@@ -3,6 +3,7 @@
 //! Money is two integers, nanodollars and the attodollars below them, so that SQLite sums it exactly. Beside each record an
 //! hourly sum by model and attribution is kept in the same transaction: summaries read those.
 
+use super::whole;
 use crate::cost::attribution::Attribution;
 use crate::cost::carbon::Range;
 use crate::cost::ledger::aggregate::{Aggregate, Cell};
@@ -12,23 +13,26 @@ use crate::cost::record::{CacheUse, CostRecord, Estimated, RateCard};
 use crate::store::sqlite::{Change, Schema, Step};
 use crate::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub(crate) const HOUR: i64 = 3_600_000_000;
 /// The columns that a record is read from.
 const RECORD: &str =
     "record.id, time, entry, attribution, usage, lines, record.nano, record.atto, cache, latency, attempts,
-    told.nano, told.atto, routed.nano, routed.atto";
+    told.nano, told.atto, routed.nano, routed.atto, record.sum IS row_sum('record', record.id, time, entry, attribution,
+    usage, lines, record.nano, record.atto, cache, latency, attempts)";
 /// The tables that have them.
 const RECORDS: &str = "record LEFT JOIN told ON told.record = record.id LEFT JOIN routed ON routed.record = record.id";
 const ATTO_PER_NANO: i128 = 1_000_000_000;
 
 /// Its id is "hrld" in ASCII. What version 3 added are tables of their own, made where they are missing: an earlier
-/// headrace would pass by their limits.
+/// headrace would pass by their limits. Version 4 added a sum to every row.
 pub(crate) const SCHEMA: Schema = Schema {
-    steps: &[Step { from: 2, change: Change::Sql("") }],
-    ..Schema::of("costs", 0x6872_6c64, 3, include_str!("schema.sql"))
+    steps: &[Step { from: 2, change: Change::Sql("") }, Step { from: 3, change: Change::Code(whole::from_version_3) }],
+    check: Some(whole::check),
+    mend: Some(whole::mend),
+    ..Schema::of("costs", 0x6872_6c64, 4, include_str!("schema.sql"))
 };
 
 /// Nanodollars and the attodollars below them; both at least as large as zero where the money is.
@@ -114,7 +118,9 @@ fn card_id(connection: &Connection, card: &RateCard) -> Result<u32> {
     }
     let insert = "INSERT INTO entry (provider, model, estimated, version, zone, footprint) VALUES (?, ?, ?, ?, ?, ?)";
     connection.prepare_cached(insert)?.execute(key)?;
-    Ok(connection.last_insert_rowid() as u32)
+    let id = connection.last_insert_rowid();
+    whole::seal(connection, "entry", id)?;
+    Ok(id as u32)
 }
 
 fn attribution_id(connection: &Connection, who: &Attribution) -> Result<u32> {
@@ -125,7 +131,9 @@ fn attribution_id(connection: &Connection, who: &Attribution) -> Result<u32> {
         return Ok(id);
     }
     connection.prepare_cached("INSERT INTO attribution (tenant, tags) VALUES (?, ?)")?.execute(key)?;
-    Ok(connection.last_insert_rowid() as u32)
+    let id = connection.last_insert_rowid();
+    whole::seal(connection, "attribution", id)?;
+    Ok(id as u32)
 }
 
 /// Writes a record and adds it to its hour; gives its id.
@@ -151,13 +159,20 @@ pub(crate) fn insert(connection: &Connection, record: &CostRecord) -> Result<u64
             record.attempts
         ])?;
     let id = connection.last_insert_rowid() as u64;
+    whole::seal(connection, "record", id as i64)?;
     if let Some(told) = record.told_cost {
         let (nano, atto) = split(told)?;
-        connection.prepare_cached("INSERT INTO told VALUES (?, ?, ?)")?.execute(params![id as i64, nano, atto])?;
+        connection
+            .prepare_cached("INSERT INTO told (record, nano, atto) VALUES (?, ?, ?)")?
+            .execute(params![id as i64, nano, atto])?;
+        whole::seal(connection, "told", id as i64)?;
     }
     if let Some(saved) = record.saved_by_route {
         let (nano, atto) = split(saved)?;
-        connection.prepare_cached("INSERT INTO routed VALUES (?, ?, ?)")?.execute(params![id as i64, nano, atto])?;
+        connection
+            .prepare_cached("INSERT INTO routed (record, nano, atto) VALUES (?, ?, ?)")?
+            .execute(params![id as i64, nano, atto])?;
+        whole::seal(connection, "routed", id as i64)?;
     }
     let mut sum = Aggregate::default();
     sum.add_record(record);
@@ -245,6 +260,9 @@ pub(crate) fn each_record(
 
 /// The record of a row of [`RECORD`], where the filter lets it pass.
 fn read_record(row: &Row<'_>, filter: &Filter, names: &Dictionary) -> Result<Option<CostRecord>> {
+    if !row.get::<_, bool>(15)? {
+        return Err(whole::damaged_record(row.get(0)?));
+    }
     let (card, attribution): (u32, u32) = (row.get(2)?, row.get(3)?);
     if !names.covers(filter, card, attribution) {
         return Ok(None);
@@ -304,6 +322,21 @@ pub(crate) fn page(
         found.extend(read_record(row, filter, &names)?);
     }
     Ok(found)
+}
+
+/// Works out every hour from the records.
+pub(super) fn rebuild_hours(connection: &Connection) -> Result<()> {
+    connection.execute("DELETE FROM hour", [])?;
+    let mut cells: BTreeMap<(i64, u32, u32), Aggregate> = BTreeMap::new();
+    each_record(connection, &Filter::default(), |record| {
+        let key = (card_id(connection, &record.card)?, attribution_id(connection, &record.attribution)?);
+        cells.entry((record.time.div_euclid(HOUR) * HOUR, key.0, key.1)).or_default().add_record(&record);
+        Ok(())
+    })?;
+    for ((start, card, attribution), sum) in cells {
+        add_to_hour(connection, Cell { start, card, attribution }, &sum)?;
+    }
+    Ok(())
 }
 
 /// Forgets the records before `time`, and works out the hour that it cuts anew; how many there were.
