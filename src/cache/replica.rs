@@ -264,7 +264,9 @@ impl CacheCore {
         };
         let Some(shared) = &self.shared else { return Ok(drop_known().len()) };
         self.after_a_fork();
-        let since = *shared.position.lock();
+        // From the start, though most of it is known: what this cache dropped because a put in its place failed is still in
+        // the store. Erasing writes the store anew in any case.
+        let since = FeedPosition::START;
         let (count, told) = {
             let _one = shared.order.lock();
             let known = drop_known();

@@ -1,13 +1,13 @@
 //! A ledger with records, budgets and a reservation.
 
 use crate::{Facts, START, url};
-use headrace::Result;
 use headrace::clock::ManualClock;
 use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::money::Money;
 use headrace::cost::price::PriceTable;
 use headrace::cost::{Attribution, Call, CostTracker, Filter};
 use headrace::usage::Usage;
+use headrace::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,9 @@ pub fn look(file: &Path) -> Result<Facts> {
         facts.insert(format!("record {}", record.id), format!("{record:?}"));
     }
     let who = Arc::new(Attribution::new("tenant 2", ["tag"]).unwrap());
-    costs.record(Call::new(MODELS[0], &Usage::new(1000, 0)), &who).wait()?;
+    if costs.record(Call::new(MODELS[0], &Usage::new(1000, 0)), &who).wait()?.id == 0 {
+        return Err(Error::Store("kept for later".into()));
+    }
     facts.insert("total after one more".into(), costs.total(&Filter::default()).wait()?.to_string());
     Ok(facts)
 }

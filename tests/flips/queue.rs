@@ -70,7 +70,7 @@ pub fn make(file: &Path) {
 pub fn look(file: &Path) -> Result<Facts> {
     let queue = open(file, START + Duration::from_mins(10))?;
     let mut facts = Facts::new();
-    facts.insert("pause".into(), format!("{}", queue.stats()?.paused));
+    facts.insert("pause".into(), queue.stats()?.paused.to_string());
     let dead = queue.dead()?;
     for id in (1..=REQUESTS).map(RequestId) {
         let about = format!("request {}", id.0);

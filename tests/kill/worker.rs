@@ -45,7 +45,12 @@ impl Open {
         Ok(Self {
             queue: RequestQueue::open_with_clock(&url("queue.db"), config, Arc::clone(&clock))?,
             costs: CostTracker::with_clock(&url("costs.db"), PriceTable::builtin(), Arc::clone(&clock))?,
-            cache: SemanticCache::open(CacheConfig { url: url("cache.db"), clock, ..CacheConfig::default() })?,
+            cache: SemanticCache::open(CacheConfig {
+                url: url("cache.db"),
+                clock,
+                guards: None,
+                ..CacheConfig::default()
+            })?,
             who: Arc::new(Attribution::new("t", Vec::<String>::new())?),
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
         })
