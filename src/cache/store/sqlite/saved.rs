@@ -39,6 +39,7 @@ pub(crate) fn save(
             // Beside it, and then there at once and whole: a crash leaves nothing that looks like a saved cache.
             let unfinished = reserve(path).map_err(|error| unreachable(&error))?;
             let written = fill(&unfinished, entries, evidence).and_then(|count| {
+                refuse_log(&unfinished)?;
                 // A link, and not a rename: what came to this name meanwhile is not replaced.
                 std::fs::hard_link(&unfinished, path)
                     .or_else(|error| match error.kind() {
@@ -70,6 +71,19 @@ fn reserve(path: &Path) -> std::io::Result<PathBuf> {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Refuses a file that is closed and has a log beside it all the same, as where its last lock was not to be had: it does
+/// not hold everything alone.
+fn refuse_log(path: &Path) -> Result<()> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    match std::fs::metadata(log) {
+        Ok(log) if log.len() > 0 => {
+            Err(Error::Store(format!("{}: its log could not be moved into it: save again", path.display())))
+        }
+        _ => Ok(()),
     }
 }
 
