@@ -63,7 +63,7 @@ pub fn look(file: &Path) -> Result<Facts> {
         let scope = number.is_multiple_of(4).then_some("{\"model\":\"m\"}");
         let exact = LookupRequest { tenant: &tenant, scope, ..LookupRequest::new(&asked) };
         let near = format!("Please: {asked}");
-        let near = LookupRequest { prompt: &near, embedding: Some(&vector), threshold: Some(0.999), ..exact.clone() };
+        let near = LookupRequest { prompt: &near, embedding: Some(&vector), threshold: Some(0.999), ..exact };
         for (kind, hit) in [("exact", cache.lookup_exact(&exact)), ("near", cache.lookup(&near)?)] {
             let said = hit.map_or_else(
                 || LOST.to_owned(),

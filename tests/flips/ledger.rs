@@ -29,9 +29,9 @@ pub fn make(file: &Path) {
         costs.set_budget(budget, vec![], None).wait().unwrap();
     }
     for number in 0..24_u64 {
-        let who = Arc::new(Attribution::new(&format!("tenant {}", number % 3), ["tag"]).unwrap());
+        let who = Arc::new(Attribution::new(format!("tenant {}", number % 3), ["tag"]).unwrap());
         let usage = Usage { input_tokens: 1000 + number, output_tokens: 100, ..Usage::default() };
-        let time = (START - Duration::from_mins(30 * number)).as_micros() as i64;
+        let time = START.saturating_sub(Duration::from_mins(30 * number)).as_micros() as i64;
         let told_cost = number.is_multiple_of(5).then(|| Money::from_attodollars(i128::from(number) << 50));
         let call = Call { time: Some(time), told_cost, ..Call::new(MODELS[number as usize % 2], &usage) };
         costs.record(call, &who).wait().unwrap();
