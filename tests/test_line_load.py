@@ -1,5 +1,6 @@
 """A provider that is slow or has no room: second requests, how much goes out at once, who is refused first."""
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
@@ -9,10 +10,16 @@ import pytest
 from raw_server import MODEL, RawServer, by_chat, by_stream, client_of, eventually, told
 
 
+def _slow(request):
+    threading.Event().wait(1)
+    return told()(request)
+
+
 @pytest.mark.parametrize("way", [by_chat, by_stream])
 def test_where_the_first_request_is_slow_to_begin_a_second_one_answers(way):
     never = threading.Event()
-    with RawServer() as server, client_of(server, hedge=0.05) as client:
+    # Three of forty are slow, so that no other of them is slower than nineteen of twenty.
+    with RawServer(_slow, _slow, _slow, told()) as server, client_of(server, hedge=0.05) as client:
         for number in range(40):
             way(client, f"{number}?")
         server.then([never], told("The second answer."), told())
@@ -27,7 +34,7 @@ def test_where_the_first_request_is_slow_to_begin_a_second_one_answers(way):
         server.then([never], told(), [never], [never])
         way(client, "And the next?")
         with pytest.raises(headrace.Timeout):
-            way(client, "And one too many?", timeout=1)
+            way(client, "And one too many?", timeout=3)
         assert server.count == 40 + 2 + 2 + 1
 
 
@@ -77,10 +84,18 @@ def test_of_what_waits_for_a_full_provider_the_least_urgent_is_refused_first():
 
 def test_what_a_provider_takes_at_once_is_found_out():
     with RawServer() as server, client_of(server, adaptive=True) as client, ThreadPoolExecutor(64) as pool:
+        seen = set()
+
+        def ask(number):
+            # Where few fit at the moment, not all of them may wait.
+            with contextlib.suppress(headrace.QueueFull):
+                client.chat(MODEL, f"{number}?", cache=False)
+            seen.add(client.concurrency["openai"])
+
         for _ in range(3):
-            list(pool.map(lambda n: client.chat(MODEL, f"{n}?", cache=False), range(64)))
-        assert client.concurrency["openai"] != 20
-        assert client.concurrency["openai"] >= 1
+            list(pool.map(ask, range(64)))
+        assert seen != {20}
+        assert min(seen) >= 1
         refused = RawServer(lambda _: _busy())
         with refused, client_of(refused, adaptive=True) as other:
             for number in range(10):

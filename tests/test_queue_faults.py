@@ -42,12 +42,12 @@ except headrace.StoreError as error:
 def drained(url):
     """What a worker finds, by the number put."""
     found = []
-    with_lease = headrace.RequestQueue(url, lease_seconds=0.2)
-    while len(with_lease):
-        job = with_lease.get(timeout=5)
+    queue = headrace.RequestQueue(url)
+    while len(queue):
+        job = queue.get(timeout=60)
         found.append(job.payload["n"])
         job.ack()
-    with_lease.close()
+    queue.close()
     return found
 
 

@@ -149,7 +149,7 @@ def ask(tools: list[dict[str, Any]]) -> None:
             print(chunk.text, chunk.reasoning, chunk.tool_call, chunk.arguments, chunk.choice, chunk.finish_reason)
         print(stream.response, client.embed("openai/text-embedding-3-small", ["a"]).shape)
         answers = client.map(["one", "two"], model="openai/gpt-4o-mini", concurrency=4)
-        print([answer.text for answer in answers], client.models, client.routes, client.health())
+        print([answer.text for answer in answers], client.models, client.routes, client.concurrency, client.health())
         print(client.queue.stats(), client.costs.total, client.cache.stats())
         client.close()
 

@@ -105,12 +105,14 @@ proptest! {
     #[test]
     fn no_field_that_is_not_as_it_should_be_is_a_panic(
         asked in prop_oneof![
-            openai_request().prop_map(|request| written(&headrace::wire::openai_chat::PROTOCOL, &request)),
-            responses_request().prop_map(|request| written(&headrace::wire::openai_responses::PROTOCOL, &request)),
-            gemini_request().prop_map(|request| written(&headrace::wire::gemini::PROTOCOL, &request)),
-            anthropic_request().prop_map(|request| written(&headrace::wire::anthropic::PROTOCOL, &request)),
+            openai_request().prop_map(|request| written(&headrace::wire::openai_chat::PROTOCOL, &request)).boxed(),
+            responses_request().prop_map(|request| written(&headrace::wire::openai_responses::PROTOCOL, &request)).boxed(),
+            gemini_request().prop_map(|request| written(&headrace::wire::gemini::PROTOCOL, &request)).boxed(),
+            anthropic_request().prop_map(|request| written(&headrace::wire::anthropic::PROTOCOL, &request)).boxed(),
         ],
-        reply in prop_oneof![openai_reply(), responses_reply(), anthropic_reply(), gemini_reply()],
+        reply in prop_oneof![
+            openai_reply().boxed(), responses_reply().boxed(), anthropic_reply().boxed(), gemini_reply().boxed(),
+        ],
         path in vec(0..9_usize, 1..7), with in of(value()),
     ) {
         for body in [asked].into_iter().chain(protocols().map(|protocol| protocol.write_reply(&reply))) {
