@@ -67,7 +67,7 @@ fn sums(criterion: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(MILLION as u64));
     group.bench_function("sum a million by tenant and day", |bench| {
         let days = Some((Period::Day, TimeZone::UTC));
-        bench.iter(|| black_box(costs.summary(&[Dimension::Tenant], &Filter::default(), days.clone())));
+        bench.iter(|| black_box(costs.summary(&[Dimension::Tenant], &Filter::default(), days.clone()).wait()));
     });
     group.finish();
 }
