@@ -1,10 +1,8 @@
 //! One block of a reply as it comes, as events.
 
 use crate::chat::{Event, Part, Place, Reasoning, ToolCall};
-use crate::wire::ToldError;
+use crate::wire::heard::Out;
 use serde_json::{Map, Value};
-
-type Out = Vec<Result<Event, ToldError>>;
 
 /// A block that has begun.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ mod tools;
 mod write;
 mod writer;
 
+use super::heard::StreamReader;
 use super::{EventReader, EventWriter, Incoming, Protocol, Quirks, ToldError, WriterOptions, fault};
 use crate::Result;
 use crate::chat::{Reply, Request};
@@ -46,7 +47,7 @@ impl Protocol for Anthropic {
     }
 
     fn event_reader(&self) -> Box<dyn EventReader> {
-        Box::new(reply::Reader::default())
+        Box::new(StreamReader::<reply::Reader>::default())
     }
 
     fn read_error(&self, body: &Value) -> Option<ToldError> {

@@ -2,17 +2,15 @@
 
 use super::block::Open;
 use super::stop;
-use crate::chat::{Accumulator, Event, Place, Reply};
-use crate::wire::heard::{Heard, hear};
-use crate::wire::{EventReader, ToldError, fault, usage};
+use crate::chat::{Event, Place, Reply};
+use crate::wire::heard::{BodyReader, Out, collect};
+use crate::wire::{ToldError, fault, usage};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Fields of a message that have a name here.
 const READ: [&str; 9] =
     ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"];
-
-type Out = Vec<Result<Event, ToldError>>;
 
 /// Reads a whole reply.
 pub(super) fn read(body: Value) -> Result<Reply, ToldError> {
@@ -29,11 +27,7 @@ pub(super) fn read(body: Value) -> Result<Reply, ToldError> {
         reader.block_stop(index as u32, &mut out);
     }
     reader.end(fields, &mut out);
-    let mut reply = Accumulator::default();
-    for event in out {
-        reply.push(&event?).map_err(|error| ToldError::malformed(&error.to_string()))?;
-    }
-    Ok(Reply { raw: body, ..reply.finish() })
+    Ok(Reply { raw: body, ..collect(out)? })
 }
 
 /// Reads the events of a stream.
@@ -43,25 +37,16 @@ pub(super) struct Reader {
     has_calls: bool,
     /// The counts so far: input comes first, output last.
     usage: Map<String, Value>,
-    is_done: bool,
+    has_ended: bool,
 }
 
-impl EventReader for Reader {
-    fn read(&mut self, name: &str, data: &str, out: &mut Out) {
-        if self.is_done {
-            return;
-        }
-        match hear(name, data) {
-            Heard::Nothing => {}
-            Heard::End => self.is_done = true,
-            Heard::Body(body) => self.event(name, &body, out),
-            Heard::Fault(error) => out.push(Err(error)),
-        }
-        self.is_done |= out.last().is_some_and(Result::is_err);
+impl BodyReader for Reader {
+    fn body(&mut self, name: &str, body: &Value, out: &mut Out) {
+        self.event(name, body, out);
     }
 
-    fn is_done(&self) -> bool {
-        self.is_done
+    fn has_ended(&self) -> bool {
+        self.has_ended
     }
 }
 
@@ -97,7 +82,7 @@ impl Reader {
                 around.for_each(|(name, value)| drop(end.insert(name.clone(), value.clone())));
                 self.end(&end, out);
             }
-            "message_stop" => self.is_done = true,
+            "message_stop" => self.has_ended = true,
             // A ping, or an event that is newer than this.
             _ => {}
         }

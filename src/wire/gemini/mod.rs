@@ -15,6 +15,7 @@ mod stop;
 mod tools;
 mod writer;
 
+use super::heard::StreamReader;
 use super::{EventReader, EventWriter, Incoming, Protocol, Quirks, ToldError, WriterOptions, fault, segment};
 use crate::Result;
 use crate::chat::{Reply, Request};
@@ -51,7 +52,7 @@ impl Protocol for Gemini {
     }
 
     fn event_reader(&self) -> Box<dyn EventReader> {
-        Box::new(reply::Reader::default())
+        Box::new(StreamReader::<reply::Reader>::default())
     }
 
     fn read_error(&self, body: &Value) -> Option<ToldError> {

@@ -1,9 +1,9 @@
 //! Reads a reply, whole or as a stream.
 
 use super::{parts, stop};
-use crate::chat::{Accumulator, Event, Part, Place, Reasoning, Reply, Stop, ToolCall};
-use crate::wire::heard::{Heard, hear};
-use crate::wire::{EventReader, ToldError, fault, usage};
+use crate::chat::{Event, Part, Place, Reasoning, Reply, Stop, ToolCall};
+use crate::wire::heard::{BodyReader, Out, collect};
+use crate::wire::{ToldError, fault, usage};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -13,20 +13,15 @@ const READ: [&str; 5] = ["candidates", "usageMetadata", "modelVersion", "respons
 /// Fields of a candidate that have a name here.
 const READ_OF_CHOICE: [&str; 5] = ["content", "finishReason", "index", "logprobsResult", "tokenCount"];
 
-type Out = Vec<Result<Event, ToldError>>;
-
 /// Reads a whole reply.
 pub(super) fn read(body: Value) -> Result<Reply, ToldError> {
     let (mut reader, mut out) = (Reader::default(), Vec::new());
     reader.chunk(&body, &mut out);
-    let mut reply = Accumulator::default();
-    for event in out {
-        reply.push(&event?).map_err(|error| ToldError::malformed(&error.to_string()))?;
-    }
+    let reply = collect(out)?;
     if reader.choices.is_empty() {
         return Err(fault::malformed("a reply with candidates", &body.to_string()));
     }
-    Ok(Reply { raw: body, ..reply.finish() })
+    Ok(Reply { raw: body, ..reply })
 }
 
 /// Reads the events of a stream.
@@ -35,7 +30,6 @@ pub(super) struct Reader {
     choices: BTreeMap<u32, Growing>,
     id: Option<String>,
     has_model: bool,
-    is_done: bool,
 }
 
 /// What is known of a choice.
@@ -53,22 +47,9 @@ enum Kind {
     Thought,
 }
 
-impl EventReader for Reader {
-    fn read(&mut self, name: &str, data: &str, out: &mut Out) {
-        if self.is_done {
-            return;
-        }
-        match hear(name, data) {
-            Heard::Nothing => {}
-            Heard::End => self.is_done = true,
-            Heard::Body(body) => self.chunk(&body, out),
-            Heard::Fault(error) => out.push(Err(error)),
-        }
-        self.is_done |= out.last().is_some_and(Result::is_err);
-    }
-
-    fn is_done(&self) -> bool {
-        self.is_done
+impl BodyReader for Reader {
+    fn body(&mut self, _name: &str, body: &Value, out: &mut Out) {
+        self.chunk(body, out);
     }
 }
 

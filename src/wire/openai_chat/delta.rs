@@ -3,7 +3,7 @@
 use super::calls::{Calls, FIRST, Piece};
 use super::{content, tools};
 use crate::chat::{Event, Part, Place, ToolCall};
-use crate::wire::ToldError;
+use crate::wire::heard::Out;
 use serde_json::{Map, Value, json};
 
 const REASONING: u32 = 0;
@@ -24,8 +24,6 @@ const DATA: [&str; 10] = [
     "prompt_token_ids",
     "context",
 ];
-
-type Out = Vec<Result<Event, ToldError>>;
 
 /// One `message` or `delta`.
 #[derive(Debug, Clone, Copy)]

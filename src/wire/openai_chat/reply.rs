@@ -3,9 +3,9 @@
 use super::calls::Calls;
 use super::delta::Delta;
 use super::finish;
-use crate::chat::{Accumulator, Event, Reply, Stop};
-use crate::wire::heard::{Heard, hear};
-use crate::wire::{EventReader, ToldError, fault, usage};
+use crate::chat::{Event, Reply, Stop};
+use crate::wire::heard::{BodyReader, Out, collect};
+use crate::wire::{ToldError, fault, usage};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -21,11 +21,7 @@ pub(super) fn read(body: Value) -> Result<Reply, ToldError> {
             );
         }
     }
-    let mut reply = Accumulator::default();
-    for event in events {
-        reply.push(&event?).map_err(|error| ToldError::malformed(&error.to_string()))?;
-    }
-    Ok(Reply { raw: body, ..reply.finish() })
+    Ok(Reply { raw: body, ..collect(events)? })
 }
 
 /// Whether a choice is one piece of a stream or all of it.
@@ -41,7 +37,6 @@ pub(super) struct Reader {
     choices: BTreeMap<u32, Grown>,
     has_id: bool,
     has_model: bool,
-    is_done: bool,
 }
 
 /// What is known of a choice.
@@ -51,27 +46,14 @@ struct Grown {
     stop: Option<Stop>,
 }
 
-impl EventReader for Reader {
-    fn read(&mut self, name: &str, data: &str, out: &mut Vec<Result<Event, ToldError>>) {
-        if self.is_done {
-            return;
-        }
-        match hear(name, data) {
-            Heard::Nothing => {}
-            Heard::End => self.is_done = true,
-            Heard::Body(body) => self.chunk(&body, Form::Piece, out),
-            Heard::Fault(error) => out.push(Err(error)),
-        }
-        self.is_done |= out.last().is_some_and(Result::is_err);
-    }
-
-    fn is_done(&self) -> bool {
-        self.is_done
+impl BodyReader for Reader {
+    fn body(&mut self, _name: &str, body: &Value, out: &mut Out) {
+        self.chunk(body, Form::Piece, out);
     }
 }
 
 impl Reader {
-    fn chunk(&mut self, chunk: &Value, form: Form, out: &mut Vec<Result<Event, ToldError>>) {
+    fn chunk(&mut self, chunk: &Value, form: Form, out: &mut Out) {
         let Some(fields) = chunk.as_object() else {
             return out
                 .push(Err(fault::told(chunk).unwrap_or_else(|| fault::malformed("an object", &chunk.to_string()))));
@@ -98,7 +80,7 @@ impl Reader {
     }
 
     /// Every chunk names the reply and its model; some servers leave them empty in the first.
-    fn start(&mut self, fields: &Map<String, Value>, out: &mut Vec<Result<Event, ToldError>>) {
+    fn start(&mut self, fields: &Map<String, Value>, out: &mut Out) {
         let text =
             |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
         let id = if self.has_id { None } else { text("id") };
@@ -110,13 +92,7 @@ impl Reader {
         }
     }
 
-    fn choice(
-        &mut self,
-        value: &Value,
-        position: usize,
-        form: Form,
-        out: &mut Vec<Result<Event, ToldError>>,
-    ) -> Result<(), ToldError> {
+    fn choice(&mut self, value: &Value, position: usize, form: Form, out: &mut Out) -> Result<(), ToldError> {
         let malformed = || fault::malformed("a choice with a message", &value.to_string());
         let fields = value.as_object().ok_or_else(malformed)?;
         let told = fields.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
@@ -159,7 +135,7 @@ impl Reader {
 }
 
 impl Grown {
-    fn finish(&mut self, choice: u32, word: &str, out: &mut Vec<Result<Event, ToldError>>) -> Result<(), ToldError> {
+    fn finish(&mut self, choice: u32, word: &str, out: &mut Out) -> Result<(), ToldError> {
         let stop = finish::read(word, !self.calls.is_empty())?;
         if self.stop.as_ref() == Some(&stop) {
             return Ok(());
@@ -174,7 +150,7 @@ impl Grown {
 }
 
 /// Fields of the reply that have no name here.
-fn extra(fields: &Map<String, Value>, out: &mut Vec<Result<Event, ToldError>>) {
+fn extra(fields: &Map<String, Value>, out: &mut Out) {
     const READ: [&str; 10] =
         ["id", "object", "created", "model", "choices", "usage", "error", "errors", "x_groq", "obfuscation"];
     let unread = fields.iter().filter(|(name, value)| !READ.contains(&name.as_str()) && !value.is_null());

@@ -90,21 +90,31 @@ pub(super) fn write_choice(choice: &ToolChoice) -> Value {
 
 /// Reads `response_format`.
 pub(super) fn read_output(value: Value) -> Result<Output> {
+    read_format("response_format", value, |value| {
+        let outer = value.as_object().filter(|fields| fields.len() == 2)?;
+        Fields::at("response_format.json_schema", outer.get("json_schema")?.clone()).ok()
+    })
+}
+
+/// Reads the form of an answer at `place`; `inner` gives the fields of a schema where it has nothing beside them.
+pub(in crate::wire) fn read_format(
+    place: &str,
+    value: Value,
+    inner: impl FnOnce(&Value) -> Option<Fields>,
+) -> Result<Output> {
     let Some(kind) = value.get("type").and_then(Value::as_str) else {
-        return Err(expected("response_format", &value, "an object with a type: text, json_object or json_schema"));
+        return Err(expected(place, &value, "an object with a type: text, json_object or json_schema"));
     };
     let is_bare = value.as_object().is_some_and(|fields| fields.len() == 1);
     Ok(match kind {
         "text" if is_bare => Output::Text,
         "json_object" if is_bare => Output::Json,
-        "json_schema" => read_schema(&value).unwrap_or(Output::Other(value)),
+        "json_schema" => inner(&value).and_then(read_schema).unwrap_or(Output::Other(value)),
         _ => Output::Other(value),
     })
 }
 
-fn read_schema(value: &Value) -> Option<Output> {
-    let outer = value.as_object().filter(|fields| fields.len() == 2)?;
-    let mut fields = Fields::at("response_format.json_schema", outer.get("json_schema")?.clone()).ok()?;
+fn read_schema(mut fields: Fields) -> Option<Output> {
     let name = fields.text("name", "").ok()??;
     let schema = fields.any("schema")?;
     let description = fields.text("description", "").ok()?;
@@ -114,17 +124,22 @@ fn read_schema(value: &Value) -> Option<Output> {
 
 /// Writes `response_format`; None is text.
 pub(super) fn write_output(output: &Output) -> Option<Value> {
+    write_format(output, |inner| json!({"type": "json_schema", "json_schema": inner}))
+}
+
+/// Writes the form of an answer, with the fields of a schema where `place` puts them; None is text.
+pub(in crate::wire) fn write_format(output: &Output, place: impl FnOnce(Map<String, Value>) -> Value) -> Option<Value> {
     match output {
         Output::Text => None,
         Output::Json => Some(json!({"type": "json_object"})),
         Output::Schema { name, schema, description, strict } => {
-            let mut inner = Map::new();
-            inner.insert("name".into(), name.as_str().into());
-            inner.insert("schema".into(), schema.clone());
-            let mut set = |name: &str, value: Option<Value>| value.map(|value| inner.insert(name.to_owned(), value));
+            let mut fields = Map::new();
+            fields.insert("name".into(), name.as_str().into());
+            fields.insert("schema".into(), schema.clone());
+            let mut set = |name: &str, value: Option<Value>| value.map(|value| fields.insert(name.to_owned(), value));
             set("description", description.as_deref().map(Value::from));
             set("strict", strict.map(Value::from));
-            Some(json!({"type": "json_schema", "json_schema": inner}))
+            Some(place(fields))
         }
         Output::Other(value) => Some(value.clone()),
     }

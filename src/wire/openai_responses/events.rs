@@ -2,11 +2,10 @@
 
 use super::{items, thought};
 use crate::chat::{Event, Part, Place, Reasoning, ToolCall};
-use crate::wire::{ToldError, openai_chat};
+use crate::wire::heard::Out;
+use crate::wire::openai_chat;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-
-type Out = Vec<Result<Event, ToldError>>;
 
 /// An item, and what it has told so far.
 #[derive(Debug, Default)]

@@ -17,6 +17,7 @@ mod tools;
 mod write;
 mod writer;
 
+use super::heard::StreamReader;
 use super::{EventReader, EventWriter, Incoming, Protocol, Quirks, ToldError, WriterOptions, fault, openai_chat};
 use crate::Result;
 use crate::chat::{Reply, Request};
@@ -48,7 +49,7 @@ impl Protocol for OpenAiResponses {
     }
 
     fn event_reader(&self) -> Box<dyn EventReader> {
-        Box::new(reply::Reader::default())
+        Box::new(StreamReader::<reply::Reader>::default())
     }
 
     fn read_error(&self, body: &Value) -> Option<ToldError> {

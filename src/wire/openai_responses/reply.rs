@@ -2,9 +2,9 @@
 
 use super::events::{Item, at};
 use super::stop;
-use crate::chat::{Accumulator, Event, Reply, Stop};
-use crate::wire::heard::{Heard, hear};
-use crate::wire::{EventReader, ToldError, fault, usage};
+use crate::chat::{Event, Reply, Stop};
+use crate::wire::heard::{BodyReader, Out, collect};
+use crate::wire::{ToldError, fault, usage};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -50,8 +50,6 @@ const READ: [&str; 38] = [
     "user",
 ];
 
-type Out = Vec<Result<Event, ToldError>>;
-
 /// Reads a whole reply.
 pub(super) fn read(body: Value) -> Result<Reply, ToldError> {
     let malformed = || fault::malformed("a response with output", &body.to_string());
@@ -63,11 +61,7 @@ pub(super) fn read(body: Value) -> Result<Reply, ToldError> {
     let (mut reader, mut out) = (Reader::default(), Vec::new());
     reader.start(response, &mut out);
     reader.end(response, &mut out);
-    let mut reply = Accumulator::default();
-    for event in out {
-        reply.push(&event?).map_err(|error| ToldError::malformed(&error.to_string()))?;
-    }
-    Ok(Reply { raw: body, ..reply.finish() })
+    Ok(Reply { raw: body, ..collect(out)? })
 }
 
 /// Reads the events of a stream.
@@ -76,25 +70,16 @@ pub(super) struct Reader {
     items: BTreeMap<u32, Item>,
     has_started: bool,
     has_calls: bool,
-    is_done: bool,
+    has_ended: bool,
 }
 
-impl EventReader for Reader {
-    fn read(&mut self, name: &str, data: &str, out: &mut Out) {
-        if self.is_done {
-            return;
-        }
-        match hear(name, data) {
-            Heard::Nothing => {}
-            Heard::End => self.is_done = true,
-            Heard::Body(body) => self.event(name, &body, out),
-            Heard::Fault(error) => out.push(Err(error)),
-        }
-        self.is_done |= out.last().is_some_and(Result::is_err);
+impl BodyReader for Reader {
+    fn body(&mut self, name: &str, body: &Value, out: &mut Out) {
+        self.event(name, body, out);
     }
 
-    fn is_done(&self) -> bool {
-        self.is_done
+    fn has_ended(&self) -> bool {
+        self.has_ended
     }
 }
 
@@ -146,7 +131,7 @@ impl Reader {
                 Some(response) => {
                     self.start(response, out);
                     self.end(response, out);
-                    self.is_done = true;
+                    self.has_ended = true;
                 }
                 None => out.push(malformed()),
             },

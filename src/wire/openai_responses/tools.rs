@@ -3,7 +3,8 @@
 use crate::Result;
 use crate::chat::{Output, Tool, ToolChoice};
 use crate::wire::fields::{Fields, expected};
-use serde_json::{Map, Value, json};
+use crate::wire::openai_chat;
+use serde_json::{Value, json};
 
 /// Reads `tools`.
 pub(super) fn read_all(items: Vec<Value>) -> Result<Vec<Tool>> {
@@ -78,43 +79,17 @@ pub(super) fn write_choice(choice: &ToolChoice) -> Value {
 
 /// Reads `text.format`.
 pub(super) fn read_format(value: Value) -> Result<Output> {
-    let Some(kind) = value.get("type").and_then(Value::as_str) else {
-        return Err(expected("text.format", &value, "an object with a type: text, json_object or json_schema"));
-    };
-    let is_bare = value.as_object().is_some_and(|fields| fields.len() == 1);
-    Ok(match kind {
-        "text" if is_bare => Output::Text,
-        "json_object" if is_bare => Output::Json,
-        "json_schema" => read_schema(&value).unwrap_or(Output::Other(value)),
-        _ => Output::Other(value),
+    openai_chat::tools::read_format("text.format", value, |value| {
+        let mut fields = Fields::at("text.format", value.clone()).ok()?;
+        fields.any("type");
+        Some(fields)
     })
-}
-
-fn read_schema(value: &Value) -> Option<Output> {
-    let mut fields = Fields::at("text.format", value.clone()).ok()?;
-    fields.any("type");
-    let name = fields.text("name", "").ok()??;
-    let schema = fields.any("schema")?;
-    let description = fields.text("description", "").ok()?;
-    let strict = fields.flag("strict").ok()?;
-    fields.rest().is_empty().then_some(Output::Schema { name, schema, description, strict })
 }
 
 /// Writes `text.format`; None is text.
 pub(super) fn write_format(output: &Output) -> Option<Value> {
-    match output {
-        Output::Text => None,
-        Output::Json => Some(json!({"type": "json_object"})),
-        Output::Schema { name, schema, description, strict } => {
-            let mut fields = Map::new();
-            fields.insert("type".into(), "json_schema".into());
-            fields.insert("name".into(), name.as_str().into());
-            fields.insert("schema".into(), schema.clone());
-            let mut set = |name: &str, value: Option<Value>| value.map(|value| fields.insert(name.to_owned(), value));
-            set("description", description.as_deref().map(Value::from));
-            set("strict", strict.map(Value::from));
-            Some(fields.into())
-        }
-        Output::Other(value) => Some(value.clone()),
-    }
+    openai_chat::tools::write_format(output, |mut fields| {
+        fields.insert("type".into(), "json_schema".into());
+        fields.into()
+    })
 }
