@@ -28,6 +28,7 @@ pub mod scope;
 mod stats;
 pub mod store;
 mod vector;
+pub mod verify;
 
 pub use coalesce::{Flight, Flights, Joined, Waiter};
 pub use config::{CacheConfig, DEFAULT_THRESHOLD};
