@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod servers;
+
 use headrace::clock::Clock;
 use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::money::Money;
@@ -9,6 +11,8 @@ use headrace::cost::price::PriceTable;
 use headrace::cost::{Attribution, Call, CostTracker, Reservation, Settlement};
 use headrace::usage::Usage;
 use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use servers::RedisServer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -317,4 +321,20 @@ proptest! {
         let tracker = CostTracker::with_clock(&url, PriceTable::builtin(), Arc::new(clock.clone())).unwrap();
         play(&tracker, &clock, &steps)?;
     }
+}
+
+#[test]
+fn redis_agrees_with_the_list() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(64) });
+    let checked = runner.run(&steps(), |steps| {
+        assert_eq!(server.tell("FLUSHALL"), "+OK");
+        let clock = SetClock::new();
+        let tracker = CostTracker::with_clock(&server.url(), PriceTable::builtin(), Arc::new(clock.clone())).unwrap();
+        let played = play(&tracker, &clock, &steps);
+        // What is dropped is given back in the background: not into the next history's ledger.
+        drop(tracker);
+        played
+    });
+    checked.unwrap();
 }

@@ -12,10 +12,10 @@ use headrace::queue::{
 };
 use headrace::{Error, Payload};
 use servers::RedisServer;
+use servers::lossy::LossyNetwork;
 use servers::upstash::FakeUpstash;
-use std::io::{Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes on a busy machine.
@@ -47,13 +47,7 @@ fn it_passes_the_conformance_suite() {
 
 #[test]
 fn a_cluster_passes_the_conformance_suite() {
-    let Some(server) = RedisServer::start(&["--cluster-enabled", "yes"]) else { return };
-    assert_eq!(server.tell("CLUSTER ADDSLOTSRANGE 0 16383"), "+OK");
-    let started = std::time::Instant::now();
-    while server.tell("SET probe 1") != "+OK" {
-        assert!(started.elapsed() < Duration::from_mins(1), "the cluster did not form");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let Some(server) = RedisServer::start_cluster() else { return };
     conforms(&server.url().replace("redis://", "redis+cluster://"));
 }
 
@@ -235,42 +229,6 @@ fn a_wrong_password_is_told_and_not_shown() {
     let queue = RequestQueue::open(&url, config("a")).unwrap();
     assert!(!format!("{queue:?} {}", queue.url()).contains("right"));
     assert_eq!(queue.len().unwrap(), 0);
-}
-
-/// Passes on what is sent to a server, and loses the next reply together with its connection when it is told to.
-struct LossyNetwork {
-    port: u16,
-    loses: Arc<AtomicBool>,
-}
-
-impl LossyNetwork {
-    fn before(server: u16) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let (port, loses) = (listener.local_addr().unwrap().port(), Arc::new(AtomicBool::new(false)));
-        let lost = Arc::clone(&loses);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (client, lost) = (stream.unwrap(), Arc::clone(&lost));
-                let Ok(server) = std::net::TcpStream::connect(("127.0.0.1", server)) else { continue };
-                let (mut asks, mut asked) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                std::thread::spawn(move || {
-                    let _ = std::io::copy(&mut asks, &mut asked);
-                    let _ = asked.shutdown(std::net::Shutdown::Both);
-                });
-                std::thread::spawn(move || {
-                    let (mut server, mut client) = (server, client);
-                    let mut buffer = vec![0; 65536];
-                    while let Ok(read @ 1..) = server.read(&mut buffer) {
-                        if lost.swap(false, Ordering::SeqCst) || client.write_all(&buffer[..read]).is_err() {
-                            break;
-                        }
-                    }
-                    let _ = client.shutdown(std::net::Shutdown::Both);
-                });
-            }
-        });
-        Self { port, loses }
-    }
 }
 
 #[test]

@@ -262,7 +262,7 @@ REDIS = ["redis", "rediss", "redis+cluster", "redis+sentinel", "upstash"]
 @pytest.mark.parametrize("url", [f"{scheme}://user:hush@host:6379/0" for scheme in REDIS])
 def test_an_address_that_a_room_cannot_serve_is_an_error(url):
     rooms = {
-        "CostTracker": lambda: headrace.CostTracker(url=url),
+        "KeyRing": lambda: headrace.keys.KeyRing(url),
         "SemanticCache": lambda: headrace.SemanticCache(url=url),
     }
     for room, opened in rooms.items():

@@ -38,7 +38,7 @@ LINES = [
     "cost summary",
     "cost summary none.db",
     "cost summary memory://",
-    "cost summary redis://localhost",
+    "cost summary s3://bucket",
     "cost records ledger.db --limit many",
     "cost records ledger.db --since yesterday",
     "cost summary ledger.db --by colour",

@@ -95,7 +95,8 @@ impl Accounts {
         counters.estimated.fetch_add(u64::from(record.is_estimated()), Ordering::Relaxed);
         counters.unknown_footprint.fetch_add(u64::from(record.card.footprint.is_none()), Ordering::Relaxed);
         let now = self.now();
-        let written = self.store.settle(&record, hold, now);
+        let nonce = rand::random();
+        let written = self.store.settle(&record, hold, nonce, now);
         self.purge_in_time(now);
         if written.is_ready() {
             return Deferred::ready(written.wait().map(|written| {
@@ -105,7 +106,7 @@ impl Accounts {
         }
         self.backlog.write_first();
         let settling =
-            Settling { accounts: Arc::clone(self), record: Arc::new(record), hold, now, answer: Some(written) };
+            Settling { accounts: Arc::clone(self), record: Arc::new(record), hold, nonce, now, answer: Some(written) };
         Deferred::of(settling.finish())
     }
 
@@ -224,6 +225,7 @@ struct Settling {
     accounts: Arc<Accounts>,
     record: Arc<CostRecord>,
     hold: Option<u64>,
+    nonce: u64,
     now: i64,
     answer: Option<Deferred<Written>>,
 }
@@ -256,7 +258,7 @@ impl Settling {
 
     fn keep(&self, answer: Option<Deferred<Written>>) {
         let (record, on_written) = (Arc::clone(&self.record), self.accounts.on_written(self.hold.is_some()));
-        self.accounts.backlog.keep(record, self.hold, self.now, answer, on_written);
+        self.accounts.backlog.keep(record, self.hold, self.nonce, self.now, answer, on_written);
     }
 }
 

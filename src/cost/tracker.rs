@@ -88,7 +88,7 @@ impl std::fmt::Debug for CostTracker {
 }
 
 impl CostTracker {
-    /// Opens a ledger: `memory://` or `sqlite:///FILE`.
+    /// Opens a ledger: `memory://`, `sqlite:///FILE`, or one in Redis (`redis://HOST` and the like).
     ///
     /// # Errors
     /// `Config` where the address is not understood, `Store` where the file cannot be opened.
@@ -101,7 +101,8 @@ impl CostTracker {
     /// # Errors
     /// As [`CostTracker::open`].
     pub fn with_clock(url: &str, prices: PriceTable, clock: Arc<dyn Clock>) -> Result<Self> {
-        Ok(Self::with_store(ledger::open(Location::parse(url)?)?, prices, clock))
+        let store = ledger::open(Location::parse(url)?, clock.is_machine())?;
+        Ok(Self::with_store(store, prices, clock))
     }
 
     /// The same over a store of one's own.
@@ -322,6 +323,18 @@ impl CostTracker {
     /// The answer fails with `Store` where the file cannot be written.
     pub fn purge(&self, time: i64) -> Deferred<usize> {
         self.accounts.store.purge(time)
+    }
+
+    /// Moves all records of a ledger in Redis to one in a file, each once; how many there were. Budgets keep what they know.
+    /// One that was cut off is run again, into the same file.
+    ///
+    /// The answer fails with `Config` where the ledger is not in Redis, `Store` where either cannot be written or another
+    /// process drains it.
+    pub fn drain(&self, file: &std::path::Path) -> Deferred<usize> {
+        match ledger::SqliteLedger::open(file) {
+            Ok(archive) => self.accounts.store.drain(archive),
+            Err(error) => Deferred::ready(Err(error)),
+        }
     }
 
     /// Forgets records by itself when they are older than `length`, as [`CostTracker::purge`] does: at the next record, then

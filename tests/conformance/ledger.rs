@@ -9,6 +9,7 @@ use headrace::cost::{Attribution, Call, CostRecord, CostTracker, Filter};
 use headrace::usage::Usage;
 use headrace::{Error, Result};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const MODEL: &str = "openai/gpt-4";
 const MINUTE: i64 = 60_000_000;
@@ -18,13 +19,14 @@ pub struct Bench {
     pub store: Arc<dyn LedgerStore>,
     tracker: CostTracker,
     clock: ManualClock,
+    nonces: AtomicU64,
 }
 
 impl Bench {
     pub fn new(store: Arc<dyn LedgerStore>) -> Self {
         let clock = ManualClock::new(std::time::Duration::from_hours(498_730));
         let tracker = CostTracker::with_clock("memory://", PriceTable::builtin(), Arc::new(clock.clone())).unwrap();
-        Self { store, tracker, clock }
+        Self { store, tracker, clock, nonces: AtomicU64::new(1) }
     }
 
     fn now(&self) -> i64 {
@@ -68,8 +70,12 @@ impl Bench {
         (units(status.taken.spent), units(status.taken.reserved))
     }
 
+    fn next_nonce(&self) -> u64 {
+        self.nonces.fetch_add(1, Ordering::Relaxed)
+    }
+
     fn settle(&self, tenant: &str, units: u64, hold: Option<u64>) -> u64 {
-        self.store.settle(&self.record(tenant, units), hold, self.now()).wait().unwrap().id
+        self.store.settle(&self.record(tenant, units), hold, self.next_nonce(), self.now()).wait().unwrap().id
     }
 
     fn ids(&self, asked: PageRequest) -> Vec<u64> {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
 
+pub mod lossy;
 pub mod upstash;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -40,6 +41,18 @@ impl RedisServer {
             }
         }
         panic!("no redis-server would start");
+    }
+
+    /// Starts a cluster of one.
+    pub fn start_cluster() -> Option<Self> {
+        let server = Self::start(&["--cluster-enabled", "yes"])?;
+        assert_eq!(server.tell("CLUSTER ADDSLOTSRANGE 0 16383"), "+OK");
+        let started = Instant::now();
+        while server.tell("SET probe 1") != "+OK" {
+            assert!(started.elapsed() < START, "the cluster did not form");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Some(server)
     }
 
     pub fn url(&self) -> String {

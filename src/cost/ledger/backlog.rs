@@ -39,6 +39,7 @@ struct Waiting {
 struct Kept {
     record: Arc<CostRecord>,
     hold: Option<u64>,
+    nonce: u64,
     now: i64,
     on_written: OnWritten,
     /// The answer of a write that is under way.
@@ -89,12 +90,13 @@ impl Backlog {
         self: &Arc<Self>,
         record: Arc<CostRecord>,
         hold: Option<u64>,
+        nonce: u64,
         now: i64,
         answer: Option<Deferred<Written>>,
         on_written: OnWritten,
     ) {
         let mut waiting = self.of_this_process();
-        waiting.kept.push_back(Kept { record, hold, now, on_written, answer });
+        waiting.kept.push_back(Kept { record, hold, nonce, now, on_written, answer });
         if waiting.is_served {
             return;
         }
@@ -120,7 +122,7 @@ impl Backlog {
             return;
         }
         for kept in waiting.kept.iter_mut().filter(|kept| kept.answer.is_none()) {
-            kept.answer = Some(self.store.settle(&kept.record, kept.hold, kept.now));
+            kept.answer = Some(self.store.settle(&kept.record, kept.hold, kept.nonce, kept.now));
         }
         waiting.asked += 1;
         self.changed.notify_all();
@@ -171,11 +173,11 @@ impl Backlog {
                 return;
             };
             let answer = first.answer.take();
-            let (record, hold, now) = (Arc::clone(&first.record), first.hold, first.now);
+            let (record, hold, nonce, now) = (Arc::clone(&first.record), first.hold, first.nonce, first.now);
             // While it is under way, nobody else must write it too.
             first.answer = Some(Deferred::ready(Err(Error::Store("under way".into()))));
             drop(waiting);
-            let written = answer.unwrap_or_else(|| self.store.settle(&record, hold, now)).wait();
+            let written = answer.unwrap_or_else(|| self.store.settle(&record, hold, nonce, now)).wait();
             let mut waiting = self.waiting.lock();
             match written {
                 Err(error @ Error::Store(_)) => {

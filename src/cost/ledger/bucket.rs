@@ -4,6 +4,9 @@ use crate::cost::budget::Period;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
+/// What stores keep sums by, in microseconds.
+pub(crate) const HOUR: i64 = 3_600_000_000;
+
 /// The start of the span that a time is in; spans once worked out are remembered.
 #[derive(Debug)]
 pub(crate) struct Buckets {

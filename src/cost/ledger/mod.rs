@@ -1,4 +1,4 @@
-//! The ledger and its budgets: one trait, kept in memory by columns or in a SQLite file.
+//! The ledger and its budgets: one trait, kept in memory by columns, in a SQLite file, or in Redis.
 
 pub(crate) mod aggregate;
 pub(crate) mod backlog;
@@ -7,12 +7,14 @@ pub(crate) mod filter;
 mod hold;
 pub(crate) mod intern;
 mod memory;
+mod redis;
 mod sqlite;
 
 pub use aggregate::Cell;
 pub use filter::Filter;
 pub use hold::{Held, Hold};
 pub use memory::MemoryLedger;
+pub use redis::RedisLedger;
 pub(crate) use sqlite::LEDGER_SCHEMA;
 pub use sqlite::SqliteLedger;
 
@@ -21,8 +23,8 @@ use super::budget::{Budget, BudgetStatus, Period, Spending};
 use super::deferred::Deferred;
 use super::money::Money;
 use super::record::{CostRecord, RateCard};
-use crate::Result;
 use crate::store::Location;
+use crate::{Error, Result};
 use aggregate::Aggregate;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
@@ -50,12 +52,13 @@ pub trait LedgerStore: Send + Sync + Debug {
     /// Gives a hold back; whether there was one.
     fn release(&self, hold: u64) -> Deferred<bool>;
 
-    /// Writes a record in place of its hold, where it has one.
-    fn settle(&self, record: &CostRecord, hold: Option<u64>, now: i64) -> Deferred<Written>;
+    /// Writes a record in place of its hold, where it has one. `nonce` is drawn at random for each record: a store whose
+    /// answer can be lost on the way is asked again with the same one, and writes once.
+    fn settle(&self, record: &CostRecord, hold: Option<u64>, nonce: u64, now: i64) -> Deferred<Written>;
 
     /// Writes a record that nothing was set aside for.
     fn append(&self, record: &CostRecord, now: i64) -> Deferred<Written> {
-        self.settle(record, None, now)
+        self.settle(record, None, rand::random(), now)
     }
 
     /// Sets a budget, or changes the limit of the one with the same scope, period and zone. What the ledger holds counts.
@@ -80,14 +83,23 @@ pub trait LedgerStore: Send + Sync + Debug {
 
     /// Forgets the records before a time; how many there were. Budgets keep what they know.
     fn purge(&self, before: i64) -> Deferred<usize>;
+
+    /// Moves all records to a file; how many there were. Budgets keep what they know.
+    ///
+    /// The answer fails with `Config` where the ledger is on no server.
+    fn drain(&self, _archive: SqliteLedger) -> Deferred<usize> {
+        Deferred::ready(Err(Error::Config(
+            "only a ledger in Redis is drained: other ledgers keep their records".into(),
+        )))
+    }
 }
 
 /// Opens the store of an address.
-pub(crate) fn open(location: Location) -> Result<Arc<dyn LedgerStore>> {
+pub(crate) fn open(location: Location, is_machines_clock: bool) -> Result<Arc<dyn LedgerStore>> {
     Ok(match location {
         Location::Memory => Arc::new(MemoryLedger::default()),
         Location::Sqlite(path) => Arc::new(SqliteLedger::open(&path)?),
-        other @ Location::Redis(_) => return Err(other.not_served_by("CostTracker")),
+        Location::Redis(address) => Arc::new(RedisLedger::open(address, "default", is_machines_clock)?),
     })
 }
 

@@ -1,6 +1,5 @@
 //! What a server knows of requests, and what an operator does to them.
 
-use super::arguments::{Arguments, payload_of, unescaped};
 use super::put::id_of;
 use super::{LEAST_PATIENCE, LOOK, PATIENCE, patience};
 use crate::queue::core::unknown;
@@ -9,6 +8,7 @@ use crate::queue::inner::QueueInner;
 use crate::queue::options::Priority;
 use crate::queue::stats::QueueStats;
 use crate::queue::store::Acked;
+use crate::store::redis::{Arguments, payload_of, unescaped};
 use crate::store::redis::{bytes_of, int_of, list_of, text_of};
 use crate::{Error, Payload, Result};
 use redis::Value;

@@ -18,7 +18,6 @@
 //! - Of more than 4,000 requests that rise a class at one moment, or 1,000 of a kind that fall due, the rest follows with
 //!   the next command.
 
-mod arguments;
 mod look;
 mod own;
 mod put;
@@ -31,9 +30,9 @@ use super::limit::LimitScope;
 use super::options::QueueConfig;
 use crate::clock::Clock;
 use crate::store::RedisUrl;
-use crate::store::redis::{RedisChannel, RedisLink, RedisScript, on_redis};
+use crate::store::redis::{Arguments, RedisChannel, RedisLink, RedisScript, escaped, micros, on_redis};
 use crate::{Error, Result, blocking};
-use arguments::{Arguments, escaped, micros};
+
 use parking_lot::Mutex;
 use redis::Value;
 use std::sync::atomic::AtomicU8;

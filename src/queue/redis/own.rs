@@ -1,6 +1,5 @@
 //! Turns of one's own on a server: put and take are two commands, and the owner says now and then that it lives.
 
-use super::arguments::{Arguments, escaped, micros};
 use super::settle::nonce;
 use super::{LEAST_PATIENCE, OWN, PATIENCE, PATIENCE_OF_A_WORKER};
 use crate::queue::acquire::{Again, Waits};
@@ -9,6 +8,7 @@ use crate::queue::entry::RequestId;
 use crate::queue::inner::QueueInner;
 use crate::queue::options::PutOptions;
 use crate::queue::{Lease, acquire::Entered};
+use crate::store::redis::{Arguments, escaped, micros};
 use crate::store::redis::{start_on_redis, text_of};
 use crate::{Payload, Result};
 use std::sync::Arc;

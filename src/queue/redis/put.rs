@@ -1,11 +1,11 @@
 //! Putting requests on a server.
 
-use super::arguments::{Arguments, body_of, escaped, micros};
 use super::{LEAST_PATIENCE, PATIENCE, PUT, patience};
 use crate::queue::entry::RequestId;
 use crate::queue::inner::QueueInner;
 use crate::queue::options::PutOptions;
 use crate::queue::owner::NOBODY;
+use crate::store::redis::{Arguments, body_of, escaped, micros};
 use crate::store::redis::{int_of, list_of, text_of};
 use crate::{Error, Payload, Result};
 use redis::Value;

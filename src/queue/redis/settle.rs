@@ -1,10 +1,10 @@
 //! How leases of a server end.
 
-use super::arguments::{Arguments, body_of, micros};
 use super::{END, PATIENCE};
 use crate::queue::core::lost;
 use crate::queue::entry::RequestId;
 use crate::queue::inner::QueueInner;
+use crate::store::redis::{Arguments, body_of, micros};
 use crate::store::redis::{start_on_redis, text_of};
 use crate::{Payload, Result};
 use std::sync::Arc;

@@ -1,6 +1,5 @@
 //! What a server hands out.
 
-use super::arguments::{Arguments, micros, payload_of, unescaped};
 use super::put::{id_of, owner_text};
 use super::{LEAST_PATIENCE, PATIENCE_OF_A_WORKER, TAKE, patience};
 use crate::queue::Lease;
@@ -9,6 +8,7 @@ use crate::queue::inner::QueueInner;
 use crate::queue::moment::Moment;
 use crate::queue::options::Priority;
 use crate::queue::owner::Who;
+use crate::store::redis::{Arguments, micros, payload_of, unescaped};
 use crate::store::redis::{bytes_of, int_of, list_of, on_redis, text_of};
 use crate::{Error, Result};
 use redis::Value;

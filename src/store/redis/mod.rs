@@ -8,6 +8,7 @@
 //! - [`RedisChannel`] hears what the scripts publish, on a connection of its own.
 //! - Connections live on a thread of headrace's own, one in each process: a caller needs no runtime, and may be any thread.
 
+mod arguments;
 mod channel;
 mod fault;
 mod link;
@@ -18,6 +19,7 @@ mod script;
 mod transport;
 mod upstash;
 
+pub(crate) use arguments::{Arguments, body_of, escaped, micros, payload_of, unescaped};
 pub(crate) use channel::RedisChannel;
 pub(crate) use link::RedisLink;
 pub(crate) use reply::{bytes_of, int_of, list_of, text_of};

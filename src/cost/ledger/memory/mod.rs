@@ -68,7 +68,7 @@ impl LedgerStore for MemoryLedger {
         Deferred::ready(Ok(self.shared.contents.lock().book.release(hold)))
     }
 
-    fn settle(&self, record: &CostRecord, hold: Option<u64>, now: i64) -> Deferred<Written> {
+    fn settle(&self, record: &CostRecord, hold: Option<u64>, _nonce: u64, now: i64) -> Deferred<Written> {
         let mut contents = self.shared.contents.lock();
         if let Some(hold) = hold {
             contents.book.release(hold);

@@ -4,7 +4,7 @@ mod budgets;
 mod tables;
 mod whole;
 
-use super::bucket::Buckets;
+use super::bucket::{Buckets, HOUR};
 use super::hold::{Held, Hold, Returns};
 use super::{Asked, LedgerStore, Page, PageRequest, Sums, Written};
 use crate::Result;
@@ -18,7 +18,6 @@ use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
-use tables::HOUR;
 pub(crate) use tables::SCHEMA as LEDGER_SCHEMA;
 
 /// The most records of a page.
@@ -39,6 +38,12 @@ impl SqliteLedger {
         let file = Database::open(path, &LEDGER_SCHEMA)?;
         whole::look(&file)?;
         Ok(Self { file: Arc::new(file) })
+    }
+
+    /// Writes records that were drained from the ledger of that name, in the order of their numbers there: those that are here
+    /// already are not written again.
+    pub(crate) fn take_in(&self, ledger: String, records: Vec<CostRecord>) -> Deferred<()> {
+        self.write(move |connection| tables::take_in(connection, &ledger, &records))
     }
 
     fn write<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Deferred<T> {
@@ -82,7 +87,7 @@ impl LedgerStore for SqliteLedger {
         self.write(move |connection| budgets::release(connection, hold))
     }
 
-    fn settle(&self, record: &CostRecord, hold: Option<u64>, now: i64) -> Deferred<Written> {
+    fn settle(&self, record: &CostRecord, hold: Option<u64>, _nonce: u64, now: i64) -> Deferred<Written> {
         let record = record.clone();
         self.write(move |connection| {
             if let Some(hold) = hold {

@@ -7,6 +7,7 @@ use super::whole;
 use crate::cost::attribution::Attribution;
 use crate::cost::carbon::Range;
 use crate::cost::ledger::aggregate::{Aggregate, Cell};
+use crate::cost::ledger::bucket::HOUR;
 use crate::cost::ledger::filter::Filter;
 use crate::cost::money::Money;
 use crate::cost::record::{CacheUse, CostRecord, Estimated, RateCard};
@@ -16,7 +17,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub(crate) const HOUR: i64 = 3_600_000_000;
 /// The columns that a record is read from.
 const RECORD: &str =
     "record.id, time, entry, attribution, usage, lines, record.nano, record.atto, cache, latency, attempts,
@@ -179,6 +179,19 @@ pub(crate) fn insert(connection: &Connection, record: &CostRecord) -> Result<u64
     let cell = Cell { start: record.time.div_euclid(HOUR) * HOUR, card, attribution };
     add_to_hour(connection, cell, &sum)?;
     Ok(id)
+}
+
+/// Writes the records that another ledger had after the last ones that were taken from it.
+pub(crate) fn take_in(connection: &Connection, ledger: &str, records: &[CostRecord]) -> Result<()> {
+    let known = connection.query_row("SELECT last FROM drained WHERE ledger = ?", [ledger], |row| row.get::<_, i64>(0));
+    let known = known.optional()?.unwrap_or_default() as u64;
+    for record in records.iter().filter(|record| record.id > known) {
+        insert(connection, record)?;
+    }
+    if let Some(last) = records.last().map(|record| record.id).filter(|last| *last > known) {
+        connection.execute("INSERT OR REPLACE INTO drained VALUES (?, ?)", params![ledger, last as i64])?;
+    }
+    Ok(())
 }
 
 fn add_to_hour(connection: &Connection, cell: Cell, sum: &Aggregate) -> Result<()> {

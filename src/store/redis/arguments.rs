@@ -10,37 +10,37 @@ use std::time::Duration;
 
 /// Arguments of a script, in their order.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Arguments(Vec<Vec<u8>>);
+pub(crate) struct Arguments(Vec<Vec<u8>>);
 
 impl Arguments {
-    pub(super) fn text(mut self, text: impl AsRef<str>) -> Self {
+    pub(crate) fn text(mut self, text: impl AsRef<str>) -> Self {
         self.0.push(text.as_ref().as_bytes().to_vec());
         self
     }
 
-    pub(super) fn int(mut self, number: impl Display) -> Self {
+    pub(crate) fn int(mut self, number: impl Display) -> Self {
         self.0.push(number.to_string().into_bytes());
         self
     }
 
     /// Empty where there is none.
-    pub(super) fn maybe(self, number: Option<impl Display>) -> Self {
+    pub(crate) fn maybe(self, number: Option<impl Display>) -> Self {
         match number {
             Some(number) => self.int(number),
             None => self.text(""),
         }
     }
 
-    pub(super) fn flag(self, is_set: bool) -> Self {
+    pub(crate) fn flag(self, is_set: bool) -> Self {
         self.text(if is_set { "1" } else { "0" })
     }
 
-    pub(super) fn body(mut self, body: Vec<u8>) -> Self {
+    pub(crate) fn body(mut self, body: Vec<u8>) -> Self {
         self.0.push(body);
         self
     }
 
-    pub(super) fn all(mut self, others: &Self) -> Self {
+    pub(crate) fn all(mut self, others: &Self) -> Self {
         self.0.extend(others.0.iter().cloned());
         self
     }
@@ -57,7 +57,7 @@ impl ToRedisArgs for Arguments {
 }
 
 /// A payload with its kind before it: JSON, bytes, or where only text may be sent, bytes in base64.
-pub(super) fn body_of(payload: &Payload, is_binary: bool) -> Vec<u8> {
+pub(crate) fn body_of(payload: &Payload, is_binary: bool) -> Vec<u8> {
     let bytes = payload.as_bytes();
     if !is_binary && std::str::from_utf8(bytes).is_err() {
         return format!("x{}", STANDARD.encode(bytes)).into_bytes();
@@ -69,7 +69,7 @@ pub(super) fn body_of(payload: &Payload, is_binary: bool) -> Vec<u8> {
 }
 
 /// What was put, from a body.
-pub(super) fn payload_of(body: &[u8]) -> Result<Payload> {
+pub(crate) fn payload_of(body: &[u8]) -> Result<Payload> {
     match body.split_first() {
         Some((b'j', json)) => Ok(Payload::Json(bytes::Bytes::copy_from_slice(json))),
         Some((b'b', bytes)) => Ok(Payload::bytes(bytes)),
@@ -82,13 +82,13 @@ pub(super) fn payload_of(body: &[u8]) -> Result<Payload> {
 }
 
 /// Microseconds, which the scripts count in.
-pub(super) fn micros(duration: Duration) -> u64 {
+pub(crate) fn micros(duration: Duration) -> u64 {
     // A double holds them exactly up to the year 2255; what is meant to last for ever lasts so long.
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).min(1 << 52)
 }
 
 /// A name as scripts keep it: what separates names there stands in none.
-pub(super) fn escaped(name: &str) -> Cow<'_, str> {
+pub(crate) fn escaped(name: &str) -> Cow<'_, str> {
     if !name.bytes().any(|byte| byte < b' ' || byte == b'%') {
         return Cow::Borrowed(name);
     }
@@ -104,7 +104,7 @@ pub(super) fn escaped(name: &str) -> Cow<'_, str> {
 }
 
 /// The name that was escaped.
-pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
+pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }
