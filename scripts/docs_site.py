@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from pathlib import Path
@@ -19,7 +20,7 @@ EXAMPLES = ROOT / "examples"
 LANGUAGES = {".py": "python", ".yml": "yaml", ".toml": "toml", ".ipynb": "json"}
 
 PARTS: dict[str, list[str]] = {
-    "Start": ["index.md", "install.md", "tour.md", "moving.md"],
+    "Start": ["index.md", "install.md", "first-hour.md", "tour.md", "moving.md"],
     "Guides": [
         "client.md",
         "providers.md",
@@ -30,6 +31,7 @@ PARTS: dict[str, list[str]] = {
         "cache.md",
         "cost.md",
         "carbon.md",
+        "plots.md",
         "loadtest.md",
         "load-generator.md",
         "workload.md",
@@ -110,8 +112,22 @@ def examples() -> dict[str, str]:
         if path.suffix in LANGUAGES and "__pycache__" not in path.parts:
             name = path.relative_to(ROOT).as_posix()
             text = path.read_text(encoding="utf-8")
-            pages[f"{name}.md"] = f"# {name}\n\n````{LANGUAGES[path.suffix]}\n{text.rstrip()}\n````\n"
+            shown = _cells(text) if path.suffix == ".ipynb" else _block(text, LANGUAGES[path.suffix])
+            pages[f"{name}.md"] = f"# {name}\n\n{shown}"
     return pages
+
+
+def _block(text: str, language: str) -> str:
+    return f"````{language}\n{text.rstrip()}\n````\n"
+
+
+def _cells(text: str) -> str:
+    """A notebook as people read it: its words as they are, with their headings one level lower, and its code."""
+    shown = []
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"])
+        shown.append(_block(source, "python") if cell["cell_type"] == "code" else re.sub(r"(?m)^#", "##", source))
+    return "\n\n".join(shown) + "\n"
 
 
 def generated() -> dict[str, str]:

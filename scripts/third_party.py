@@ -25,6 +25,7 @@ BINDING = "headrace-python"
 PYTHON = {
     "fastapi": "MIT",
     "httpx": "BSD-3-Clause",
+    "matplotlib": "LicenseRef-Matplotlib (as the PSF licence)",
     "narwhals": "MIT",
     "numpy": "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0",
     "onnxruntime": "MIT",

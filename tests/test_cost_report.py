@@ -127,3 +127,14 @@ def test_a_quiet_day_that_is_not_quiet_is_odd():
         days[sunday] = Decimal(100)
         found = {odd.day for odd in anomalies({"all": days}, first + timedelta(days=30), first + timedelta(days=60))}
         assert found == {sunday}
+
+
+@pytest.mark.parametrize("tokens", [1, 1000, 10**9])
+def test_the_amounts_of_the_scale_are_inside_of_the_chart(tokens):
+    costs = CostTracker()
+    costs.record("openai/gpt-4o-mini", Usage(input_tokens=tokens, output_tokens=7))
+    page = ElementTree.fromstring(costs.report()._repr_html_().replace("&nbsp;", " "))
+    amounts = [text for text in page.iter("text") if text.get("text-anchor") == "end"]
+    assert len(amounts) == 3
+    # A digit of this size is 6.4 wide in the fonts of browsers.
+    assert min(float(text.get("x")) - 6.4 * len(text.text) for text in amounts) >= 0

@@ -11,6 +11,7 @@ HEAVY = [
     "http",
     "inspect",
     "json",
+    "matplotlib",
     "numpy",
     "pandas",
     "polars",
@@ -67,6 +68,8 @@ def test_no_signal_handler_is_replaced():
         ("pyarrow", "headrace.CostTracker().to_pandas()", "pip install 'headrace[dataframe]'"),
         ("pandas", "headrace.CostTracker().to_pandas()", "pip install 'headrace[dataframe]'"),
         ("polars", "headrace.CostTracker().to_polars()", "pip install 'headrace[dataframe]'"),
+        ("matplotlib", "headrace.plots.spend(headrace.CostTracker())", "pip install 'headrace[plots]'"),
+        ("matplotlib", "headrace.plots.queue(headrace.RequestQueue())", "pip install 'headrace[plots]'"),
     ],
 )
 def test_a_missing_extra_says_the_command_to_type(missing, code, command):

@@ -23,6 +23,7 @@ MODULES = (
     "guards",
     "loadgen",
     "metrics",
+    "plots",
     "providers",
     "queue",
     "telemetry",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace import embedders as embedders
 from headrace import keys as keys
+from headrace import plots as plots
 from headrace import providers as providers
 from headrace import telemetry as telemetry
 from headrace._core import __version__
@@ -75,6 +76,7 @@ __all__ = [
     "httpx_transport",
     "keys",
     "map",
+    "plots",
     "providers",
     "scope",
     "telemetry",

@@ -23,6 +23,7 @@ from headrace import (
     SemanticCache,
     UnknownModel,
     Usage,
+    plots,
     providers,
 )
 from headrace.client import ChatStream, Chunk, ToolCall
@@ -84,6 +85,23 @@ def account() -> Decimal:
     costs.set_emission_factors(zone="DEU", co2e_g_per_kwh=380.0)
     print(costs.to_arrow(), costs.to_pandas(), costs.to_polars(), costs.to_csv("c.csv"), costs.export_focus("f.csv"))
     return costs.total
+
+
+def draw(client: Client, pairs: list[tuple[str, str, bool]]) -> None:
+    costs = client.costs
+    for ax in (
+        plots.spend(costs, by="tenant", bucket="week", since=NOW, until=NOW, timezone="Europe/Berlin"),
+        plots.saved(costs, bucket="month"),
+        plots.carbon(costs, by="provider"),
+        plots.latency(client),
+        plots.latency(client.metrics()),
+        plots.latency(costs),
+        plots.queue(client.queue),
+        plots.answered(client.cache),
+        plots.hits(pairs, embedder=None, guards=None),
+    ):
+        ax.set_title("Mine")
+    plots.spend(costs, ax=plots.spend(costs))
 
 
 async def account_with_asyncio(costs: CostTracker) -> None:

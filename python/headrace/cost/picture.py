@@ -11,9 +11,11 @@ from headrace.cost.forecast import Anomaly, Forecast
 from headrace.cost.format import dollars, grams, group_name, percent
 from headrace.cost.results import SummaryRow
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 190, 64, 22, 10
+WIDTH, HEIGHT, BOTTOM, TOP = 720, 190, 22, 10
 PAID, ODD, AHEAD = "#2c7fb8", "#d1495b", "#9ecae1"
 MOST_GROUPS = 12
+SCALE = (Decimal(0), Decimal("0.5"), Decimal(1))
+"""The lines of the scale, as parts of the highest bar."""
 
 
 class Drawable(Protocol):
@@ -121,7 +123,9 @@ def days(report: Drawable) -> str:
     bars = [(day, cost, PAID) for day, cost in shown] + [(day, cost, AHEAD) for day, cost in ahead]
     most = max((cost for _, cost, _ in bars), default=Decimal(0)) or Decimal(1)
     odd = {anomaly.day for anomaly in report.anomalies}
-    step = (WIDTH - LEFT) / len(bars)
+    # Room for the longest amount beside the scale: those of a first day have many digits.
+    left = max(64, 6 + 7 * max(len(dollars(most * part)) for part in SCALE))
+    step = (WIDTH - left) / len(bars)
     room = HEIGHT - BOTTOM - TOP
     drawn = []
     for place, (day, cost, color) in enumerate(bars):
@@ -129,38 +133,39 @@ def days(report: Drawable) -> str:
         color = ODD if day in odd else color
         note = "expected" if color == AHEAD else "odd" if color == ODD else ""
         drawn.append(
-            f'<rect x="{LEFT + (place + 0.08) * step:.1f}" y="{TOP + room - height:.1f}" width="{step * 0.84:.1f}" '
+            f'<rect x="{left + (place + 0.08) * step:.1f}" y="{TOP + room - height:.1f}" width="{step * 0.84:.1f}" '
             f'height="{height:.1f}" rx="1.5" fill="{color}"><title>{day:%a %d %b}: {dollars(cost)} {note}'
             "</title></rect>"
         )
+    names = labels([day for day, _, _ in bars], step, left)
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" aria-label="cost by day" '
-        f'style="display:block">{grid(most, room)}{"".join(drawn)}{labels([day for day, _, _ in bars], step)}</svg>'
+        f'style="display:block">{grid(most, room, left)}{"".join(drawn)}{names}</svg>'
         f"{legend(bool(odd), bool(ahead))}"
     )
 
 
-def grid(most: Decimal, room: int) -> str:
+def grid(most: Decimal, room: int, left: int) -> str:
     """Draw the scale: nothing, half, all."""
     lines = []
-    for part in (Decimal(0), Decimal("0.5"), Decimal(1)):
+    for part in SCALE:
         y = TOP + room - float(part) * room
         lines.append(
-            f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" stroke-opacity=".18"/>'
-            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" font-size="11" fill="currentColor" '
+            f'<line x1="{left}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" stroke-opacity=".18"/>'
+            f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end" font-size="11" fill="currentColor" '
             f'fill-opacity=".75">{html.escape(dollars(most * part))}</text>'
         )
     return "".join(lines)
 
 
-def labels(shown: list[date], step: float) -> str:
+def labels(shown: list[date], step: float, left: int) -> str:
     """Name some days, so that names do not touch."""
     every = max(1, round(70 / step))
     return "".join(
-        f'<text x="{LEFT + (place + 0.5) * step:.1f}" y="{HEIGHT - 6}" text-anchor="middle" font-size="11" '
+        f'<text x="{left + (place + 0.5) * step:.1f}" y="{HEIGHT - 6}" text-anchor="middle" font-size="11" '
         f'fill="currentColor" fill-opacity=".75">{day:%d %b}</text>'
         for place, day in enumerate(shown)
-        if place % every == every // 2 and (place + 0.5) * step + LEFT < WIDTH - 20
+        if place % every == every // 2 and (place + 0.5) * step + left < WIDTH - 20
     )
 
 
