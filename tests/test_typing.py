@@ -27,6 +27,7 @@ MODULES = (
     "providers",
     "queue",
     "telemetry",
+    "verifiers",
     "workload",
 )
 TREES = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "tests" / "typing").glob("*.py")]

@@ -7,6 +7,7 @@ from headrace import keys as keys
 from headrace import plots as plots
 from headrace import providers as providers
 from headrace import telemetry as telemetry
+from headrace import verifiers as verifiers
 from headrace._core import __version__
 from headrace._core.cache import CacheHit, Explanation
 from headrace._core.cost import CostRecord, PriceTable, Usage
@@ -80,4 +81,5 @@ __all__ = [
     "providers",
     "scope",
     "telemetry",
+    "verifiers",
 ]

@@ -62,6 +62,26 @@ class CacheStats(TypedDict):
     rejections: int
     #: Rows of the file that were damaged, and so are no entries.
     damaged: int
+    #: Pairs of an asked and a stored question that a verifier has read: same, different and unsure together.
+    verifications: int
+    #: Pairs that a verifier found to be the same.
+    verified_same: int
+    #: Pairs that a verifier found to be different.
+    verified_different: int
+    #: Pairs of which every verifier was unsure.
+    verified_unsure: int
+    #: Hits, among the semantic ones, that a verifier had read.
+    verified_hits: int
+    #: How often a verifier failed or was late, so that its pairs were unsure.
+    verifier_failures: int
+    #: How often a verifier asked a model.
+    verifier_calls: int
+    #: Seconds that lookups waited for verifiers.
+    verifier_seconds: float
+    #: Dollars that the verifiers' requests cost.
+    verifier_cost: Decimal
+    #: Dollars that the verified hits saved, among what all hits saved.
+    verified_saved_cost: Decimal
     #: The share of the questions that was answered, 0 to 1.
     hit_rate: float
     #: Dollars that the hits saved.
@@ -241,7 +261,7 @@ class SemanticCache(_core.cache.SemanticCache):
         while True:
             if embedding is None and self._exact(prompt, scope, tenant) is None:
                 embedding = await self._aembed(prompt)
-            hit = self.get(prompt, embedding=embedding, scope=scope, tenant=tenant, threshold=threshold)
+            hit = await self._aget_embedded(prompt, embedding, scope, tenant, threshold)
             if hit is not None and not hit.is_stale:
                 return hit.response
             if not prompt:
@@ -271,10 +291,12 @@ class SemanticCache(_core.cache.SemanticCache):
         tenant: str = "default",
         threshold: float | None = None,
     ) -> CacheHit | None:
-        """The asyncio twin of `get`: the event loop goes on while the prompt is embedded."""
-        if embedding is None and self._exact(prompt, scope, tenant) is None:
-            return await asyncio.to_thread(self.get, prompt, scope=scope, tenant=tenant, threshold=threshold)
-        return self.get(prompt, embedding=embedding, scope=scope, tenant=tenant, threshold=threshold)
+        """The asyncio twin of `get`: the event loop goes on while the prompt is embedded and verified."""
+        where = {"scope": scope, "tenant": tenant, "threshold": threshold}
+        waits = (embedding is None or self.verifiers) and self._exact(prompt, scope, tenant) is None
+        if waits:
+            return await asyncio.to_thread(self.get, prompt, embedding=embedding, **where)
+        return self.get(prompt, embedding=embedding, **where)
 
     async def aput(
         self,
@@ -375,6 +397,13 @@ class SemanticCache(_core.cache.SemanticCache):
     async def asave(self, path: str | PathLike[str]) -> int:
         """The asyncio twin of `save`."""
         return await asyncio.to_thread(self.save, path)
+
+    async def _aget_embedded(
+        self, prompt: str, embedding: Any, scope: Any, tenant: str, threshold: float | None
+    ) -> CacheHit | None:
+        """A lookup with a vector, which waits for nothing unless a verifier reads."""
+        where = {"embedding": embedding, "scope": scope, "tenant": tenant, "threshold": threshold}
+        return await self.aget(prompt, **where) if self.verifiers else self.get(prompt, **where)
 
     async def _aembed(self, prompt: str) -> npt.NDArray[np.float32] | None:
         return await asyncio.to_thread(self._embed, prompt)

@@ -16,13 +16,14 @@ from headrace._progress import Shown
 from headrace._routes import fallbacks_of, routes_of
 from headrace._schema import response_format_of
 from headrace._span import current_span
-from headrace.cache import SemanticCache
+from headrace.cache import Explanations, SemanticCache
 from headrace.cost import CostTracker
 from headrace.errors import ConfigError, HeadraceError
 from headrace.notebook import views
 from headrace.queue import Limits, RequestQueue
 
 if TYPE_CHECKING:
+    import asyncio
     import json
     import logging
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from headrace import metrics
     from headrace.metrics import Metrics
 else:
-    json, logging, metrics = Late("json"), Late("logging"), Late("headrace.metrics")
+    asyncio, json, logging = Late("asyncio"), Late("json"), Late("logging")
+    metrics = Late("headrace.metrics")
 
 __all__ = ["ChatStream", "Chunk", "Client", "Response", "ToolCall"]
 
@@ -278,6 +280,53 @@ class Client(_Client):
         except BaseException as error:
             self._tell(error)
             raise
+
+    def explain(
+        self,
+        model: str,
+        messages: Messages,
+        *,
+        tenant: str = "default",
+        limit: int = 5,
+        **params: Any,
+    ) -> Explanations:
+        """The cache's entries nearest to a call's question, and what each judge says: why it would be answered or not.
+
+        No provider is asked for an answer, and nothing is counted.
+
+        Args:
+            model: as for `chat`; an answer of one model serves no call of another.
+            messages: as for `chat`.
+            tenant: whose call it would be.
+            limit: how many entries.
+            params: as for `chat`; they are part of what must be equal.
+
+        Raises:
+            ValueError: there is no text of a user, or a parameter is not valid.
+
+        >>> client = Client(_providers.Simulated(time_to_first_token=0))
+        >>> _ = client.chat("simulated/echo", "Which scope is travel?")
+        >>> print(client.explain("simulated/echo", "Which scope is travel?")[0])
+        1.0000  "Which scope is travel?"  serves
+                exact: it is the same prompt
+                expiry: it serves without an end
+        >>> client.explain("simulated/echo", "Which scope is travel?", temperature=0).in_other_scopes
+        1
+        """
+        call, _schema = _call(model, messages, "normal", tenant, (), None, True, params)
+        return self._explain(call, limit)
+
+    async def aexplain(
+        self,
+        model: str,
+        messages: Messages,
+        *,
+        tenant: str = "default",
+        limit: int = 5,
+        **params: Any,
+    ) -> Explanations:
+        """As `explain`, to be awaited."""
+        return await asyncio.to_thread(self.explain, model, messages, tenant=tenant, limit=limit, **params)
 
     def embed(
         self,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace import embedders, providers
+from headrace import embedders, providers, verifiers
 from headrace._core.cost import PriceTable
 from headrace._core.gateway import read_config
 from headrace.cache import SemanticCache
@@ -87,18 +87,25 @@ def load(path: str | os.PathLike[str], before: Parts | None = None) -> Configure
 
 def _parts(said: Mapping[str, Any], before: Parts | None) -> Parts:
     """The parts, made anew where what is said of them has changed."""
-    sections = {
-        "queue": (said["queue"], said["limits"]),
-        "cache": said["cache"],
-        "costs": said["costs"],
-    }
+    own = {"queue": (said["queue"], said["limits"]), "costs": said["costs"]}
+    # The model that verifies is asked through the providers, the queue and the ledger of the file.
+    asks = (own, said["providers"]) if said["cache"]["verifier_model"] else None
+    sections = {**own, "cache": (said["cache"], asks)}
     kept = before.sections if before else {}
-    return Parts(
-        queue=before.queue if before and kept["queue"] == sections["queue"] else _queue(*sections["queue"]),
-        cache=before.cache if before and kept["cache"] == sections["cache"] else _cache(sections["cache"]),
-        costs=before.costs if before and kept["costs"] == sections["costs"] else _costs(sections["costs"]),
-        sections={**sections, "budgets": said["budgets"]},
-    )
+    queue = before.queue if before and kept["queue"] == sections["queue"] else _queue(*sections["queue"])
+    costs = before.costs if before and kept["costs"] == sections["costs"] else _costs(sections["costs"])
+    if before and kept["cache"] == sections["cache"]:
+        cache = before.cache
+    else:
+        cache = _cache(said["cache"], lambda: _asking(said, queue, costs))
+    return Parts(queue=queue, cache=cache, costs=costs, sections={**sections, "budgets": said["budgets"]})
+
+
+def _asking(said: Mapping[str, Any], queue: RequestQueue, costs: CostTracker) -> Client:
+    """The client that a verifier asks: it shares the queue, its limits and the ledger."""
+    from headrace.client import Client
+
+    return Client([_provider(row) for row in said["providers"]] or None, queue=queue, costs=costs)
 
 
 def _queue(said: Mapping[str, Any], limits: Mapping[str, Any]) -> RequestQueue:
@@ -113,15 +120,24 @@ _EMBEDDERS: dict[str, Callable[[], Any]] = {
 }
 
 
-def _cache(said: Mapping[str, Any]) -> SemanticCache:
+def _cache(said: Mapping[str, Any], asking: Callable[[], Client]) -> SemanticCache:
     return SemanticCache(
         _EMBEDDERS[said["embedder"]](),
         threshold=said["threshold"],
+        verifier=_verifier(said, asking),
         ttl=said["ttl"],
         max_entries=said["max_entries"],
         max_bytes=said["max_bytes"],
         url=said["url"],
     )
+
+
+def _verifier(said: Mapping[str, Any], asking: Callable[[], Client]) -> Any:
+    first = None if said["verifier"] == "none" else said["verifier"]
+    model, budget, mode = (said[f"verifier_{name}"] for name in ("model", "budget", "mode"))
+    if model is None:
+        return first
+    return verifiers.llm(asking(), model=model, budget=budget, mode=mode, first=first)
 
 
 def _costs(said: Mapping[str, Any]) -> CostTracker:

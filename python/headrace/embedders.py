@@ -5,11 +5,10 @@ An embedder is any callable that takes a list of texts and returns an array of s
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace._awaited import awaited
 from headrace._core.embed import StaticEmbedder
 from headrace._extras import command
 from headrace._late import Late
@@ -18,16 +17,13 @@ from headrace.errors import ConfigError, EmbeddingError
 __all__ = ["ProviderEmbedder", "StaticEmbedder", "as_rows", "minilm", "onnx", "openai", "static"]
 
 if TYPE_CHECKING:
-    import asyncio
-    import inspect
-
     import numpy as np
     import numpy.typing as npt
 
     from headrace.client import Client
     from headrace.onnx_embedder import OnnxEmbedder
 else:
-    asyncio, inspect, np = Late("asyncio"), Late("inspect"), Late("numpy")
+    np = Late("numpy")
 
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
@@ -157,8 +153,7 @@ def as_rows(returned: Any, count: int) -> npt.NDArray[np.float32]:
         >>> as_rows([[1, 0], [0, 1]], 2).shape
         (2, 2)
     """
-    if inspect.isawaitable(returned):
-        returned = _wait(_await(returned))
+    returned = awaited(returned)
     try:
         rows = np.ascontiguousarray(returned, dtype=np.float32)
     except (TypeError, ValueError) as error:
@@ -168,33 +163,6 @@ def as_rows(returned: Any, count: int) -> npt.NDArray[np.float32]:
     if rows.ndim != 2 or rows.shape[0] != count:
         raise EmbeddingError(f"the embedder returned an array of shape {rows.shape} for {count} texts: return (n, dim)")
     return rows
-
-
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
-
-
-def _wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine to its end, beside an event loop that this thread may be running."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    outcome: list[Any] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(asyncio.run(coroutine))
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="headrace-embedder", daemon=True)
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
-    return outcome[0]
 
 
 class ProviderEmbedder:

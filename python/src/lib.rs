@@ -24,6 +24,7 @@ mod polled;
 mod provider;
 mod queue;
 mod runtime;
+mod verify;
 
 use pyo3::prelude::*;
 
@@ -38,6 +39,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     submodule(module, "cache", cache::register)?;
     submodule(module, "embed", embed::register)?;
     submodule(module, "guard", guard::register)?;
+    submodule(module, "verify", verify::register)?;
     submodule(module, "cost", cost::register)?;
     submodule(module, "doctor", doctor::register)?;
     submodule(module, "provider", provider::register)?;

@@ -2,6 +2,7 @@
 
 use super::guard::Guards;
 use super::policy::{Policy, PolicyConfig};
+use super::verify::{Verifier, bounds};
 use crate::clock::{Clock, SystemClock};
 use crate::embed::Embedder;
 use crate::{Error, Result};
@@ -18,10 +19,13 @@ pub struct CacheConfig {
     /// Where entries are kept: `memory://` or `sqlite:///FILE`.
     pub url: String,
     /// The least cosine similarity of a candidate, -1 to 1. None: what the embedder recommends where guards
-    /// are on, else [`DEFAULT_THRESHOLD`].
+    /// are on, else [`DEFAULT_THRESHOLD`]; where a verifier reads, less: see [`bounds`].
     pub threshold: Option<f64>,
     /// What a candidate must pass; None serves whatever is similar.
     pub guards: Option<Guards>,
+    /// What reads the questions whose facts the guards let pass, cheap to dear: each is asked about what those before it
+    /// are unsure of, and only what is verified serves. None at all: the guards compare the wording too.
+    pub verifiers: Vec<Arc<dyn Verifier>>,
     /// Learned serving, which bounds the share of wrong answers; None serves every candidate that passes.
     pub policy: Option<PolicyConfig>,
     /// Turns prompts into vectors; None finds exact repeats only, unless vectors are given.
@@ -44,6 +48,7 @@ impl Default for CacheConfig {
             url: "memory://".into(),
             threshold: None,
             guards: Some(Guards::standard()),
+            verifiers: Vec::new(),
             policy: None,
             embedder: None,
             ttl: None,
@@ -61,6 +66,7 @@ impl fmt::Debug for CacheConfig {
             .field("url", &self.url)
             .field("threshold", &self.threshold)
             .field("embedder", &self.embedder.as_ref().map(|embedder| embedder.name().to_owned()))
+            .field("verifiers", &self.verifiers.iter().map(|verifier| verifier.name().to_owned()).collect::<Vec<_>>())
             .field("ttl", &self.ttl)
             .field("max_entries", &self.max_entries)
             .field("max_bytes", &self.max_bytes)
@@ -72,6 +78,17 @@ impl CacheConfig {
     /// The threshold that holds where a lookup names none.
     #[must_use]
     pub fn effective_threshold(&self) -> f64 {
+        if self.verifiers.is_empty() {
+            return self.guarded_threshold();
+        }
+        let recommended = || self.embedder.as_ref().and_then(|embedder| embedder.recommended_threshold());
+        let lowered = || recommended().map(|threshold| f64::from(threshold) - bounds::THRESHOLD_DROP);
+        self.threshold.or_else(lowered).unwrap_or(bounds::THRESHOLD)
+    }
+
+    /// The threshold of what the guards judge without a verifier.
+    #[must_use]
+    pub fn guarded_threshold(&self) -> f64 {
         let recommended = || match (&self.embedder, &self.guards) {
             (Some(embedder), Some(_)) => embedder.recommended_threshold().map(f64::from),
             _ => None,

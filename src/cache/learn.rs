@@ -69,8 +69,8 @@ impl SemanticCache {
         }
     }
 
-    /// The threshold that labelled pairs support: from it on, of the pairs that pass the guards, with `confidence`,
-    /// at most a share `max_error_rate` is served wrongly.
+    /// The threshold that labelled pairs support: from it on, of the pairs that pass the guards and the verifiers, with
+    /// `confidence`, at most a share `max_error_rate` is served wrongly.
     ///
     /// # Errors
     /// `Config` without an embedder; `InvalidArgument` where a rate is not between 0 and 1; what the embedder reports.
@@ -83,8 +83,10 @@ impl SemanticCache {
         let texts: Vec<&str> = pairs.iter().flat_map(|pair| [pair.asked, pair.stored]).collect();
         let vectors = super::insert::embed(&**embedder, &texts)?;
         let mut judged = Vec::new();
-        for (pair, vectors) in pairs.iter().zip(vectors.as_chunks::<2>().0) {
-            if self.inner.agreement(pair.asked, pair.stored).is_some() {
+        let questions: Vec<_> = pairs.iter().map(|pair| (pair.asked, pair.stored)).collect();
+        let passing = self.inner.pass(&questions);
+        for ((pair, vectors), passes) in pairs.iter().zip(vectors.as_chunks::<2>().0).zip(passing) {
+            if passes {
                 judged.push(Judged { score: cosine(&vectors[0], &vectors[1])?, correct: pair.same });
             }
         }
@@ -99,7 +101,8 @@ impl CacheCore {
         if let Some(known) = self.policies.get(tenant) {
             return Ok(Some(Arc::clone(&known)));
         }
-        let made = Arc::new(Policy::new(config)?);
+        let is_alone = self.config.verifiers.is_empty();
+        let made = Arc::new(if is_alone { Policy::new(config)? } else { Policy::behind_verifier(config)? });
         Ok(Some(Arc::clone(&self.policies.entry(tenant.to_owned()).or_insert(made))))
     }
 

@@ -4,7 +4,8 @@
 //! 1. the [`EntryKey`], a digest of tenant, scope and prompt, finds an exact repeat;
 //! 2. the prompt's vector is compared with those of the same tenant and scope, exactly and not approximately,
 //!    and every entry at or above the threshold is a candidate, nearest first;
-//! 3. the first candidate that is fresh and passes the guards serves.
+//! 3. of the candidates that are fresh the first that passes the guards serves; where a verifier reads, the guards compare
+//!    the facts alone, and the best verified one serves.
 //!
 //! Expired entries go when they are met or drawn; at a bound the one that saves least for its size goes.
 
@@ -13,6 +14,7 @@ mod coalesce;
 mod config;
 mod entry;
 mod evict;
+mod explain;
 pub mod guard;
 mod ids;
 mod index;
@@ -25,6 +27,8 @@ pub mod policy;
 mod replica;
 mod request;
 pub mod scope;
+mod serve;
+mod shortlist;
 mod stats;
 pub mod store;
 mod vector;
@@ -32,10 +36,11 @@ pub mod verify;
 
 pub use coalesce::{Flight, Flights, Joined, Waiter};
 pub use config::{CacheConfig, DEFAULT_THRESHOLD};
+pub use explain::{Explanation, Nearest};
 pub use key::EntryKey;
 pub use learn::LabelledPair;
 pub use replica::FEED_INTERVAL;
-pub use request::{CacheHit, Explanation, HitKind, HitParts, InsertRequest, LookupRequest, Nearest, Selection};
+pub use request::{CacheHit, HitKind, HitParts, InsertRequest, LookupRequest, Selection};
 pub use stats::CacheStats;
 pub(crate) use store::SCHEMA;
 
@@ -191,11 +196,16 @@ impl SemanticCache {
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         self.inner.catch_up();
+        let spent: Vec<_> = self.inner.config.verifiers.iter().map(|verifier| verifier.spending()).collect();
+        let counted = self.inner.counters.snapshot();
         CacheStats {
+            verifier_calls: spent.iter().map(|spent| spent.calls).sum(),
+            verifier_cost: spent.iter().map(|spent| spent.cost).sum(),
+            verifier_failures: counted.verifier_failures + spent.iter().map(|spent| spent.failures).sum::<u64>(),
             entries: self.len() as u64,
             bytes: self.inner.evictor.bytes() as u64,
             partitions: self.inner.indexes.len() as u64,
-            ..self.inner.counters.snapshot()
+            ..counted
         }
     }
 

@@ -65,7 +65,7 @@ impl<'a> InsertRequest<'a> {
 pub enum HitKind {
     /// The same prompt, byte for byte.
     Exact,
-    /// A similar prompt that passed the guards.
+    /// A similar prompt that passed the judges.
     Semantic,
 }
 
@@ -117,6 +117,12 @@ impl CacheHit {
     #[must_use]
     pub fn similarity(&self) -> f32 {
         self.similarity
+    }
+
+    /// How probable a verifier found it that the answer serves; None for an exact repeat, and where none has read it.
+    #[must_use]
+    pub fn verified(&self) -> Option<f32> {
+        self.candidate.and_then(|candidate| candidate.probability)
     }
 
     /// The prompt under which the answer was stored.
@@ -193,6 +199,8 @@ pub struct HitParts {
     pub hits: u64,
     /// The guards' agreement, of which feedback learns; None for an exact repeat.
     pub agreement: Option<f32>,
+    /// See [`CacheHit::verified`].
+    pub verified: Option<f32>,
 }
 
 impl From<&CacheHit> for HitParts {
@@ -213,6 +221,7 @@ impl From<&CacheHit> for HitParts {
             is_stale: hit.is_stale,
             hits: hit.hits(),
             agreement: hit.candidate.map(|candidate| candidate.agreement),
+            verified: hit.verified(),
         }
     }
 }
@@ -240,7 +249,8 @@ impl From<HitParts> for CacheHit {
             reported: AtomicBool::new(false),
             stored: AtomicBool::new(false),
         };
-        let learned = |agreement| Candidate { entry: parts.id, similarity: parts.similarity, agreement };
+        let (entry_id, similarity, probability) = (parts.id, parts.similarity, parts.verified);
+        let learned = |agreement| Candidate { entry: entry_id, similarity, agreement, probability };
         Self {
             entry: Arc::new(entry),
             kind: parts.kind,
@@ -277,28 +287,4 @@ impl Selection<'_> {
     pub(crate) fn is_everything(&self) -> bool {
         self.tenant.is_none() && self.tag.is_none() && self.scope.is_none() && self.older_than.is_none()
     }
-}
-
-/// The entries nearest to a question.
-#[derive(Debug, Clone)]
-pub struct Nearest {
-    /// The nearest first, of the tenant and the scope that were asked for.
-    pub entries: Vec<Explanation>,
-    /// How many entries the tenant has in other scopes, where none of them can serve.
-    pub in_other_scopes: usize,
-}
-
-/// How near a stored entry is to a question, and what keeps it from serving.
-#[derive(Debug, Clone)]
-pub struct Explanation {
-    /// The entry's name.
-    pub key: EntryKey,
-    /// The prompt under which it is stored.
-    pub prompt: String,
-    /// The cosine between what was asked and what is stored.
-    pub similarity: f32,
-    /// Whether it would be served.
-    pub serves: bool,
-    /// Why it would not, as in `threshold: 0.8211 is below 0.85`; empty where it serves.
-    pub blocked: Vec<String>,
 }

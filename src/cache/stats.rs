@@ -1,6 +1,8 @@
 //! What a cache counts.
 
+use super::verify::{Judgement, Ruling};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The counters behind [`CacheStats`].
 #[derive(Debug, Default)]
@@ -17,6 +19,13 @@ pub(crate) struct Counters {
     pub damaged: AtomicU64,
     /// In billionths of a dollar: attodollars would overflow 64 bits at 18 USD.
     pub saved_nanodollars: AtomicU64,
+    pub verified_same: AtomicU64,
+    pub verified_different: AtomicU64,
+    pub verified_unsure: AtomicU64,
+    pub verifier_failures: AtomicU64,
+    pub verifier_nanoseconds: AtomicU64,
+    pub verified_hits: AtomicU64,
+    pub verified_saved_nanodollars: AtomicU64,
 }
 
 /// How a cache did since it was opened.
@@ -50,11 +59,45 @@ pub struct CacheStats {
     pub damaged: u64,
     /// What the hits saved, in billionths of a dollar.
     pub saved_nanodollars: u64,
+    /// Pairs of an asked and a stored question that a verifier found to be the same.
+    pub verified_same: u64,
+    /// Pairs that a verifier found to be different.
+    pub verified_different: u64,
+    /// Pairs of which all verifiers were unsure.
+    pub verified_unsure: u64,
+    /// How often a verifier failed or was late, so that its pairs were unsure.
+    pub verifier_failures: u64,
+    /// The time that verifiers took.
+    pub verifier_time: Duration,
+    /// How often verifiers asked a model or a service.
+    pub verifier_calls: u64,
+    /// What that cost, in attodollars (1e-18 USD).
+    pub verifier_cost: i128,
+    /// Hits, among the semantic ones, that a verifier had read.
+    pub verified_hits: u64,
+    /// What those saved, in billionths of a dollar.
+    pub verified_saved_nanodollars: u64,
+}
+
+impl CacheStats {
+    /// How many pairs verifiers read.
+    #[must_use]
+    pub fn verifications(&self) -> u64 {
+        self.verified_same + self.verified_different + self.verified_unsure
+    }
 }
 
 impl Counters {
     pub fn add(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn verified(&self, judged: Judgement) {
+        Self::add(match judged.ruling {
+            Ruling::Same => &self.verified_same,
+            Ruling::Different => &self.verified_different,
+            Ruling::Unsure => &self.verified_unsure,
+        });
     }
 
     pub fn snapshot(&self) -> CacheStats {
@@ -71,6 +114,13 @@ impl Counters {
             rejections: read(&self.rejections),
             damaged: read(&self.damaged),
             saved_nanodollars: read(&self.saved_nanodollars),
+            verified_same: read(&self.verified_same),
+            verified_different: read(&self.verified_different),
+            verified_unsure: read(&self.verified_unsure),
+            verifier_failures: read(&self.verifier_failures),
+            verifier_time: Duration::from_nanos(read(&self.verifier_nanoseconds)),
+            verified_hits: read(&self.verified_hits),
+            verified_saved_nanodollars: read(&self.verified_saved_nanodollars),
             ..CacheStats::default()
         }
     }

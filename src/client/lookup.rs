@@ -2,7 +2,7 @@
 
 use super::question::Question;
 use super::{ChatCall, Client, Response};
-use crate::cache::{CacheHit, HitKind, InsertRequest, LookupRequest, SemanticCache};
+use crate::cache::{CacheHit, HitKind, InsertRequest, LookupRequest, Nearest, SemanticCache};
 use crate::cost::{Attribution, CacheUse};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -20,6 +20,26 @@ impl Client {
                 ..LookupRequest::new(&question.prompt)
             })
         })
+    }
+
+    /// The entries of the cache nearest to a call's question, and what each judge says of them: as the call itself would
+    /// find them, though nothing is asked of a provider or counted.
+    ///
+    /// # Errors
+    /// `Config` where there is no cache, `InvalidArgument` where no user says a word; as [`SemanticCache::explain`].
+    pub fn explain(&self, call: &ChatCall, limit: usize) -> Result<Nearest> {
+        let Some(cache) = &self.inner.cache else {
+            return Err(Error::Config("the client has no cache: nothing is looked up".into()));
+        };
+        let Some(question) = Question::of(&call.request, &call.tenant) else {
+            return Err(Error::invalid("messages hold no text of a user: there is nothing to look up"));
+        };
+        let request = LookupRequest {
+            scope: Some(&question.scope),
+            tenant: &call.tenant,
+            ..LookupRequest::new(&question.prompt)
+        };
+        cache.explain(&request, limit)
     }
 
     /// The cached answer to a question, booked as what it saved.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from headrace import (
     CacheHit,
     CircularComputation,
+    Client,
     EmbeddingError,
     Explanation,
     Lease,
@@ -25,12 +26,15 @@ from headrace import (
     Timeout,
     embedders,
     scope,
+    verifiers,
 )
 from headrace.cache import CacheStats, Calibration, Explanations
 from headrace.doctor import DamagedRow, FileReport, RoomReport, examine
 from headrace.embedders import ProviderEmbedder, StaticEmbedder, as_rows
 from headrace.guards import Guards, Verdict, guards
+from headrace.llm_verifier import LlmVerifier
 from headrace.queue import DeadLetter, DurationSummary, Failure, QueueStats, limit_rules
+from headrace.verifiers import CallableVerifier
 from typing_extensions import assert_type
 
 
@@ -166,6 +170,22 @@ def compare() -> bool:
     verdict: Verdict = rules.compare("scope 1?", "scope 2?")
     print(verdict.passed, verdict.agreement, verdict.reason, rules.describe("scope 1 in 2023"))
     return bool(verdict)
+
+
+def verify(client: Client, pairs: list[tuple[str, str]]) -> list[bool | float | None]:
+    own: CallableVerifier = verifiers.callable(lambda asked: [None for _ in asked], timeout=1, same_at=0.8, name="own")
+    model: LlmVerifier = verifiers.llm(client, model="openai/gpt-4o-mini", budget="5.00", mode="later", first=own)
+    print(model.name, model.drain(1), verifiers.local("verifier.safetensors"))
+    cache = SemanticCache(verifier=[own, model])
+    hit = cache.get("why?")
+    print(cache.verifiers, hit and hit.verified, cache.explain("why?")[0].judges, cache.stats()["verifier_cost"])
+    near: Explanations = client.explain("openai/gpt-4o-mini", "why?", tenant="a", limit=3, temperature=0)
+    print(near.in_other_scopes)
+    return [True for _ in pairs]
+
+
+async def verify_async(client: Client, model: LlmVerifier) -> None:
+    print(await client.aexplain("openai/gpt-4o-mini", "why?"), await model.adrain())
 
 
 def look() -> None:

@@ -9,5 +9,6 @@ from . import guard as guard
 from . import load as load
 from . import provider as provider
 from . import queue as queue
+from . import verify as verify
 
 __version__: str

@@ -24,16 +24,20 @@ class SemanticCache:
 
     A lookup first looks for the same prompt. Otherwise the prompt's vector is compared with all of the same tenant
     and scope, exactly and not approximately; of the entries at or above the threshold, nearest first, the first that
-    passes the guards serves. All methods can be called from many threads at once.
+    passes the guards serves. Where a verifier reads, the guards compare the facts alone, and of the nearest that pass,
+    the best verified one serves. All methods can be called from many threads at once.
 
     Args:
         embedder: A callable ``list[str] -> array (n, dim)``, plain or async, or one of `headrace.embedders`. None
             finds exact repeats only, unless ``embedding=`` is given.
         threshold: The least cosine similarity of a candidate, -1 to 1. None is what the embedder recommends where
-            guards are on, else 0.85.
+            guards are on, else 0.85; with a verifier, less.
         max_error_rate: Of the answers served for similar questions at most this share is wrong, with a confidence
             of 95 %: nothing is served until the evidence says so. None serves every candidate that passes the guards.
         guards: True for the standard guards, False for none, or a `Guards`.
+        verifier: What reads the questions whose facts agree: ``"local"`` for the small model in the package, one of
+            `headrace.verifiers`, a function of a list of pairs, or a list of these, cheap to dear. None for none: the
+            guards then compare the wording too.
         ttl: Seconds that an entry serves, or a timedelta. None is for ever.
         stale_while_revalidate: Seconds after its end that an entry still serves, with ``hit.is_stale``.
         max_entries: The most entries.
@@ -60,6 +64,7 @@ class SemanticCache:
         threshold: float | None = None,
         max_error_rate: float | None = None,
         guards: bool | Guards | None = None,
+        verifier: Any = None,
         ttl: _Seconds | None = None,
         stale_while_revalidate: _Seconds | None = None,
         max_entries: int | None = None,
@@ -176,7 +181,9 @@ class SemanticCache:
         threshold: float | None = None,
         limit: int = 5,
     ) -> Explanations:
-        """The nearest entries, and what keeps each from serving: threshold, guard, expiry, feedback. Counts nothing.
+        """The nearest entries, and what each judge says of them: threshold, guard, verifier, policy, expiry, feedback.
+
+        Counts nothing, and asks no model that costs money: of such a verifier it says what it has found before.
 
         Where the tenant has no entry in the scope asked for, it says how many other scopes hold.
 
@@ -263,6 +270,10 @@ class SemanticCache:
         """The least cosine of a candidate, where a lookup names none."""
 
     @property
+    def verifiers(self) -> list[str]:
+        """The names of the verifiers, in the order in which they are asked."""
+
+    @property
     def dimension(self) -> int | None:
         """The dimension of the vectors; None before the first."""
 
@@ -299,6 +310,10 @@ class CacheHit:
         """The cosine of the two questions; 1.0 for the same prompt."""
 
     @property
+    def verified(self) -> float | None:
+        """How probable a verifier found it that the answer serves, 0 to 1; None where none has read it."""
+
+    @property
     def prompt(self) -> str:
         """The prompt under which the answer was stored."""
 
@@ -331,7 +346,7 @@ class CacheHit:
 
 @final
 class Explanation:
-    """How near a stored entry is, and what keeps it from serving."""
+    """How near a stored entry is, and what each judge says."""
 
     @property
     def key(self) -> str:
@@ -353,7 +368,19 @@ class Explanation:
     def blocked(self) -> list[str]:
         """What keeps it from serving, as in ``guard: year 2023 differs from 2024``."""
 
-    def __new__(cls, key: str, prompt: str, similarity: float, serves: bool, blocked: list[str]) -> Explanation: ...
+    @property
+    def judges(self) -> list[str]:
+        """What each judge says, in the order in which they are asked, as in ``expiry: it serves without an end``."""
+
+    def __new__(
+        cls,
+        key: str,
+        prompt: str,
+        similarity: float,
+        serves: bool,
+        blocked: list[str],
+        judges: list[str] = ...,
+    ) -> Explanation: ...
     def to_dict(self) -> dict[str, Any]:
         """The explanation as a dict, by the names of its attributes."""
 
@@ -372,6 +399,8 @@ class Explanations:
         no entry of this tenant and scope; another scope of the tenant holds 1 entry: is scope= what the entries were put with?
         >>> print(cache.explain("What is scope 2?", scope="energy")[0])
         1.0000  "What is scope 2?"  serves
+                exact: it is the same prompt
+                expiry: it serves without an end
     """  # noqa: E501
 
     def __new__(cls, entries: Sequence[Explanation], in_other_scopes: int) -> Explanations: ...

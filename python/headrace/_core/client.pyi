@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from headrace._core.cache import SemanticCache
+from headrace._core.cache import Explanations, SemanticCache
 from headrace._core.cost import CostTracker, Usage
 from headrace._core.provider import HttpProvider, Simulated
 from headrace._core.queue import RequestQueue
@@ -34,6 +34,8 @@ class Client:
     def _aembed(self, texts: Sequence[str], call: dict[str, Any]) -> Awaitable[npt.NDArray[np.float32]]: ...
     def _map(self) -> MapRun:
         """Many calls under way, none of them yet."""
+    def _explain(self, call: dict[str, Any], limit: int) -> Explanations:
+        """The entries of the cache nearest to a call's question."""
     def _is_cached(self, call: dict[str, Any]) -> bool:
         """Whether the cache holds the answer to the very question of a call. Nothing is asked or counted."""
     @property

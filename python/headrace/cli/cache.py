@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from headrace import embedders
 from headrace.cache import SemanticCache
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 __all__ = ["register"]
+
+EMBEDDERS: dict[str, Callable[[], Any]] = {
+    "static": embedders.static,
+    "minilm": embedders.minilm,
+    "none": lambda: None,
+}
 
 
 def register(subparsers: Subparsers) -> None:
@@ -26,7 +33,7 @@ def register(subparsers: Subparsers) -> None:
     verbs = cache.add_subparsers(dest="verb", required=True)
     for name, run, text in [
         ("stats", stats, "entries, hits, bytes"),
-        ("explain", explain, "the nearest entries to a prompt, and what blocked each"),
+        ("explain", explain, "the nearest entries to a prompt, and what each judge says of them"),
         ("purge", purge, "forget what expired, or everything"),
     ]:
         verb = verbs.add_parser(name, help=text)
@@ -36,6 +43,9 @@ def register(subparsers: Subparsers) -> None:
             verb.add_argument("prompt", metavar="PROMPT", help="the question that was asked")
             verb.add_argument("--scope", help="the scope that the entry was put with")
             verb.add_argument("--tenant", default="default", help="the tenant that the entry belongs to")
+            verb.add_argument("--limit", type=int, default=5, help="how many entries")
+            verb.add_argument("--embedder", choices=EMBEDDERS, default="static", help="what made the entries' vectors")
+            verb.add_argument("--verifier", choices=["none", "local"], default="none", help="what reads the questions")
         elif name == "purge":
             verb.add_argument("--all", action="store_true", help="everything, not only what expired")
 
@@ -47,14 +57,12 @@ def stats(arguments: argparse.Namespace) -> int:
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    """Run `headrace cache explain`, with the static embedder."""
-    cache = SemanticCache(embedders.static(), url=_there(arguments))
-    nearest = cache.explain(arguments.prompt, scope=arguments.scope, tenant=arguments.tenant)
-    if not nearest:
-        print(nearest)
-    for near in nearest:
-        blocked = "; ".join(near.blocked) or "serves"
-        print(f"{near.similarity:.3f}  {near.prompt}\n       {blocked}")
+    """Run `headrace cache explain`."""
+    embedder = EMBEDDERS[arguments.embedder]()
+    verifier = None if arguments.verifier == "none" else arguments.verifier
+    cache = SemanticCache(embedder, verifier=verifier, url=_there(arguments))
+    where = {"scope": arguments.scope, "tenant": arguments.tenant}
+    print(cache.explain(arguments.prompt, limit=arguments.limit, **where))
     return 0
 
 

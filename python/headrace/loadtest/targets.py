@@ -204,7 +204,7 @@ class Targets:
         if find_spec("wordllama") is None:
             return kind()
         if self.spoil == "guards_off":
-            return kind(headrace.embedders.static(), guards=False, threshold=0.75)
+            return kind(headrace.embedders.static(), guards=False, verifier=None, threshold=0.75)
         return kind(headrace.embedders.static())
 
     def costs(self) -> headrace.CostTracker:

@@ -1,4 +1,4 @@
-//! `CacheHit` and `Explanation`.
+//! `CacheHit`.
 
 use super::arguments::cost_to_py;
 use crate::payload;
@@ -6,7 +6,7 @@ use headrace::Payload;
 use headrace::cache::{self, HitKind, HitParts};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyTuple};
+use pyo3::types::{PyBytes, PyDict};
 use std::time::Duration;
 
 /// An entry that serves. It can be pickled, and compared: equal hits hold the same of the same entry.
@@ -40,6 +40,12 @@ impl CacheHit {
     #[getter]
     fn similarity(&self) -> f64 {
         f64::from(self.core.similarity())
+    }
+
+    /// How probable a verifier found it that the answer serves, 0 to 1; None where none has read it.
+    #[getter]
+    fn verified(&self) -> Option<f64> {
+        self.core.verified().map(f64::from)
     }
 
     /// The prompt under which the answer was stored.
@@ -84,6 +90,7 @@ impl CacheHit {
         dict.set_item("response", self.response(py)?)?;
         dict.set_item("kind", self.kind())?;
         dict.set_item("similarity", self.similarity())?;
+        dict.set_item("verified", self.verified())?;
         dict.set_item("prompt", self.prompt())?;
         dict.set_item("key", self.key())?;
         dict.set_item("age", self.age())?;
@@ -121,14 +128,16 @@ impl CacheHit {
         dict.set_item("is_stale", parts.is_stale)?;
         dict.set_item("hits", parts.hits)?;
         dict.set_item("agreement", parts.agreement)?;
+        dict.set_item("verified", parts.verified)?;
         Ok((py.import("headrace._core.cache")?.getattr("_rebuild_hit")?, (dict,)))
     }
 
     fn __repr__(&self) -> String {
         let stale = if self.core.is_stale() { ", stale" } else { "" };
+        let verified = self.core.verified().map_or(String::new(), |verified| format!(", verified={verified:.2}"));
         let short: String = self.core.prompt().chars().take(60).collect();
         format!(
-            "CacheHit({}, similarity={:.4}, age={:.1} s{stale}, prompt={short:?})",
+            "CacheHit({}, similarity={:.4}{verified}, age={:.1} s{stale}, prompt={short:?})",
             self.core.kind().name(),
             self.core.similarity(),
             self.core.age().as_secs_f64()
@@ -166,175 +175,8 @@ pub(super) fn _rebuild_hit(parts: &Bound<'_, PyDict>) -> PyResult<CacheHit> {
         is_stale: item("is_stale")?.extract()?,
         hits: item("hits")?.extract()?,
         agreement: item("agreement")?.extract()?,
+        // What an earlier version pickled has none.
+        verified: parts.get_item("verified")?.map_or(Ok(None), |verified| verified.extract())?,
     };
     Ok(CacheHit { core: parts.into() })
-}
-
-/// How near a stored entry is, and what keeps it from serving.
-#[pyclass(frozen, eq, hash, module = "headrace._core.cache")]
-#[derive(PartialEq, Clone, Hash)]
-pub(crate) struct Explanation {
-    key: String,
-    prompt: String,
-    /// As bits, so that it can be compared and hashed.
-    similarity: u64,
-    serves: bool,
-    blocked: Vec<String>,
-}
-
-impl From<cache::Explanation> for Explanation {
-    fn from(core: cache::Explanation) -> Self {
-        let cache::Explanation { key, prompt, similarity, serves, blocked } = core;
-        Self { key: key.to_string(), prompt, similarity: f64::from(similarity).to_bits(), serves, blocked }
-    }
-}
-
-#[pymethods]
-impl Explanation {
-    #[new]
-    #[pyo3(signature = (key, prompt, similarity, serves, blocked))]
-    fn new(key: String, prompt: String, similarity: f64, serves: bool, blocked: Vec<String>) -> Self {
-        Self { key, prompt, similarity: similarity.to_bits(), serves, blocked }
-    }
-
-    /// The entry's key.
-    #[getter]
-    fn key(&self) -> &str {
-        &self.key
-    }
-
-    /// The prompt under which it is stored.
-    #[getter]
-    fn prompt(&self) -> &str {
-        &self.prompt
-    }
-
-    /// The cosine of the two questions.
-    #[getter]
-    fn similarity(&self) -> f64 {
-        f64::from_bits(self.similarity)
-    }
-
-    /// Whether it would be served.
-    #[getter]
-    fn serves(&self) -> bool {
-        self.serves
-    }
-
-    /// What keeps it from serving, as in ``guard: year 2023 differs from 2024``.
-    #[getter]
-    fn blocked(&self) -> Vec<String> {
-        self.blocked.clone()
-    }
-
-    /// The explanation as a dict, by the names of its attributes.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        dict.set_item("key", &self.key)?;
-        dict.set_item("prompt", &self.prompt)?;
-        dict.set_item("similarity", self.similarity())?;
-        dict.set_item("serves", self.serves)?;
-        dict.set_item("blocked", &self.blocked)?;
-        Ok(dict)
-    }
-
-    fn __str__(&self) -> String {
-        let verdict = if self.serves { "serves".into() } else { format!("blocked: {}", self.blocked.join("; ")) };
-        format!("{:.4}  {:?}  {verdict}", self.similarity(), self.prompt)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Explanation({})", self.__str__())
-    }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyAny>, (String, String, f64, bool, Vec<String>)) {
-        let Self { key, prompt, serves, blocked, .. } = slf.get();
-        let parts = (key.clone(), prompt.clone(), slf.get().similarity(), *serves, blocked.clone());
-        (slf.get_type().into_any(), parts)
-    }
-}
-
-/// The entries nearest to a question: a sequence of `Explanation`, nearest first.
-///
-/// Example:
-///     >>> cache = headrace.SemanticCache()
-///     >>> key = cache.put("What is scope 2?", "Purchased energy.", scope="energy")
-///     >>> print(cache.explain("What is scope 2?"))
-///     no entry of this tenant and scope; another scope of the tenant holds 1 entry: is scope= what the entries were put with?
-///     >>> print(cache.explain("What is scope 2?", scope="energy")[0])
-///     1.0000  "What is scope 2?"  serves
-#[pyclass(frozen, eq, hash, sequence, module = "headrace._core.cache")]
-#[derive(PartialEq, Hash)]
-pub(crate) struct Explanations {
-    entries: Vec<Explanation>,
-    in_other_scopes: usize,
-}
-
-impl From<cache::Nearest> for Explanations {
-    fn from(core: cache::Nearest) -> Self {
-        Self { entries: core.entries.into_iter().map(Into::into).collect(), in_other_scopes: core.in_other_scopes }
-    }
-}
-
-#[pymethods]
-impl Explanations {
-    #[new]
-    #[pyo3(signature = (entries, in_other_scopes))]
-    fn new(entries: Vec<PyRef<'_, Explanation>>, in_other_scopes: usize) -> Self {
-        Self { entries: entries.iter().map(|entry| Explanation::clone(entry)).collect(), in_other_scopes }
-    }
-
-    /// All of them.
-    #[getter]
-    fn entries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.entries.iter().cloned())
-    }
-
-    /// How many entries the tenant has in other scopes, none of which can serve.
-    #[getter]
-    fn in_other_scopes(&self) -> usize {
-        self.in_other_scopes
-    }
-
-    /// All as a dict of lists and numbers.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        let entries = self.entries.iter().map(|entry| entry.to_dict(py)).collect::<PyResult<Vec<_>>>()?;
-        dict.set_item("entries", entries)?;
-        dict.set_item("in_other_scopes", self.in_other_scopes)?;
-        Ok(dict)
-    }
-
-    fn __len__(&self) -> usize {
-        self.entries.len()
-    }
-
-    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.entries(py)?.as_any().get_item(index)
-    }
-
-    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        self.entries(py)?.as_any().try_iter()
-    }
-
-    fn __str__(&self) -> String {
-        let others = match self.in_other_scopes {
-            1 => "another scope of the tenant holds 1 entry".to_owned(),
-            count => format!("other scopes of the tenant hold {count} entries"),
-        };
-        if self.entries.is_empty() {
-            let hint = if self.in_other_scopes == 0 { "" } else { ": is scope= what the entries were put with?" };
-            return format!("no entry of this tenant and scope; {others}{hint}");
-        }
-        self.entries.iter().map(Explanation::__str__).collect::<Vec<_>>().join("\n")
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Explanations({})", self.__str__())
-    }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyTuple>, usize))> {
-        let this = slf.get();
-        Ok((slf.get_type().into_any(), (this.entries(slf.py())?, this.in_other_scopes)))
-    }
 }

@@ -2,8 +2,9 @@
 
 #![allow(clippy::doc_markdown, reason = "docstrings of Python")]
 
-mod arguments;
+pub(crate) mod arguments;
 mod calibration;
+pub(crate) mod explanation;
 mod flight;
 mod hit;
 
@@ -11,11 +12,12 @@ use crate::error::Result;
 use crate::payload;
 use arguments::{Matrix, Vector, cost_from_py, cost_to_py, duration, scope_from_py};
 use calibration::Calibration;
+use explanation::{Explanation, Explanations};
 use flight::{Flight, PyFlights};
 use headrace::cache::policy::PolicyConfig;
 use headrace::cache::{self, CacheConfig, EntryKey, InsertRequest, LabelledPair, LookupRequest, Selection};
 use headrace::{Error, Payload};
-use hit::{CacheHit, Explanation, Explanations};
+use hit::CacheHit;
 use numpy::PyArray1;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -26,16 +28,20 @@ use std::path::PathBuf;
 ///
 /// A lookup first looks for the same prompt. Otherwise the prompt's vector is compared with all of the same tenant
 /// and scope, exactly and not approximately; of the entries at or above the threshold, nearest first, the first that
-/// passes the guards serves. All methods can be called from many threads at once.
+/// passes the guards serves. Where a verifier reads, the guards compare the facts alone, and of the nearest that pass,
+/// the best verified one serves. All methods can be called from many threads at once.
 ///
 /// Args:
 ///     embedder: A callable ``list[str] -> array (n, dim)``, plain or async, or one of `headrace.embedders`. None
 ///         finds exact repeats only, unless ``embedding=`` is given.
 ///     threshold: The least cosine similarity of a candidate, -1 to 1. None is what the embedder recommends where
-///         guards are on, else 0.85.
+///         guards are on, else 0.85; with a verifier, less.
 ///     max_error_rate: Of the answers served for similar questions at most this share is wrong, with a confidence
 ///         of 95 %: nothing is served until the evidence says so. None serves every candidate that passes the guards.
 ///     guards: True for the standard guards, False for none, or a `Guards`.
+///     verifier: What reads the questions whose facts agree: ``"local"`` for the small model in the package, one of
+///         `headrace.verifiers`, a function of a list of pairs, or a list of these, cheap to dear. None for none: the
+///         guards then compare the wording too.
 ///     ttl: Seconds that an entry serves, or a timedelta. None is for ever.
 ///     stale_while_revalidate: Seconds after its end that an entry still serves, with ``hit.is_stale``.
 ///     max_entries: The most entries.
@@ -62,8 +68,8 @@ pub(crate) struct SemanticCache {
 #[pymethods]
 impl SemanticCache {
     #[new]
-    #[pyo3(signature = (embedder=None, *, threshold=None, max_error_rate=None, guards=None, ttl=None, stale_while_revalidate=None,
-                        max_entries=None, max_bytes=None, url="memory://"))]
+    #[pyo3(signature = (embedder=None, *, threshold=None, max_error_rate=None, guards=None, verifier=None, ttl=None,
+                        stale_while_revalidate=None, max_entries=None, max_bytes=None, url="memory://"))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
     fn new(
         py: Python<'_>,
@@ -71,6 +77,7 @@ impl SemanticCache {
         threshold: Option<f64>,
         max_error_rate: Option<f64>,
         guards: Option<&Bound<'_, PyAny>>,
+        verifier: Option<&Bound<'_, PyAny>>,
         ttl: Option<&Bound<'_, PyAny>>,
         stale_while_revalidate: Option<&Bound<'_, PyAny>>,
         max_entries: Option<usize>,
@@ -90,6 +97,7 @@ impl SemanticCache {
         };
         config.embedder = embedder.filter(|object| !object.is_none()).map(crate::embed::embedder).transpose()?;
         config.guards = guards_from_py(guards, &config)?;
+        config.verifiers = crate::verify::verifiers(verifier)?;
         let core = py.detach(|| cache::SemanticCache::open(config))?;
         Ok(Self { core, flights: PyFlights::default() })
     }
@@ -278,7 +286,9 @@ impl SemanticCache {
         Ok(wrap(hits))
     }
 
-    /// The nearest entries, and what keeps each from serving: threshold, guard, expiry, feedback. Counts nothing.
+    /// The nearest entries, and what each judge says of them: threshold, guard, verifier, policy, expiry, feedback.
+    ///
+    /// Counts nothing, and asks no model that costs money: of such a verifier it says what it has found before.
     ///
     /// Where the tenant has no entry in the scope asked for, it says how many other scopes hold.
     ///
@@ -426,6 +436,13 @@ impl SemanticCache {
             ("expirations", stats.expirations),
             ("rejections", stats.rejections),
             ("damaged", stats.damaged),
+            ("verifications", stats.verifications()),
+            ("verified_same", stats.verified_same),
+            ("verified_different", stats.verified_different),
+            ("verified_unsure", stats.verified_unsure),
+            ("verified_hits", stats.verified_hits),
+            ("verifier_failures", stats.verifier_failures),
+            ("verifier_calls", stats.verifier_calls),
         ] {
             counts.set_item(name, count)?;
         }
@@ -433,6 +450,10 @@ impl SemanticCache {
         let asked = hits + stats.misses;
         counts.set_item("hit_rate", if asked == 0 { 0.0 } else { hits as f64 / asked as f64 })?;
         counts.set_item("saved_cost", cost_to_py(py, i128::from(stats.saved_nanodollars) * 1_000_000_000)?)?;
+        counts.set_item("verifier_seconds", stats.verifier_time.as_secs_f64())?;
+        counts.set_item("verifier_cost", cost_to_py(py, stats.verifier_cost)?)?;
+        let saved = i128::from(stats.verified_saved_nanodollars) * 1_000_000_000;
+        counts.set_item("verified_saved_cost", cost_to_py(py, saved)?)?;
         Ok(counts)
     }
 
@@ -440,6 +461,12 @@ impl SemanticCache {
     #[getter]
     fn threshold(&self) -> f64 {
         self.core.config().effective_threshold()
+    }
+
+    /// The names of the verifiers, in the order in which they are asked.
+    #[getter]
+    fn verifiers(&self) -> Vec<String> {
+        self.core.config().verifiers.iter().map(|verifier| verifier.name().to_owned()).collect()
     }
 
     /// The dimension of the vectors; None before the first.
@@ -461,12 +488,13 @@ impl SemanticCache {
         let stats = self.core.stats();
         let hits = stats.exact_hits + stats.semantic_hits;
         format!(
-            "SemanticCache({} entries, {:.1} MB, {hits} hits, {} misses, threshold {}, {})",
+            "SemanticCache({} entries, {:.1} MB, {hits} hits, {} misses, threshold {}, {}{})",
             stats.entries,
             stats.bytes as f64 / 1e6,
             stats.misses,
             self.core.config().effective_threshold(),
             self.core.config().embedder.as_ref().map_or("no embedder", |embedder| embedder.name()),
+            self.verifiers().iter().map(|name| format!(", verifier {name}")).collect::<String>(),
         )
     }
 

@@ -127,6 +127,17 @@ impl Client {
         map::MapRun::new(self.client.clone())
     }
 
+    /// The entries of the cache nearest to a call's question.
+    fn _explain(
+        &self,
+        py: Python<'_>,
+        call: &Bound<'_, PyDict>,
+        limit: usize,
+    ) -> Result<crate::cache::explanation::Explanations> {
+        let call = call::chat_call(call)?;
+        Ok(py.detach(|| self.client.explain(&call, limit))?.into())
+    }
+
     /// Whether the cache holds the answer to the very question of a call. Nothing is asked or counted.
     fn _is_cached(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> Result<bool> {
         let call = call::chat_call(call)?;

@@ -131,6 +131,16 @@ impl Term {
 }
 
 impl Signature {
+    /// Whether it is in another language than English, as far as its small words tell.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.language.is_some_and(|language| language != Language::English)
+    }
+
+    /// Whether it is in another language than the other, where both can be told.
+    pub(crate) fn speaks_otherwise(&self, other: &Self) -> bool {
+        matches!((self.language, other.language), (Some(one), Some(other)) if one != other)
+    }
+
     /// Whether one of its terms has this key.
     pub(super) fn says(&self, key: &str) -> bool {
         self.terms.iter().any(|term| &*term.key == key)

@@ -8,6 +8,7 @@
 mod bound;
 mod calibrate;
 mod sequence;
+mod track;
 
 pub use bound::{lower_bound, upper_bound};
 pub use calibrate::{Calibration, calibrate};
@@ -18,7 +19,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::collections::VecDeque;
+use track::Track;
 
 /// What the user asks of a learned policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,16 +49,31 @@ pub struct Candidate {
     pub similarity: f32,
     /// The guards' agreement, 1 where there are no guards.
     pub agreement: f32,
+    /// How probable a verifier finds it that the answer serves; None where none has read the questions.
+    pub probability: Option<f32>,
 }
 
+/// How much of a verified candidate's score is its probability; the rest tells those apart that have the same.
+const WEIGHT_OF_READING: f64 = 0.9;
+
 impl Candidate {
-    /// The order in which candidates are trusted: mostly similarity, and some agreement.
+    /// The order in which candidates are trusted: those that a verifier has read by its probability, from 1 to 2; the
+    /// others, up to 1, mostly by similarity, and by some agreement.
     ///
-    /// Either alone ranks worse: the cosine hears the whole question, the agreement each of its words. With these
-    /// weights a rate of 5 % serves 1.6 times as much of Banking77 as with three parts and one.
+    /// Of the last two, either alone ranks worse: the cosine hears the whole question, the agreement each of its words.
+    /// With these weights a rate of 5 % serves 1.6 times as much of Banking77 as with three parts and one.
     pub fn score(&self) -> f64 {
-        0.85 * f64::from(self.similarity) + 0.15 * f64::from(self.agreement)
+        let alike = 0.85 * f64::from(self.similarity) + 0.15 * f64::from(self.agreement);
+        let read = |probability| {
+            1.0 + WEIGHT_OF_READING * f64::from(probability) + (1.0 - WEIGHT_OF_READING) * alike.clamp(0.0, 1.0)
+        };
+        self.probability.map_or(alike.min(1.0), read)
     }
+}
+
+/// Whether a score is of a candidate that a verifier has read; an earlier version's scores may be rounded to above 1.
+fn is_read(score: f64) -> bool {
+    score > 1.0 + 1e-6
 }
 
 /// What to do with a candidate.
@@ -84,13 +100,6 @@ pub struct PolicyState {
     pub needed: usize,
 }
 
-/// Evidence older than this many comparisons is let go, so that a change of the traffic is felt.
-const WINDOW: usize = 50_000;
-/// The evidence is looked at again when it has grown by this factor, so that few looks share the doubt.
-const GROWTH: f64 = 1.5;
-/// How slowly the looks' shares of the doubt fall: the first has 1/(c+1). Evidence that is as noisy as that
-/// of Banking77 supports its first threshold at the eighth to twelfth look.
-const SLOWNESS: f64 = 5.0;
 /// How many observations the namespace's error rate counts for in an entry's own.
 const PRIOR: f64 = 10.0;
 
@@ -100,7 +109,7 @@ const PRIOR: f64 = 10.0;
 /// use headrace::cache::policy::{Candidate, Decision, Policy, PolicyConfig};
 ///
 /// let policy = Policy::new(PolicyConfig { max_error_rate: 0.05, shadow_rate: 0.01, ..PolicyConfig::default() })?;
-/// let candidate = Candidate { entry: 7, similarity: 0.9, agreement: 1.0 };
+/// let candidate = Candidate { entry: 7, similarity: 0.9, agreement: 1.0, probability: None };
 /// assert_eq!(policy.decide(&candidate), Decision::Explore);
 /// for _ in 0..200 {
 ///     policy.learn(&candidate, true);
@@ -117,14 +126,11 @@ pub struct Policy {
 
 #[derive(Debug)]
 struct PolicyMemory {
-    judged: VecDeque<Judged>,
+    /// What is known of candidates that similarity and guards judge alone.
+    compared: Track,
+    /// What is known of candidates that a verifier has read.
+    read: Track,
     entries: HashMap<u64, Own>,
-    threshold: Option<f64>,
-    /// The namespace's error rate at and above the threshold.
-    prior: f64,
-    learned: usize,
-    looks: u32,
-    next_look: usize,
     random: StdRng,
 }
 
@@ -141,17 +147,26 @@ impl Policy {
     /// # Errors
     /// [`Error::InvalidArgument`] where a rate or the confidence is not strictly between 0 and 1.
     pub fn new(config: PolicyConfig) -> Result<Self> {
+        Self::sharing(config, 1.0, 1.0)
+    }
+
+    /// A policy behind a verifier. What the verifier has read and what it has not are bounded each by its own evidence,
+    /// and share the doubt.
+    ///
+    /// # Errors
+    /// As [`Policy::new`].
+    pub fn behind_verifier(config: PolicyConfig) -> Result<Self> {
+        Self::sharing(config, 0.5, 0.5)
+    }
+
+    fn sharing(config: PolicyConfig, of_compared: f64, of_read: f64) -> Result<Self> {
         check_share("max_error_rate", config.max_error_rate)?;
         check_share("confidence", config.confidence)?;
         check_share("shadow_rate", config.shadow_rate)?;
         let state = PolicyMemory {
-            judged: VecDeque::new(),
+            compared: Track::new(&config, of_compared),
+            read: Track::new(&config, of_read),
             entries: HashMap::new(),
-            threshold: None,
-            prior: config.max_error_rate,
-            learned: 0,
-            looks: 0,
-            next_look: bound::least_evidence(config.max_error_rate, doubt_of(&config, 1)),
             random: StdRng::seed_from_u64(config.seed),
         };
         Ok(Self { config, state: Mutex::new(state) })
@@ -160,9 +175,30 @@ impl Policy {
     /// What to do with the best candidate.
     pub fn decide(&self, candidate: &Candidate) -> Decision {
         let mut state = self.state.lock();
-        let trusted = state.threshold.is_some_and(|least| candidate.score() >= least)
-            && state.entries.get(&candidate.entry).is_none_or(|own| self.serves(*own, state.prior));
+        let trusted = self.trusts(&state, candidate);
         if trusted && !state.random.random_bool(self.config.shadow_rate) { Decision::Serve } else { Decision::Explore }
+    }
+
+    /// Why a candidate is served or not, for people; changes nothing.
+    pub fn explain(&self, candidate: &Candidate) -> (bool, String) {
+        let state = self.state.lock();
+        let (score, track) = (candidate.score(), state.track(candidate.score()));
+        let said = match track.threshold {
+            None => {
+                let (observed, needed) = (track.counts().0, track.needed());
+                format!("nothing is served yet: {observed} answers were compared, and at least {needed} are needed")
+            }
+            Some(least) if score < least => format!("the score {score:.4} is below the {least:.4} that was learned"),
+            Some(_) if !self.trusts(&state, candidate) => "the entry's own record has too many errors".to_owned(),
+            Some(least) => format!("the score {score:.4} is at least the {least:.4} that was learned"),
+        };
+        (self.trusts(&state, candidate), said)
+    }
+
+    fn trusts(&self, state: &PolicyMemory, candidate: &Candidate) -> bool {
+        let track = state.track(candidate.score());
+        track.threshold.is_some_and(|least| candidate.score() >= least)
+            && state.entries.get(&candidate.entry).is_none_or(|own| self.serves(*own, track.prior))
     }
 
     /// Whether an entry's own record, shrunk towards the namespace's, stays within the allowed rate.
@@ -175,31 +211,21 @@ impl Policy {
     pub fn learn(&self, candidate: &Candidate, correct: bool) {
         let mut state = self.state.lock();
         state.record(candidate, correct);
-        self.take_in(&mut state, Judged { score: candidate.score(), correct });
+        state.take_in(Judged { score: candidate.score(), correct });
     }
 
     /// Takes in what was learned before, in the order in which it was: the state is then as it was.
     pub fn recall(&self, evidence: impl IntoIterator<Item = Judged>) {
         let mut state = self.state.lock();
         for judged in evidence {
-            self.take_in(&mut state, judged);
+            state.take_in(judged);
         }
     }
 
-    /// What was learned and is still counted, oldest first.
+    /// What was learned and is still counted, of each kind of candidate the oldest first.
     pub fn evidence(&self) -> Vec<Judged> {
-        self.state.lock().judged.iter().copied().collect()
-    }
-
-    fn take_in(&self, state: &mut PolicyMemory, judged: Judged) {
-        state.judged.push_back(judged);
-        if state.judged.len() > WINDOW {
-            state.judged.pop_front();
-        }
-        state.learned += 1;
-        if state.learned >= state.next_look {
-            self.look(state);
-        }
+        let state = self.state.lock();
+        state.compared.judged().chain(state.read.judged()).collect()
     }
 
     /// Takes in what a user says about a hit.
@@ -219,51 +245,34 @@ impl Policy {
         self.state.lock().entries.remove(&entry);
     }
 
-    /// What the policy knows.
+    /// What the policy knows; the threshold is that of candidates that a verifier has read, where those are served.
     pub fn state(&self) -> PolicyState {
         let state = self.state.lock();
-        let served = || state.judged.iter().filter(|one| state.threshold.is_some_and(|least| one.score >= least));
+        let (compared, read) = (state.compared.counts(), state.read.counts());
         PolicyState {
-            threshold: state.threshold,
-            observed: state.judged.len(),
-            wrong: served().filter(|one| !one.correct).count(),
-            served: served().count(),
-            needed: bound::least_evidence(self.config.max_error_rate, doubt_of(&self.config, 1)),
-        }
-    }
-
-    fn look(&self, state: &mut PolicyMemory) {
-        state.looks += 1;
-        state.next_look = ((state.learned as f64 * GROWTH) as usize).max(state.learned + 1);
-        let mut sorted: Vec<Judged> = state.judged.iter().copied().collect();
-        sorted.sort_by(|one, other| other.score.total_cmp(&one.score));
-        let doubt = doubt(&self.config, state.looks);
-        state.threshold = sequence::threshold(&sorted, self.config.max_error_rate, doubt);
-        if let Some(least) = state.threshold {
-            let served = sorted.partition_point(|one| one.score >= least);
-            let wrong = sorted[..served].iter().filter(|one| !one.correct).count();
-            state.prior = wrong as f64 / served.max(1) as f64;
+            threshold: state.read.threshold.or(state.compared.threshold),
+            observed: compared.0 + read.0,
+            served: compared.1 + read.1,
+            wrong: compared.2 + read.2,
+            needed: state.read.needed(),
         }
     }
 }
 
 impl PolicyMemory {
+    fn track(&self, score: f64) -> &Track {
+        if is_read(score) { &self.read } else { &self.compared }
+    }
+
+    fn take_in(&mut self, judged: Judged) {
+        if is_read(judged.score) { self.read.take_in(judged) } else { self.compared.take_in(judged) }
+    }
+
     fn record(&mut self, candidate: &Candidate, correct: bool) {
         let own = self.entries.entry(candidate.entry).or_default();
         own.all += 1;
         own.wrong += u32::from(!correct);
     }
-}
-
-/// The doubt that a look may use: all looks, however many follow, add up to what is allowed (Σ c / ((k+c-1)(k+c)) = 1).
-fn doubt(config: &PolicyConfig, look: u32) -> f64 {
-    let last = f64::from(look) + SLOWNESS;
-    (1.0 - config.confidence) * SLOWNESS / ((last - 1.0) * last)
-}
-
-/// The doubt of one walk of a look.
-fn doubt_of(config: &PolicyConfig, look: u32) -> f64 {
-    doubt(config, look) / sequence::STARTS as f64
 }
 
 fn check_share(name: &str, value: f64) -> Result<()> {

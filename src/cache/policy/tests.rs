@@ -26,7 +26,8 @@ fn run(max_error_rate: f64, seed: u64, requests: usize) -> Run {
     let (mut served, mut wrong) = (0, 0);
     for _ in 0..requests {
         let similarity = random.random_range(0.4_f32..1.0);
-        let candidate = Candidate { entry: random.random_range(0..2_000), similarity, agreement: similarity };
+        let candidate =
+            Candidate { entry: random.random_range(0..2_000), similarity, agreement: similarity, probability: None };
         let correct = !random.random_bool(wrongness(candidate.score()));
         match policy.decide(&candidate) {
             Decision::Serve => {
@@ -58,7 +59,7 @@ fn the_error_among_the_served_stays_within_the_bound() {
 fn it_refuses_to_serve_until_the_evidence_is_there() {
     let policy = Policy::new(PolicyConfig::default()).unwrap();
     let needed = policy.state().needed;
-    let candidate = Candidate { entry: 1, similarity: 1.0, agreement: 1.0 };
+    let candidate = Candidate { entry: 1, similarity: 1.0, agreement: 1.0, probability: None };
     for _ in 1..needed {
         assert_eq!(policy.decide(&candidate), Decision::Explore);
         policy.learn(&candidate, true);
@@ -72,7 +73,7 @@ fn it_refuses_to_serve_until_the_evidence_is_there() {
 #[test]
 fn a_wrong_entry_stops_while_the_others_serve() {
     let policy = Policy::new(PolicyConfig { shadow_rate: 1e-9, ..PolicyConfig::default() }).unwrap();
-    let candidate = |entry| Candidate { entry, similarity: 0.9, agreement: 1.0 };
+    let candidate = |entry| Candidate { entry, similarity: 0.9, agreement: 1.0, probability: None };
     for entry in 0..2_000 {
         policy.learn(&candidate(entry), true);
     }
@@ -87,7 +88,7 @@ fn a_wrong_entry_stops_while_the_others_serve() {
 #[test]
 fn praise_adds_no_evidence() {
     let policy = Policy::new(PolicyConfig::default()).unwrap();
-    let candidate = Candidate { entry: 1, similarity: 1.0, agreement: 1.0 };
+    let candidate = Candidate { entry: 1, similarity: 1.0, agreement: 1.0, probability: None };
     (0..5_000).for_each(|_| policy.feedback(&candidate, true));
     assert_eq!(policy.decide(&candidate), Decision::Explore);
 }
@@ -95,7 +96,7 @@ fn praise_adds_no_evidence() {
 #[test]
 fn a_turn_for_the_worse_ends_the_serving() {
     let policy = Policy::new(PolicyConfig { max_error_rate: 0.05, ..PolicyConfig::default() }).unwrap();
-    let candidate = |entry| Candidate { entry, similarity: 0.9, agreement: 1.0 };
+    let candidate = |entry| Candidate { entry, similarity: 0.9, agreement: 1.0, probability: None };
     (0..500).for_each(|entry| policy.learn(&candidate(entry), true));
     assert!(policy.state().threshold.is_some());
     (0..500).for_each(|entry| policy.learn(&candidate(entry), false));
@@ -105,7 +106,7 @@ fn a_turn_for_the_worse_ends_the_serving() {
 #[test]
 fn shadow_checks_go_on_at_their_rate() {
     let policy = Policy::new(PolicyConfig { shadow_rate: 0.1, ..PolicyConfig::default() }).unwrap();
-    let candidate = Candidate { entry: 1, similarity: 0.9, agreement: 1.0 };
+    let candidate = Candidate { entry: 1, similarity: 0.9, agreement: 1.0, probability: None };
     (0..2_000).for_each(|_| policy.learn(&candidate, true));
     let explored = (0..10_000).filter(|_| policy.decide(&candidate) == Decision::Explore).count();
     assert!((800..1_200).contains(&explored), "{explored}");

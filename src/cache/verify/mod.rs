@@ -2,6 +2,14 @@
 //!
 //! A [`Verifier`] is given pairs of an asked and a stored question, as many at once as there are, and says of each how
 //! probable it is that one answer serves both. A lookup serves the best entry that is verified, and nothing on unsure.
+//! Of several verifiers each is asked about what those before it are unsure of.
+
+pub mod bounds;
+mod reading;
+mod spent;
+
+pub(super) use reading::{Reader, UnreadPair};
+pub use spent::{SpentMeter, VerifierSpending};
 
 use crate::Result;
 use std::fmt::Debug;
@@ -111,5 +119,22 @@ pub trait Verifier: Debug + Send + Sync {
     /// language.
     fn is_english_only(&self) -> bool {
         false
+    }
+    /// The most pairs of one call; a question's pairs stay together where they fit.
+    fn most_at_once(&self) -> usize {
+        64
+    }
+
+    /// What it says without spending money or time on it: of a dear verifier, what it has found before.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    fn recall(&self, pairs: &[QuestionPair<'_>]) -> Result<Vec<Judgement>> {
+        self.verify(pairs)
+    }
+
+    /// What its calls have cost; nothing where it runs here.
+    fn spending(&self) -> VerifierSpending {
+        VerifierSpending::default()
     }
 }

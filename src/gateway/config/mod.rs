@@ -6,6 +6,7 @@ mod room;
 
 pub use room::{
     BudgetSection, CacheSection, ClientSection, CostsSection, LimitSection, LimitsSection, ProviderSection,
+    VerifierMode, VerifierName,
 };
 pub use room::{QueueSection, RouteSection, ServerSection};
 

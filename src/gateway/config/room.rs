@@ -96,6 +96,28 @@ pub enum EmbedderName {
     Minilm,
 }
 
+/// What reads the questions whose facts agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerifierName {
+    /// Nothing: the guards compare the wording too.
+    #[default]
+    None,
+    /// `headrace.verifiers.local()`.
+    Local,
+}
+
+/// When a model is asked about the pairs that the verifier is unsure of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerifierMode {
+    /// While the lookup waits.
+    #[default]
+    Now,
+    /// Behind it, for the next time.
+    Later,
+}
+
 /// What answers again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -106,6 +128,14 @@ pub struct CacheSection {
     pub embedder: EmbedderName,
     /// How near such a question must be, 0 to 1.
     pub threshold: Option<f64>,
+    /// What reads the questions whose facts agree: none or local.
+    pub verifier: VerifierName,
+    /// The model that is asked about what it is unsure of, as `provider/model`.
+    pub verifier_model: Option<String>,
+    /// The most dollars a month that asking it may cost.
+    pub verifier_budget: Option<String>,
+    /// Whether it is asked now, while the lookup waits, or later.
+    pub verifier_mode: VerifierMode,
     /// Seconds that an answer is kept.
     pub ttl: Option<f64>,
     /// The most answers.
@@ -120,6 +150,10 @@ impl Default for CacheSection {
             url: "memory://".into(),
             embedder: EmbedderName::default(),
             threshold: None,
+            verifier: VerifierName::default(),
+            verifier_model: None,
+            verifier_budget: None,
+            verifier_mode: VerifierMode::default(),
             ttl: None,
             max_entries: None,
             max_bytes: None,
