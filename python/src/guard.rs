@@ -118,6 +118,15 @@ impl PyGuards {
         py.detach(|| self.core.evidence(&self.core.signature(asked), &self.core.signature(stored)))
     }
 
+    /// What the facts part where somebody reads the wording, and every slot in which the two differ, for measuring.
+    fn _facts(&self, py: Python<'_>, asked: &str, stored: &str) -> (Option<String>, Vec<(String, &'static str)>) {
+        py.detach(|| {
+            let (asked, stored) = (self.core.signature(asked), self.core.signature(stored));
+            let verdict = self.core.compare_facts(&asked, &stored);
+            (verdict.reason().map(str::to_owned), self.core.differences(&asked, &stored))
+        })
+    }
+
     /// What the guards read in a question, as in ``["scope 1", "year 2023", "name Acme"]``.
     fn describe(&self, py: Python<'_>, text: &str) -> Vec<String> {
         py.detach(|| self.core.signature(text).describe())

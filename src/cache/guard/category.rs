@@ -3,7 +3,7 @@
 //! Source: GHG Protocol, Corporate Value Chain (Scope 3) Accounting and Reporting Standard, table 5.3.
 
 use super::extract::Reading;
-use super::signature::Fact;
+use super::signature::{Fact, SUBJECT, TermKind};
 
 struct Category {
     number: &'static str,
@@ -37,6 +37,19 @@ const CATEGORIES: [Category; 14] = [
 ];
 
 impl Reading<'_> {
+    /// What is measured: a company's name says nothing of it.
+    pub(super) fn subjects(&mut self) {
+        let things = self.terms.iter().filter(|(_, term)| term.kind != TermKind::Name);
+        let subjects: Vec<Box<str>> =
+            things.filter_map(|(_, term)| Some(self.lexicon.subject(term.key.strip_prefix('=')?)?.into())).collect();
+        self.facts.extend(subjects.into_iter().map(|value| Fact {
+            slot: SUBJECT.into(),
+            value,
+            is_pole: true,
+            is_aside: false,
+        }));
+    }
+
     /// Where emissions are asked for, a category's name is its number, and its scope goes without saying.
     pub(super) fn categories(&mut self) {
         let scopes = || self.facts.iter().filter(|fact| &*fact.slot == "scope");

@@ -31,17 +31,21 @@ const LABELS: [(&str, &str); 22] = [
     ("pai", "PAI"),
 ];
 
+/// Families of codes that many write small.
+const FAMILIES: [&str; 8] = ["iso", "esrs", "gri", "ifrs", "sasb", "en", "din", "ohsas"];
+
 /// "scope 1", "Scopes 1, 2 and 3", "scope one", "Scope-3-Emissionen", "category 11", "Annex II".
 pub(super) fn labels(reading: &mut Reading<'_>) {
     let mut at = 0;
     while at < reading.tokens.len() {
         let label = LABELS.iter().find(|(stem, _)| reading.free(at).is_some_and(|token| token.stem == *stem));
-        let Some((_, slot)) = label else {
+        let short = scope(reading, at);
+        let Some(slot) = label.map(|(_, slot)| *slot).or(short.map(|_| "scope")) else {
             at += 1;
             continue;
         };
         let mut next = at + 1;
-        let mut read: Vec<(usize, String)> = Vec::new();
+        let mut read: Vec<(usize, String)> = short.map(|number| (at, number.to_owned())).into_iter().collect();
         loop {
             let joint = !read.is_empty()
                 && matches!(
@@ -85,6 +89,37 @@ pub(super) fn labels(reading: &mut Reading<'_>) {
     }
 }
 
+/// "S1" where emissions are asked for, and no standard.
+fn scope(reading: &Reading<'_>, at: usize) -> Option<&'static str> {
+    const EMITS: [&str; 15] = [
+        "emission",
+        "emit",
+        "emitt",
+        "co2",
+        "co2e",
+        "tco2e",
+        "ghg",
+        "carbon",
+        "footprint",
+        "target",
+        "goal",
+        "mb",
+        "lb",
+        "mkt",
+        "scop",
+    ];
+    const STANDARDS: [&str; 7] = ["ifrs", "esrs", "issb", "efrag", "standard", "aws", "bucket"];
+    let says = |words: &[&str]| reading.tokens.iter().any(|token| words.contains(&token.stem.as_str()));
+    let number = match reading.free(at)?.lower.as_str() {
+        "s1" => "1",
+        "s2" => "2",
+        "s3" => "3",
+        _ => return None,
+    };
+    let is_code = reading.tokens.get(at + 1).is_some_and(|next| next.hyphen && next.is_number());
+    (!is_code && says(&EMITS) && !says(&STANDARDS)).then_some(number)
+}
+
 /// A number that counts things of a list, not a year nor an amount.
 fn small(reading: &Reading<'_>, at: usize) -> Option<String> {
     let token = reading.free(at)?;
@@ -115,9 +150,9 @@ pub(super) fn codes(reading: &mut Reading<'_>) {
             reading.take(at, 1);
         }
         let count = chain(reading, at);
-        let after_family = at > 0 && !reading.tokens[at].starts && {
+        let after_family = at > 0 && (!reading.tokens[at].starts || reading.tokens[at].hyphen) && {
             let family = &reading.tokens[at - 1];
-            family.is_acronym()
+            (family.is_acronym() || FAMILIES.contains(&family.lower.as_str()))
                 && !family.text.chars().any(|letter| letter.is_ascii_digit())
                 && !is_unit(reading, at - 1)
         };
@@ -133,7 +168,12 @@ pub(super) fn codes(reading: &mut Reading<'_>) {
             }
             code.push_str(part);
         }
-        reading.fact(at, "code", code.to_uppercase());
+        let code = code.to_uppercase();
+        // "R-410A" and "R410A", "ISO-14001" and "ISO 14001"
+        let code = code.strip_prefix("R-").map_or_else(|| code.clone(), |rest| format!("R{rest}"));
+        let family = code.split_once('-').filter(|(family, _)| FAMILIES.contains(&family.to_lowercase().as_str()));
+        let code = family.map_or(code.as_str(), |(_, rest)| rest).to_owned();
+        reading.fact(at, "code", code);
         reading.take(at, count);
         at += count;
     }
@@ -152,7 +192,9 @@ fn is_mark(reading: &Reading<'_>, at: usize) -> bool {
         return true;
     }
     let lettered = at > 0 && LETTERED.contains(&reading.tokens[at - 1].stem.as_str()) && !token.apart;
-    let alone = !token.is_joined() && !token.possessive && !is_word(at + 1);
+    // "w/o", "a plant a": small letters that are words.
+    let is_word_of_one = matches!(token.text, "a" | "i" | "o" | "s" | "t" | "w");
+    let alone = !is_word_of_one && !token.is_joined() && !token.possessive && !is_word(at + 1);
     alone
         && if lettered {
             letter(at).is_some()

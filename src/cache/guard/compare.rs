@@ -3,7 +3,9 @@
 use super::Verdict;
 use super::evidence::{self, Evidence};
 use super::place::Relation;
-use super::signature::{Fact, Signature, Term, TermKind};
+use super::policy::{Policy, Rule};
+use super::signature::{Fact, ProperName, Signature, Term, TermKind};
+use std::iter;
 use std::sync::Arc;
 
 /// Kinds of answer that no other kind can stand for; amounts and counts are asked for in many words.
@@ -19,7 +21,7 @@ pub(super) fn compare(asked: &Signature, stored: &Signature) -> Verdict {
 /// How the wordings compare, or what else differs.
 pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Result<Evidence<'a>, String> {
     let differs = language(asked, stored)
-        .or_else(|| facts(asked, stored))
+        .or_else(|| slots(asked, stored).find_map(|slot| slot.parts(slot.unread(), asked, stored)))
         .or_else(|| frames(asked, stored))
         .or_else(|| measures(asked, stored))
         .or_else(|| aims(asked, stored))
@@ -35,12 +37,35 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
     differs.map_or_else(|| evidence::weigh(asked, stored), Err)
 }
 
-/// The same without a look at wording: only what is named, said or denied.
+/// The same without a look at wording: only what is named.
 pub(super) fn compare_facts(asked: &Signature, stored: &Signature) -> Verdict {
-    match facts(asked, stored).or_else(|| negation(asked, stored)).or_else(|| order(asked, stored)) {
+    let policy = Policy::standard();
+    let parts = |slot: &Slot<'_>| slot.parts(policy.rule(slot.name), asked, stored);
+    match slots(asked, stored)
+        .find_map(|slot| parts(&slot))
+        .or_else(|| names(asked, stored))
+        .or_else(|| order(asked, stored))
+    {
         Some(reason) => Verdict::Blocked { reason },
         None => Verdict::Pass { agreement: 1.0 },
     }
+}
+
+/// Every slot in which the two differ, and how.
+pub(super) fn differences(asked: &Signature, stored: &Signature) -> Vec<(String, &'static str)> {
+    let mut found: Vec<_> = slots(asked, stored)
+        .map(|slot| {
+            let kind = match (slot.parts(Rule::Rival, asked, stored), slot.parts(Rule::Named, asked, stored)) {
+                (Some(_), _) => "rival",
+                (None, Some(_)) => "part",
+                (None, None) => "alone",
+            };
+            (slot.name.to_owned(), kind)
+        })
+        .collect();
+    found.extend(names(asked, stored).map(|_| ("name".to_owned(), "rival")));
+    found.extend(order(asked, stored).map(|_| ("order".to_owned(), "rival")));
+    found
 }
 
 fn language(asked: &Signature, stored: &Signature) -> Option<String> {
@@ -48,38 +73,72 @@ fn language(asked: &Signature, stored: &Signature) -> Option<String> {
     (one != other).then(|| format!("language {one:?} differs from {other:?}"))
 }
 
-fn facts(asked: &Signature, stored: &Signature) -> Option<String> {
-    let (mut one, mut other) = (asked.facts.as_slice(), stored.facts.as_slice());
-    while let Some(slot) = next_slot(one, other) {
-        let (mine, rest) = split(one, &slot);
-        let (theirs, others) = split(other, &slot);
-        (one, other) = (rest, others);
-        let only = |of: &[Fact], not: &[Fact]| -> Option<Box<str>> {
-            let missing: Vec<&str> = of.iter().filter(|fact| !not.contains(fact)).map(|fact| &*fact.value).collect();
-            (!missing.is_empty()).then(|| missing.join(", ").into())
-        };
-        let may_lack = mine.iter().chain(theirs).any(|fact| fact.is_pole || fact.is_aside);
-        match (only(mine, theirs), only(theirs, mine)) {
-            (None, None) => {}
-            (Some(mine), Some(theirs)) => return Some(format!("{slot} {mine} differs from {theirs}")),
-            _ if may_lack => {}
-            (Some(mine), None) => {
-                return Some(format!("{slot} {mine} is asked for, the stored question does not name it"));
-            }
-            (None, Some(theirs)) => {
-                return Some(format!("{slot} {theirs} is not asked for, the stored question names it"));
-            }
-        }
-    }
-    None
+/// A slot in which two questions differ.
+struct Slot<'a> {
+    name: &'a str,
+    mine: &'a [Fact],
+    theirs: &'a [Fact],
 }
 
-fn next_slot(one: &[Fact], other: &[Fact]) -> Option<Arc<str>> {
-    [one.first(), other.first()].into_iter().flatten().map(|fact| fact.slot.clone()).min()
+/// The slots in which they differ.
+fn slots<'a>(asked: &'a Signature, stored: &'a Signature) -> impl Iterator<Item = Slot<'a>> {
+    let (mut one, mut other) = (asked.facts.as_slice(), stored.facts.as_slice());
+    iter::from_fn(move || {
+        loop {
+            let name = [one.first(), other.first()].into_iter().flatten().map(|fact| &*fact.slot).min()?;
+            let (mine, rest) = split(one, name);
+            let (theirs, others) = split(other, name);
+            (one, other) = (rest, others);
+            let values = |facts: &'a [Fact]| facts.iter().map(|fact| &*fact.value);
+            if !values(mine).eq(values(theirs)) {
+                return Some(Slot { name, mine, theirs });
+            }
+        }
+    })
 }
 
 fn split<'a>(facts: &'a [Fact], slot: &str) -> (&'a [Fact], &'a [Fact]) {
     facts.split_at(facts.iter().take_while(|fact| &*fact.slot == slot).count())
+}
+
+impl Slot<'_> {
+    /// Why the two questions are two, by this rule.
+    fn parts(&self, rule: Rule, asked: &Signature, stored: &Signature) -> Option<String> {
+        let only = |of: &[Fact], not: &Signature| {
+            let missing = of.iter().filter(|fact| !not.names_fact(fact)).map(|fact| &*fact.value);
+            missing.collect::<Vec<_>>().join(", ")
+        };
+        let (name, mine, theirs) = (self.name, only(self.mine, stored), only(self.theirs, asked));
+        let is_left_out = self.mine.is_empty() || self.theirs.is_empty();
+        match (rule, mine.as_str(), theirs.as_str()) {
+            (Rule::Wording, ..) | (_, "", "") => None,
+            (_, mine, theirs) if !mine.is_empty() && !theirs.is_empty() => {
+                Some(format!("{name} {mine} differs from {theirs}"))
+            }
+            (Rule::Rival, ..) => None,
+            (Rule::Named, ..) if is_left_out => None,
+            (_, mine, "") => Some(format!("{name} {mine} is asked for, the stored question does not name it")),
+            (_, _, theirs) => Some(format!("{name} {theirs} is not asked for, the stored question names it")),
+        }
+    }
+
+    /// The rule where nobody reads the wording: only what the lexicon says may be left out may.
+    fn unread(&self) -> Rule {
+        let may_lack = |fact: &Fact| fact.is_pole || fact.is_aside;
+        if self.mine.iter().chain(self.theirs).any(may_lack) { Rule::Rival } else { Rule::Equal }
+    }
+}
+
+/// Two names, each said by one question only, that stand in one place: "Lyon" and "Porto", "Vestra Group" and "Vestra
+/// Logistics".
+fn names(asked: &Signature, stored: &Signature) -> Option<String> {
+    let is_alone = |name: &&ProperName, other: &Signature| !other.starts.contains(&name.start);
+    let mut mine = asked.names.iter().filter(|name| is_alone(name, stored));
+    let theirs = || stored.names.iter().filter(|name| is_alone(name, asked));
+    mine.find_map(|mine| {
+        let theirs = theirs().find(|theirs| theirs.after == mine.after)?;
+        Some(format!("name “{}” differs from “{}”", mine.shown, theirs.shown))
+    })
 }
 
 fn frames(asked: &Signature, stored: &Signature) -> Option<String> {

@@ -2,7 +2,7 @@
 //! either question the other says.
 
 use super::align::{self, Alone, Parted, Side};
-use super::signature::{Signature, Term, TermKind};
+use super::signature::{Fact, SUBJECT, Signature, Term, TermKind};
 use super::vector;
 
 /// What the weighing looks at.
@@ -126,7 +126,8 @@ impl Evidence<'_> {
 
 /// How many slots and names two questions share, once they were found to be the same in them.
 fn shared(asked: &Signature, stored: &Signature) -> f32 {
-    let facts = asked.facts.iter().filter(|fact| !fact.is_aside && stored.facts.contains(fact)).count();
+    let is_shared = |fact: &&Fact| !fact.is_aside && &*fact.slot != SUBJECT && stored.facts.contains(fact);
+    let facts = asked.facts.iter().filter(is_shared).count();
     let names = |of: &Signature| of.terms.iter().filter(|term| term.kind == TermKind::Name).count();
     (facts + names(asked).min(names(stored)) + 1) as f32
 }

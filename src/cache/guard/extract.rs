@@ -66,6 +66,8 @@ pub(super) fn read<'a>(question: &'a str, lexicon: &'a Lexicon, vectors: Option<
     time::read(&mut reading);
     code::codes(&mut reading);
     quantity::read(&mut reading);
+    reading.signs();
+    reading.companies();
     reading.phrases();
     name::words(&mut reading);
     reading.finish(detected)
@@ -148,6 +150,7 @@ impl Reading<'_> {
         self.imply();
         self.simplify();
         self.unsaid_frames();
+        self.subjects();
         self.facts.sort();
         self.facts.dedup();
         self.frames.sort();
@@ -161,6 +164,7 @@ impl Reading<'_> {
             std::mem::take(&mut self.asides).into_iter().map(|(_, aside)| aside).filter(is_fact).collect();
         let (negations, frame) = (self.negations.len(), self.frame());
         let wording = self.wording();
+        let (names, starts) = (self.names(), self.starts());
         let terms = self.terms.into_iter().map(|(_, term)| term).collect();
         Signature {
             facts: self.facts,
@@ -169,6 +173,8 @@ impl Reading<'_> {
             language,
             frames: self.frames,
             negations,
+            names,
+            starts,
             ordered,
             ends,
             obliges,

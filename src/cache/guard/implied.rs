@@ -51,7 +51,9 @@ impl Reading<'_> {
         // Whoever names a refrigerant need not say that it is one.
         let named = |fact: &Fact| {
             (&*fact.slot == "chemical" && &*fact.value != "refrigerants")
-                || (&*fact.slot == "code" && fact.value.starts_with("R-"))
+                || (&*fact.slot == "code"
+                    && fact.value.starts_with('R')
+                    && fact.value[1..].starts_with(|next: char| next.is_ascii_digit()))
         };
         if self.facts.iter().any(named) {
             self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("chemical", "refrigerants"));

@@ -71,6 +71,8 @@ pub(super) struct Lexicon {
     common: HashSet<Box<str>>,
     /// Things that may go without saying.
     unsaid: HashSet<Box<str>>,
+    /// Things, each with what is measured of it.
+    subjects: HashMap<Box<str>, Arc<str>>,
     /// Things, slots and kinds of answer, each with the things that go without saying beside it.
     implied: HashMap<Box<str>, Vec<Box<str>>>,
     /// Keys of terms, each with the lists of things that exclude one another in which it stands.
@@ -166,6 +168,10 @@ impl Lexicon {
                 self.implied.entry((&*name).into()).or_default().push(phrase.trim().into());
                 continue;
             }
+            if section == "subject" {
+                self.subjects.insert(phrase.trim().into(), name.clone());
+                continue;
+            }
             let key = key(phrase);
             if section == "concept" {
                 self.spoken.entry(key.clone()).or_default().extend(language);
@@ -214,6 +220,15 @@ impl Lexicon {
         }
     }
 
+    /// The slots that its phrases name.
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> impl Iterator<Item = &str> {
+        self.phrases.values().filter_map(|meaning| match meaning {
+            Meaning::Facet(slot, _) | Meaning::Aside(slot, _) | Meaning::Pole(slot, _) => Some(&**slot),
+            _ => None,
+        })
+    }
+
     /// The meaning of a phrase of stems with one space between.
     pub(super) fn meaning(&self, stems: &str) -> Option<&Meaning> {
         self.phrases.get(stems)
@@ -227,6 +242,11 @@ impl Lexicon {
     /// Whether this thing may go without saying.
     pub(super) fn is_unsaid(&self, name: &str) -> bool {
         self.unsaid.contains(name)
+    }
+
+    /// What is measured where this thing is asked for.
+    pub(super) fn subject(&self, name: &str) -> Option<&str> {
+        self.subjects.get(name).map(|subject| &**subject)
     }
 
     /// The lists of things that exclude one another in which a term's key stands.

@@ -26,9 +26,11 @@ mod number;
 mod own;
 mod phrase;
 mod place;
+mod policy;
 mod quantity;
 mod roles;
 mod seeks;
+mod sign;
 mod signature;
 mod small_words;
 mod text;
@@ -155,7 +157,7 @@ impl Guards {
         self.after(compare::compare(asked, stored), asked, stored)
     }
 
-    /// Compares what is named, said or denied, and leaves the wording to who made the vectors.
+    /// Compares what is named, and leaves the wording to somebody who reads it: a verifier, or whoever made the vectors.
     pub fn compare_facts(&self, asked: &Signature, stored: &Signature) -> Verdict {
         self.after(compare::compare_facts(asked, stored), asked, stored)
     }
@@ -164,6 +166,12 @@ impl Guards {
     #[doc(hidden)]
     pub fn evidence(&self, asked: &Signature, stored: &Signature) -> Option<Vec<f32>> {
         compare::evidence(asked, stored).ok().map(|evidence| evidence.features.to_vec())
+    }
+
+    /// Every slot in which the two differ, and how, for measuring what each is worth.
+    #[doc(hidden)]
+    pub fn differences(&self, asked: &Signature, stored: &Signature) -> Vec<(String, &'static str)> {
+        compare::differences(asked, stored)
     }
 
     fn after(&self, verdict: Verdict, asked: &Signature, stored: &Signature) -> Verdict {

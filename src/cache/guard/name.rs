@@ -1,12 +1,16 @@
 //! The words that no other pass took: names, and words that carry meaning.
 
-use super::extract::Reading;
+use super::extract::{Reading, digest};
 use super::lexicon::{Language, Meaning};
-use super::number;
-use super::signature::{Term, TermKind};
-use super::text::Kind;
+use super::signature::{ProperName, Term, TermKind};
+use super::small_words::{ASKS, HELPS};
+use super::text::{Kind, Token};
 use super::vector::WordVector;
+use super::wording::LONGEST;
+use super::{number, text};
 use crate::embed::WordVectors;
+use hashbrown::HashMap;
+use std::sync::LazyLock;
 
 /// Prefixes that a hyphen joins to a word to make another one: "non-financial" is no negation.
 const PREFIXES: [&str; 14] =
@@ -64,6 +68,107 @@ fn capitals_tell(reading: &Reading<'_>) -> bool {
     // Small words give a title away: names are seldom made of them.
     let shouted = inside().filter(|token| token.is_capital() && !token.is_acronym() && known(&token.stem)).count();
     reading.language != Some(Language::German) && shouted < 2
+}
+
+/// Legal forms, which end a company's name and say nothing else, by stem.
+const FORMS: [&str; 16] =
+    ["ag", "se", "sa", "nv", "bv", "plc", "inc", "ltd", "llc", "corp", "gmbh", "spa", "oyj", "asa", "limited", "kgaa"];
+
+/// So many letters tell a name from another, however it ends: "Poland" and "Polish", "Brackwell" and "brackwel".
+const START: usize = 4;
+/// Words that set one company of a name apart from another, by stem; alone they say nothing.
+const PARTS: [&str; 5] = ["group", "hold", "international", "company", "corporat"];
+
+/// Names of one place, by the first of its line.
+static PLACES: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    let lines = include_str!("lexicon/places.txt").lines().filter(|line| !line.starts_with('#'));
+    let names = |line: &'static str| line.split(", ").map(move |name| (name, line.split(',').next().unwrap_or(name)));
+    lines.flat_map(names).collect()
+});
+
+fn start(token: &Token<'_>) -> u32 {
+    let word = PLACES.get(token.lower.as_str()).copied().unwrap_or(&token.lower);
+    let letters: String = word.chars().map(text::plain).take(START).collect();
+    digest(&letters) as u32
+}
+
+impl Reading<'_> {
+    /// Takes the words of companies that are called by ordinary words: "Waste Management's", "Water Corp", "did Green
+    /// Power": two capitals or more in a row that own something, have a legal form or do something.
+    pub(super) fn companies(&mut self) {
+        if !capitals_tell(self) {
+            return;
+        }
+        let goes_on = |at: usize| {
+            let (token, before) = (&self.tokens[at], &self.tokens[at - 1]);
+            token.is_capital() && !token.apart && !token.hyphen && !before.possessive && before.is_capital()
+        };
+        let mut at = 0;
+        let mut runs = Vec::new();
+        while at < self.tokens.len() {
+            let end = (at + 1..self.tokens.len()).find(|next| !goes_on(*next)).unwrap_or(self.tokens.len());
+            runs.push(at..end);
+            at = end;
+        }
+        for run in runs.into_iter().filter(|run| run.len() > 1) {
+            let asks = |at: &usize| {
+                let lower = self.lower(Some(*at));
+                self.tokens[*at].starts && (HELPS.contains(&lower) || ASKS.contains(&lower))
+            };
+            let from = run.clone().find(|at| !asks(at)).unwrap_or(run.end);
+            let (count, last) = (run.end - from, run.end - 1);
+            let is_form = FORMS.contains(&self.tokens[last].stem.as_str());
+            let acts = matches!(self.lower(from.checked_sub(1)), "does" | "do" | "did" | "has" | "have");
+            let is_plain = (from..run.end).any(|at| !self.tokens[at].is_acronym() && self.is_free(at));
+            if count > 1 && is_plain && (self.tokens[last].possessive || is_form || acts) {
+                let words = if is_form { count - 1 } else { count };
+                for at in (from..from + words).filter(|at| self.is_free(*at)).collect::<Vec<_>>() {
+                    let token = &self.tokens[at];
+                    let term = Term::new(token.stem.as_str().into(), token.text.into(), TermKind::Name, None, 1.0);
+                    self.take(at, 1);
+                    self.term(at, term);
+                }
+                if is_form && self.is_free(last) {
+                    self.take(last, 1);
+                    self.small[last] = true;
+                }
+            }
+        }
+    }
+
+    /// The words of names that a capital gives away inside a sentence; what is written in capitals only may be short
+    /// for anything.
+    pub(super) fn names(&self) -> Vec<ProperName> {
+        if !capitals_tell(self) {
+            return Vec::new();
+        }
+        let is_name = |at: usize| {
+            let token = &self.tokens[at];
+            let is_plain =
+                token.is_capital() && !token.is_acronym() && token.text.chars().skip(1).all(char::is_lowercase);
+            is_plain && token.text.chars().count() > 2
+        };
+        let named = self.terms.iter().filter(|(_, term)| term.kind == TermKind::Name).map(|(at, _)| *at);
+        let mut places: Vec<usize> = named.filter(|at| *at < self.tokens.len() && is_name(*at)).collect();
+        let goes_on = |at: &usize| {
+            let next = self.tokens.get(at + 1).filter(|next| !next.apart && next.is_capital());
+            next.is_some_and(|next| PARTS.contains(&next.stem.as_str())).then_some(at + 1)
+        };
+        let parts: Vec<usize> = places.iter().filter_map(goes_on).collect();
+        places.extend(parts);
+        let before = |at: usize| at.checked_sub(1).filter(|before| places.contains(before) && !self.tokens[at].apart);
+        let name = |at: &usize| ProperName {
+            shown: self.tokens[*at].text.into(),
+            start: start(&self.tokens[*at]),
+            after: before(*at).map_or(0, |before| start(&self.tokens[before])),
+        };
+        places.iter().map(name).collect()
+    }
+
+    /// Digests of the first letters of every word.
+    pub(super) fn starts(&self) -> Box<[u32]> {
+        self.tokens.iter().filter(|token| token.kind == Kind::Word).take(LONGEST).map(start).collect()
+    }
 }
 
 /// The vectors know English; the words of other languages are compared by their letters.

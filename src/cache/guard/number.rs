@@ -32,6 +32,9 @@ pub(super) fn length(text: &str) -> usize {
 
 /// The same number in one form: no separators of thousands, a point for decimals, no zeros that say nothing.
 pub(super) fn canonical(written: &str) -> String {
+    if is_version(written) {
+        return written.to_owned();
+    }
     let marks: Vec<(usize, char)> = written.char_indices().filter(|(_, letter)| !letter.is_ascii_digit()).collect();
     let decimal = match *marks.as_slice() {
         [.., (_, before), (at, last)] if before != last && matches!(last, '.' | ',') => Some(at),
@@ -53,6 +56,13 @@ pub(super) fn canonical(written: &str) -> String {
         "" => whole.to_owned(),
         fraction => format!("{whole}.{fraction}"),
     }
+}
+
+/// Two points or more that group no thousands: "4.1.10" is no "4.11.0".
+fn is_version(written: &str) -> bool {
+    let parts: Vec<&str> = written.split('.').collect();
+    let is_plain = parts.iter().all(|part| !part.is_empty() && part.bytes().all(|letter| letter.is_ascii_digit()));
+    parts.len() > 2 && is_plain && parts[1..].iter().any(|part| part.len() != 3)
 }
 
 /// The value of a number word; "one" and "second" have other uses and are left to the caller's context.
@@ -153,6 +163,8 @@ mod tests {
             ("0", "0"),
             ("1.5", "1.5"),
             ("1,5", "1.5"),
+            ("4.1.10", "4.1.10"),
+            ("4.11.0", "4.11.0"),
         ] {
             assert_eq!(canonical(written), expected, "{written}");
         }

@@ -97,12 +97,15 @@ impl Reading<'_> {
             return Some(1);
         }
         let bound = match self.free(at).map(|token| token.text) {
-            Some(">" | "≥") => Some("above"),
-            Some("<" | "≤") => Some("below"),
+            Some(">" | "≥" | ">=") => Some("above"),
+            Some("<" | "≤" | "<=") => Some("below"),
             _ => None,
         };
         if let Some(bound) = bound {
-            self.fact(at, "bound", bound);
+            // "Outlook > Teams" leads from one to the other.
+            if self.is_amount(at + 1) {
+                self.fact(at, "bound", bound);
+            }
             self.take(at, 1);
             return Some(1);
         }

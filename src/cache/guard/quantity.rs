@@ -3,6 +3,7 @@
 use super::extract::Reading;
 use super::lexicon::Meaning;
 use super::number;
+use super::text::{Kind, Token};
 
 pub(super) fn read(reading: &mut Reading<'_>) {
     let mut at = 0;
@@ -65,27 +66,64 @@ fn amount(reading: &mut Reading<'_>, at: usize) -> Option<usize> {
     {
         next += 1;
     }
-    let percent = reading.free(next).is_some_and(|token| {
+    let percent = reading.free(next).filter(|token| !token.apart).is_some_and(|token| {
         token.text == "%" || matches!(reading.lexicon.meaning(&token.stem), Some(Meaning::Percent))
     });
     let per_cent = reading.lower(Some(next)) == "per" && reading.lower(Some(next + 1)) == "cent";
     let slot = if percent || per_cent { "percentage" } else { "number" };
     next += usize::from(percent) + 2 * usize::from(per_cent);
+    if next == at + 1 && is_version(reading, at) {
+        reading.tokens[at].text.clone_into(&mut value);
+    }
     reading.fact(at, slot, value);
     reading.take(at, next - at);
     Some(next - at)
 }
 
-/// "twenty-five", "two hundred", "one million"; "one" alone counts nothing.
-fn words(reading: &Reading<'_>, at: usize) -> Option<(u64, usize)> {
-    let first = &reading.free(at)?.lower;
-    let value = number::word(first)?;
-    let next = reading.free(at + 1).map(|token| token.lower.clone()).unwrap_or_default();
-    if first == "one" && number::zeros(&next).is_none() {
-        return None;
+/// A number right behind a word, with no unit after it, names an edition: "version 4.10" is not "version 4.1". Money
+/// and measures keep no zeros that say nothing.
+fn is_version(reading: &Reading<'_>, at: usize) -> bool {
+    let token = &reading.tokens[at];
+    let is_unit = |token: &Token<'_>| {
+        matches!(
+            reading.lexicon.meaning(&token.stem),
+            Some(Meaning::Unit(_) | Meaning::ShortUnit(_) | Meaning::Gas(_) | Meaning::Percent)
+        )
+    };
+    let has_unit = reading.tokens.get(at + 1).is_some_and(|next| next.kind == Kind::Symbol || is_unit(next));
+    let follows = at.checked_sub(1).map(|before| &reading.tokens[before]).is_some_and(|before| {
+        let is_light = matches!(reading.lexicon.meaning(&before.stem), Some(Meaning::Light));
+        before.kind == Kind::Word && !token.apart && !is_light && !is_unit(before)
+    });
+    token.text.matches('.').count() == 1 && !token.text.contains(',') && follows && !has_unit
+}
+
+/// "twenty-five", "twelve hundred fifty", "two thousand and one"; "one" alone counts nothing.
+pub(super) fn words(reading: &Reading<'_>, at: usize) -> Option<(u64, usize)> {
+    let lower = |place: usize| reading.free(place).map_or("", |token| token.lower.as_str());
+    let (mut total, mut part, mut next) = (0_u64, number::word(lower(at))?, at + 1);
+    loop {
+        let joined = next + usize::from(lower(next) == "and" && (total > 0 || part >= 100));
+        if let Some(value) = number::word(lower(joined)) {
+            let fits = part % 100 == 0 || (part % 10 == 0 && part % 100 >= 20 && value < 10);
+            if !fits || value == 0 || (part == 0 && total == 0) {
+                break;
+            }
+            part += value;
+            next = joined + 1;
+        } else if let Some(zeros) = number::zeros(lower(next)).filter(|_| lower(next).len() > 3) {
+            let factor = 10_u64.pow(zeros as u32);
+            if zeros == 2 {
+                part = part.min(99) * factor;
+            } else {
+                total = total.saturating_add(part.saturating_mul(factor));
+                part = 0;
+            }
+            next += 1;
+        } else {
+            break;
+        }
     }
-    match number::word(&next) {
-        Some(ones) if (20..100).contains(&value) && (1..10).contains(&ones) => Some((value + ones, 2)),
-        _ => Some((value, 1)),
-    }
+    let is_article = lower(at) == "one" && next == at + 1;
+    (!is_article).then_some((total.saturating_add(part), next - at))
 }

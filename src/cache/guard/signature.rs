@@ -19,6 +19,10 @@ pub struct Signature {
     pub(super) language: Option<Language>,
     pub(super) frames: Vec<Arc<str>>,
     pub(super) negations: usize,
+    /// The words of names.
+    pub(super) names: Vec<ProperName>,
+    /// Digests of the first letters of every word.
+    pub(super) starts: Box<[u32]>,
     /// What stands on the two sides of "from … to" or "than", in the order written.
     pub(super) ordered: Vec<Box<str>>,
     /// What stands after "to" and after "from".
@@ -33,6 +37,19 @@ pub struct Signature {
     /// The question itself, kept where the user's own check wants it.
     pub(super) text: Option<Box<str>>,
 }
+
+/// A word of a name.
+#[derive(Debug, Clone)]
+pub(super) struct ProperName {
+    pub(super) shown: Box<str>,
+    /// A digest of its first letters: "Brackwell", "brackwell's".
+    pub(super) start: u32,
+    /// The same of the word of the name before it; 0 where it is the first.
+    pub(super) after: u32,
+}
+
+/// The slot of what is measured, which the words say too.
+pub(super) const SUBJECT: &str = "subject";
 
 /// A slot and its value, as in year and 2023.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +158,26 @@ impl Signature {
         matches!((self.language, other.language), (Some(one), Some(other)) if one != other)
     }
 
+    /// Whether it names this value, in whatever writing: "23" and "CSR 23" say 2023 where they may, and "ESRS E1" what "E1-6" does.
+    pub(super) fn names_fact(&self, fact: &Fact) -> bool {
+        let of = |slot: &'static str| self.facts.iter().filter(move |other| &*other.slot == slot);
+        let leads_to =
+            |short: &str, long: &str| long.strip_prefix(short).is_some_and(|rest| rest.starts_with(['-', '.']));
+        match &*fact.slot {
+            "year"
+                if of("number").chain(of("code")).any(|other| fact.value.strip_prefix("20") == Some(&*other.value)) =>
+            {
+                true
+            }
+            "code"
+                if of("code").any(|code| leads_to(&code.value, &fact.value) || leads_to(&fact.value, &code.value)) =>
+            {
+                true
+            }
+            slot => self.facts.iter().any(|other| &*other.slot == slot && other.value == fact.value),
+        }
+    }
+
     /// Whether one of its terms has this key.
     pub(super) fn says(&self, key: &str) -> bool {
         self.terms.iter().any(|term| &*term.key == key)
@@ -154,7 +191,8 @@ impl Signature {
     /// assert_eq!(signature.describe(), ["scope 1", "year 2023", "minor word emissions", "name Acme"]);
     /// ```
     pub fn describe(&self) -> Vec<String> {
-        let facts = self.facts.iter().map(|fact| format!("{} {}", fact.slot, fact.value));
+        let facts =
+            self.facts.iter().filter(|fact| &*fact.slot != SUBJECT).map(|fact| format!("{} {}", fact.slot, fact.value));
         let frames = self.frames.iter().map(|frame| format!("asks for {frame}"));
         let negations = (self.negations > 0).then(|| "negation".to_owned());
         let terms = self.terms.iter().map(|term| match term.kind {

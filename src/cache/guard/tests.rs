@@ -127,7 +127,7 @@ fn every_slot_blocks_and_says_why() {
         ("Maximum noise level", "Minimum noise level", "extreme largest differs from smallest"),
         ("Water use of Lyon", "Water use of Porto", "name “Lyon” is asked about, the stored question does not say it"),
         ("Is it safe?", "Is it unsafe?", "polarity: “safe” is the opposite of “unsafe”"),
-        ("Energy use of our sites", "Water use of our sites", "“Energy” stands in the place of “Water”"),
+        ("Energy use of our sites", "Water use of our sites", "subject energy differs from water"),
         ("Convert kWh to MWh", "Convert MWh to kWh", "order: unit kWh → unit MWh differs from unit MWh → unit kWh"),
         ("Why did emissions rise?", "When did emissions rise?", "asks for reason, the stored question for time"),
         (

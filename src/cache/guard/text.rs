@@ -1,6 +1,6 @@
 //! A question as tokens: words, numbers and the few symbols that mean something.
 
-use super::number;
+use super::{number, sign};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -26,6 +26,8 @@ pub(super) struct Token<'a> {
     pub(super) glued: bool,
     /// A hyphen, dash or slash stands between it and the token before.
     pub(super) hyphen: bool,
+    /// An apostrophe stands right before it, as in "'24".
+    pub(super) apostrophe: bool,
     /// It begins a sentence.
     pub(super) starts: bool,
     /// A comma, bracket or the like stands between it and the token before.
@@ -56,7 +58,6 @@ impl Token<'_> {
     }
 }
 
-const SYMBOLS: [char; 12] = ['%', '$', '€', '£', '¥', '₹', '&', '+', '<', '>', '≤', '≥'];
 const HYPHENS: [char; 7] = ['-', '‐', '‑', '‒', '–', '—', '/'];
 const APOSTROPHES: [char; 3] = ['\'', '’', 'ʼ'];
 /// Words before an apostrophe that stand for themselves, as in "l'eau".
@@ -82,7 +83,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             Kind::Number
         } else if is_letter(letter) {
             Kind::Word
-        } else if SYMBOLS.contains(&letter) {
+        } else if sign::length(text, at) > 0 {
             Kind::Symbol
         } else {
             starts |= matches!(letter, '.' | '?' | '!' | ':' | '\n' | '"' | '“');
@@ -92,7 +93,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         let length = match kind {
             Kind::Number => number::length(&text[at..]),
             Kind::Word => word_length(&text[at..]) + sign_length(&text[at..]),
-            Kind::Symbol => letter.len_utf8(),
+            Kind::Symbol => sign::length(text, at),
         };
         let raw = &text[at..at + length];
         let between = text.get(end..at).unwrap_or(" ");
@@ -115,6 +116,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             stem,
             glued: end == at,
             hyphen,
+            apostrophe: between.ends_with(['\'', '’', '‘', '`']),
             starts,
             apart,
             possessive: raw.len() > written.len() && raw.ends_with(['s', 'S', '\'', '’', 'ʼ']),
@@ -140,8 +142,10 @@ fn is_negative(before: &str) -> bool {
 fn sign_length(text: &str) -> usize {
     let grade = text.bytes().take_while(|letter| (b'A'..=b'D').contains(letter)).count();
     let mut after = text[grade..].chars();
-    let signed = (1..=3).contains(&grade) && matches!(after.next(), Some('+' | '-'));
-    usize::from(signed && !after.next().is_some_and(char::is_alphanumeric))
+    let sign = after.next();
+    let signed = (1..=3).contains(&grade) && matches!(sign, Some('+' | '-'));
+    // "C++" is no grade.
+    usize::from(signed && !after.next().is_some_and(|next| next.is_alphanumeric() || Some(next) == sign))
 }
 
 /// Letters and digits, apostrophes inside, and a point between two digits as in "PM2.5".

@@ -2,9 +2,9 @@
 
 use super::extract::Reading;
 use super::lexicon::Meaning;
-use super::number;
 use super::small_words::ASKS;
 use super::text::Token;
+use super::{number, quantity};
 
 /// Month names by their first letters, in the languages that the guards know.
 const MONTHS: [&[&str]; 12] = [
@@ -45,6 +45,7 @@ pub(super) fn read(reading: &mut Reading<'_>) {
         month(reading, at);
     }
     for at in 0..reading.tokens.len() {
+        spelled_year(reading, at);
         year(reading, at);
     }
 }
@@ -54,10 +55,34 @@ fn year_of(text: &str) -> Option<u32> {
     (text.len() == 4 && (1900..2100).contains(&value)).then_some(value)
 }
 
+/// The month of one or two digits.
+fn month_of(text: &str) -> Option<&'static str> {
+    let month: usize = text.parse().ok().filter(|_| text.len() < 3)?;
+    NAMES.get(month.checked_sub(1)?).copied()
+}
+
 /// Two digits after "FY", an apostrophe or a slash.
 fn short_year(text: &str) -> Option<u32> {
     let value: u32 = text.parse().ok()?;
     (text.len() == 2).then_some(2000 + value)
+}
+
+/// "twenty twenty-three", "two thousand and twenty-three".
+fn spelled_year(reading: &mut Reading<'_>, at: usize) {
+    const CENTURIES: [(&str, u64); 2] = [("twenty", 2000), ("nineteen", 1900)];
+    let century = CENTURIES.iter().find(|(word, _)| reading.free(at).is_some_and(|token| token.lower == *word));
+    let (year, count) = if let Some((_, century)) = century
+        && let Some((rest, count)) = quantity::words(reading, at + 1).filter(|(rest, _)| (10..100).contains(rest))
+    {
+        (century + rest, count + 1)
+    } else {
+        match quantity::words(reading, at) {
+            Some((year, count)) if (2010..2060).contains(&year) && count > 2 => (year, count),
+            _ => return,
+        }
+    };
+    reading.fact(at, "year", year.to_string());
+    reading.take(at, count);
 }
 
 /// "2023-12-31", "31.12.2023", "31/12/2023".
@@ -75,6 +100,15 @@ fn iso_date(reading: &mut Reading<'_>, at: usize) {
             .collect();
         (parts, 3)
     };
+    if let &[month, year] = parts.as_slice()
+        && reading.tokens[at + 1].hyphen
+        && let (Some(name), Some(year)) = (month_of(month), year_of(year))
+    {
+        reading.fact(at, "month", name);
+        reading.fact(at, "year", year.to_string());
+        reading.take(at, 2);
+        return;
+    }
     let &[first, middle, last] = parts.as_slice() else { return };
     let (year, month, day) = match (year_of(first), year_of(last)) {
         (Some(year), None) => (year, middle, last),
@@ -121,7 +155,12 @@ fn period(reading: &mut Reading<'_>, at: usize) {
         let (number, year) = rest.split_at(rest.chars().next().map_or(0, char::len_utf8));
         if let Some(value) = digit(next.as_deref().unwrap_or(number)).filter(|value| slot == "quarter" || *value < 3) {
             reading.fact(at, slot, value.to_string());
-            reading.take(at, if next.is_some() { 2 } else { 1 });
+            let count = if next.is_some() { 2 } else { 1 };
+            reading.take(at, count);
+            if let Some(year) = short_year_at(reading, at + count) {
+                reading.fact(at + count, "year", year.to_string());
+                reading.take(at + count, 1);
+            }
             if let Some(year) = year_of(year).or_else(|| short_year(year)) {
                 reading.fact(at, "year", year.to_string());
             }
@@ -175,6 +214,12 @@ fn period(reading: &mut Reading<'_>, at: usize) {
     }
 }
 
+/// "24" or "'24" after a month or a quarter: the year.
+fn short_year_at(reading: &Reading<'_>, at: usize) -> Option<u32> {
+    let token = reading.free(at).filter(|token| token.is_number() && !token.apart)?;
+    short_year(token.text).filter(|year| (2015..2040).contains(year))
+}
+
 /// "31 December 2023", "December 31", "Dec 2023", "in May".
 fn month(reading: &mut Reading<'_>, at: usize) {
     let Some(token) = reading.free(at) else { return };
@@ -189,22 +234,34 @@ fn month(reading: &mut Reading<'_>, at: usize) {
     while before.is_some_and(|place| ends.contains(&reading.lower(Some(place)))) {
         before = before.and_then(|place| place.checked_sub(1));
     }
-    let day_before = number(before).filter(|day| (1..=31).contains(day));
+    let ordinal = before.filter(|_| reading.lower(at.checked_sub(1)) == "of");
+    let ordinal = ordinal.and_then(|place| Some((place, number::ordinal(reading.lower(Some(place)))? as u32)));
+    let day_before = number(before).or(ordinal.map(|(_, day)| day)).filter(|day| (1..=31).contains(day));
     let day_after = number(Some(at + 1)).filter(|day| (1..=31).contains(day));
     let beside = day_before.is_some() || number(Some(at + 1)).is_some();
     let preposed = matches!(
         reading.lower(at.checked_sub(1)),
         "in" | "during" | "since" | "until" | "of" | "for" | "im" | "en" | "em"
     );
-    if AMBIGUOUS.contains(&lower.as_str()) && !beside && !(preposed && token.is_capital()) {
+    // "APR" is a rate.
+    let is_short_for_more =
+        token.is_acronym() && reading.tokens.iter().any(|other| !other.is_acronym() && !other.is_number());
+    if is_short_for_more || (AMBIGUOUS.contains(&lower.as_str()) && !beside && !(preposed && token.is_capital())) {
         return;
     }
+    let has_apostrophe = reading.tokens.get(at + 1).is_some_and(|next| next.apostrophe);
+    let is_short = lower.len() < 5 && !matches!(lower.as_str(), "may" | "june" | "july");
+    let year = short_year_at(reading, at + 1).filter(|_| has_apostrophe || day_before.is_some() || is_short);
     reading.fact(at, "month", NAMES[month]);
     reading.take(at, 1);
+    if let Some(year) = year {
+        reading.fact(at + 1, "year", year.to_string());
+        reading.take(at + 1, 1);
+    }
     if let (Some(day), Some(place)) = (day_before, before) {
         reading.fact(at, "day", day.to_string());
         reading.take(place, at - place);
-    } else if let Some(day) = day_after {
+    } else if let Some(day) = day_after.filter(|_| year.is_none()) {
         reading.fact(at, "day", day.to_string());
         reading.take(at + 1, 1);
     }
@@ -226,18 +283,21 @@ fn year(reading: &mut Reading<'_>, at: usize) {
             Some(Meaning::Unit(_) | Meaning::ShortUnit(_) | Meaning::Percent)
         ) || matches!(token.lower.as_str(), "per" | "co2e" | "co2" | "/")
     };
-    let ends = reading.tokens[at + 1..].iter().all(is_unit) && is_telegraphic(reading);
+    let ends = reading.tokens[at + 1..].iter().all(is_unit) && is_telegraphic(reading, &[]);
     let stands_apart = (at == 0 || ends) && !other_year;
     let follows_unit = !stands_apart
         && reading.tokens.get(at + 1).filter(|next| !next.apart).is_some_and(|next| {
             matches!(reading.lexicon.meaning(&next.stem), Some(Meaning::Unit(_) | Meaning::Percent))
                 || matches!(next.text, "%" | "€" | "$" | "£")
         });
+    // "2024 %": what is asked for is a share; a question names no share of 2,024 percent.
+    let follows_unit = follows_unit && !is_year_of_share(reading, at);
     let follows_money = at > 0 && matches!(reading.tokens[at - 1].text, "€" | "$" | "£");
     if follows_unit || follows_money || (token.is_joined() && at > 0 && !reading.tokens[at - 1].is_number()) {
         return;
     }
-    let Some(year) = year_of(token.text) else { return };
+    let short = short_year(token.text).filter(|_| token.apostrophe);
+    let Some(year) = year_of(token.text).or(short) else { return };
     let decade = reading.tokens.get(at + 1).is_some_and(|next| next.glued && next.lower == "s");
     if decade {
         reading.fact(at, "decade", format!("{year}s"));
@@ -249,13 +309,25 @@ fn year(reading: &mut Reading<'_>, at: usize) {
     span_end(reading, at + 1, year);
 }
 
+/// Whether a year stands before a sign of percent, or before a unit where nothing leads to an amount.
+fn is_year_of_share(reading: &Reading<'_>, at: usize) -> bool {
+    const LEADS: [&str; 12] =
+        ["of", "to", "by", "than", "over", "under", "above", "below", "least", "most", "about", "exactly"];
+    let Some(next) = reading.tokens.get(at + 1).filter(|next| !next.glued) else { return false };
+    let is_percent = next.text == "%" || matches!(reading.lexicon.meaning(&next.stem), Some(Meaning::Percent));
+    let before = reading.lower(at.checked_sub(1));
+    let is_named = year_of(reading.tokens[at].text).is_some_and(|year| (2000..2060).contains(&year));
+    is_named && (is_percent || (is_telegraphic(reading, &["to", "by"]) && at > 0 && !LEADS.contains(&before)))
+}
+
 /// Whether a question is a row of nouns, without a word that asks or a verb that helps.
-fn is_telegraphic(reading: &Reading<'_>) -> bool {
+fn is_telegraphic(reading: &Reading<'_>, allowed: &[&str]) -> bool {
     const LINKS: [&str; 16] = [
         "is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "will", "would", "can", "could", "to",
         "by",
     ];
-    !reading.tokens.iter().any(|token| ASKS.contains(&token.lower.as_str()) || LINKS.contains(&token.lower.as_str()))
+    let links = |lower: &str| ASKS.contains(&lower) || (LINKS.contains(&lower) && !allowed.contains(&lower));
+    !reading.tokens.iter().any(|token| links(&token.lower))
 }
 
 /// The "24" of "2023/24" and "2023-24".

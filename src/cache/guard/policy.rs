@@ -1,0 +1,112 @@
+//! What each slot parts, read from `lexicon/slots.txt`.
+
+use hashbrown::HashMap;
+use std::sync::LazyLock;
+
+const FILE: &str = include_str!("lexicon/slots.txt");
+
+/// A table that cannot be read makes every slot strict; a test reads it.
+static STANDARD: LazyLock<Policy> = LazyLock::new(|| Policy::parse(FILE).unwrap_or_default());
+
+/// What a slot parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Two questions must name the same values, or neither any.
+    Equal,
+    /// Where both name one they must name the same; one may leave it out.
+    Named,
+    /// It parts two that each name a value that the other lacks.
+    Rival,
+    /// It parts none: who reads the wording sees it.
+    Wording,
+}
+
+/// The rules of the slots.
+#[derive(Debug, Default)]
+pub(super) struct Policy {
+    rules: HashMap<&'static str, Rule>,
+}
+
+impl Policy {
+    pub(super) fn standard() -> &'static Self {
+        &STANDARD
+    }
+
+    /// The rule of a slot; one that the table does not know is a user's own, and strict.
+    pub(super) fn rule(&self, slot: &str) -> Rule {
+        self.rules.get(slot).copied().unwrap_or(Rule::Equal)
+    }
+
+    fn parse(file: &'static str) -> Result<Self, String> {
+        let (mut policy, mut rule) = (Self::default(), None);
+        let is_said = |line: &&str| !line.is_empty() && !line.starts_with(['#', '+', '-']);
+        for line in file.lines().map(str::trim).filter(is_said) {
+            if line.starts_with('[') {
+                rule = Some(match line {
+                    "[equal]" => Rule::Equal,
+                    "[named]" => Rule::Named,
+                    "[rival]" => Rule::Rival,
+                    "[wording]" => Rule::Wording,
+                    _ => return Err(format!("{line} is no rule: give [equal], [named], [rival] or [wording]")),
+                });
+                continue;
+            }
+            let rule = rule.ok_or_else(|| format!("{line:?} stands in no section"))?;
+            for slot in line.split(',').map(str::trim) {
+                if policy.rules.insert(slot, rule).is_some() {
+                    return Err(format!("the slot {slot:?} has two rules"));
+                }
+            }
+        }
+        Ok(policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Guards, lexicon::Lexicon};
+    use super::*;
+
+    /// The examples of the table, each with whether the two ask the same.
+    fn examples() -> impl Iterator<Item = (bool, &'static str, &'static str)> {
+        FILE.lines().filter_map(|line| {
+            let (mark, pair) = line.split_once(' ')?;
+            let (one, other) = pair.rsplit_once(" | ").filter(|_| matches!(mark, "+" | "-"))?;
+            // "a | b" may be what is asked about.
+            let (one, other) = pair.split_once("? | ").map_or((one, other), |(one, other)| (one, other));
+            Some((mark == "+", one, other))
+        })
+    }
+
+    #[test]
+    fn the_table_is_whole() {
+        let policy = Policy::parse(FILE).unwrap();
+        let guards = Guards::standard();
+        let mut slots: Vec<String> = Lexicon::standard().slots().map(str::to_owned).collect();
+        for (_, one, other) in examples() {
+            for text in [one, other] {
+                slots.extend(guards.signature(text).facts.iter().map(|fact| fact.slot.to_string()));
+            }
+        }
+        let unknown: Vec<_> = slots.iter().filter(|slot| !policy.rules.contains_key(slot.as_str())).collect();
+        assert!(unknown.is_empty(), "slots without a rule: {unknown:?}");
+        assert!(Policy::parse("[often]\nyear").unwrap_err().contains("[often]"));
+        assert!(Policy::parse("year").unwrap_err().contains("no section"));
+        assert!(Policy::parse("[named]\nyear\n[rival]\nyear").unwrap_err().contains("two rules"));
+    }
+
+    #[test]
+    fn every_example_of_the_table_holds() {
+        let guards = Guards::standard();
+        let mut wrong = Vec::new();
+        for (is_same, one, other) in examples() {
+            for (one, other) in [(one, other), (other, one)] {
+                let said = guards.compare_facts(&guards.signature(one), &guards.signature(other));
+                if said.is_pass() != is_same {
+                    wrong.push(format!("{one} | {other}: {}", said.reason().unwrap_or("passes")));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}
