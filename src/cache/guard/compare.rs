@@ -132,11 +132,12 @@ impl Slot<'_> {
 /// Two names, each said by one question only, that stand in one place: "Lyon" and "Porto", "Vestra Group" and "Vestra
 /// Logistics".
 fn names(asked: &Signature, stored: &Signature) -> Option<String> {
-    let is_alone = |name: &&ProperName, other: &Signature| !other.starts.contains(&name.start);
-    let mut mine = asked.names.iter().filter(|name| is_alone(name, stored));
-    let theirs = || stored.names.iter().filter(|name| is_alone(name, asked));
-    mine.find_map(|mine| {
-        let theirs = theirs().find(|theirs| theirs.after == mine.after)?;
+    fn alone<'a>(of: &'a Signature, not: &Signature) -> Vec<&'a ProperName> {
+        of.names.iter().filter(|name| !not.starts.contains(&name.start)).collect()
+    }
+    let (mine, theirs) = (alone(asked, stored), alone(stored, asked));
+    mine.iter().find_map(|mine| {
+        let theirs = theirs.iter().find(|theirs| theirs.after == mine.after)?;
         Some(format!("name “{}” differs from “{}”", mine.shown, theirs.shown))
     })
 }

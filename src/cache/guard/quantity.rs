@@ -80,22 +80,18 @@ fn amount(reading: &mut Reading<'_>, at: usize) -> Option<usize> {
     Some(next - at)
 }
 
-/// A number right behind a word, with no unit after it, names an edition: "version 4.10" is not "version 4.1". Money
-/// and measures keep no zeros that say nothing.
+/// A decimal without a unit may name an edition: "4.10" is not "4.1". Money and measures keep no zeros that say nothing.
 fn is_version(reading: &Reading<'_>, at: usize) -> bool {
     let token = &reading.tokens[at];
     let is_unit = |token: &Token<'_>| {
-        matches!(
-            reading.lexicon.meaning(&token.stem),
-            Some(Meaning::Unit(_) | Meaning::ShortUnit(_) | Meaning::Gas(_) | Meaning::Percent)
-        )
+        token.kind == Kind::Symbol
+            || matches!(
+                reading.lexicon.meaning(&token.stem),
+                Some(Meaning::Unit(_) | Meaning::ShortUnit(_) | Meaning::Gas(_) | Meaning::Percent)
+            )
     };
-    let has_unit = reading.tokens.get(at + 1).is_some_and(|next| next.kind == Kind::Symbol || is_unit(next));
-    let follows = at.checked_sub(1).map(|before| &reading.tokens[before]).is_some_and(|before| {
-        let is_light = matches!(reading.lexicon.meaning(&before.stem), Some(Meaning::Light));
-        before.kind == Kind::Word && !token.apart && !is_light && !is_unit(before)
-    });
-    token.text.matches('.').count() == 1 && !token.text.contains(',') && follows && !has_unit
+    let is_measured = reading.tokens.get(at + 1).is_some_and(is_unit) || at > 0 && is_unit(&reading.tokens[at - 1]);
+    token.text.matches('.').count() == 1 && !token.text.contains(',') && !is_measured
 }
 
 /// "twenty-five", "twelve hundred fifty", "two thousand and one"; "one" alone counts nothing.

@@ -10,6 +10,9 @@ use super::text::Kind;
 const PROSE: &str = ".,;:?!'\"“”„‘’‚‹›«»`´()[]{}…·•‣◦▪■□●○★☆✓✔–—―‐‑‒-/\\_@¿¡§¶†‡©®™℠№′″ʼ";
 /// Signs that other passes read: of amounts, their bounds and their joints.
 const KNOWN: &str = "%$€£¥₹&+<>≤≥";
+/// So many characters a sign has at most, and so far from it an operand stands.
+const LONGEST: usize = 4;
+const REACH: usize = 100;
 /// Signs that stand behind a word, and nowhere else: "C#".
 const SUFFIXES: [&str; 2] = ["#", "++"];
 
@@ -23,7 +26,7 @@ pub(super) fn length(text: &str, at: usize) -> usize {
         return 0;
     }
     let goes_on = |next: &char| is_sign(*next) && !"%$€£¥₹".contains(*next);
-    let run: usize = here.chars().take_while(goes_on).map(char::len_utf8).sum();
+    let run: usize = here.chars().take(LONGEST).take_while(goes_on).map(char::len_utf8).sum();
     let length = pair.map_or(run.max(first.len_utf8()), |pair| pair.len());
     let (sign, before, after) = (&here[..length], &text[..at], &here[length..]);
     let is_known = length == first.len_utf8() && KNOWN.contains(first);
@@ -38,10 +41,14 @@ fn is_suffix(sign: &str, before: &str, after: &str) -> bool {
 
 /// Whether an operand stands on either side, as far from the sign: "1*1" and "a * b", but not "a *b*".
 fn is_infix(sign: &str, before: &str, after: &str) -> bool {
-    let has_operand = |side: &str| side.lines().next().is_some_and(|line| line.contains(char::is_alphanumeric));
-    let last_line = before.rsplit('\n').next().unwrap_or_default();
     let is_spaced = (before.ends_with(char::is_whitespace), after.starts_with(char::is_whitespace));
-    sign != "#" && (is_spaced.0 == is_spaced.1 || sign.contains('=')) && has_operand(last_line) && has_operand(after)
+    let is_even = is_spaced.0 == is_spaced.1 || sign.contains('=');
+    sign != "#" && is_even && has_operand(before.chars().rev()) && has_operand(after.chars())
+}
+
+/// Whether a letter or a digit stands there on the same line, and not too far.
+fn has_operand(mut side: impl Iterator<Item = char>) -> bool {
+    side.by_ref().take(REACH).take_while(|letter| *letter != '\n').any(char::is_alphanumeric)
 }
 
 fn is_sign(letter: char) -> bool {

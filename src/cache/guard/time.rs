@@ -85,7 +85,7 @@ fn spelled_year(reading: &mut Reading<'_>, at: usize) {
     reading.take(at, count);
 }
 
-/// "2023-12-31", "31.12.2023", "31/12/2023".
+/// "2023-12-31", "31.12.2023", "31/12/2023", "31/12/23", "12/2023".
 fn iso_date(reading: &mut Reading<'_>, at: usize) {
     let Some(token) = reading.free(at).filter(|token| token.is_number()) else { return };
     let dotted: Vec<&str> = token.text.split('.').collect();
@@ -101,7 +101,7 @@ fn iso_date(reading: &mut Reading<'_>, at: usize) {
         (parts, 3)
     };
     if let &[month, year] = parts.as_slice()
-        && reading.tokens[at + 1].hyphen
+        && reading.free(at + 1).is_some_and(|next| next.is_number())
         && let (Some(name), Some(year)) = (month_of(month), year_of(year))
     {
         reading.fact(at, "month", name);
@@ -113,6 +113,11 @@ fn iso_date(reading: &mut Reading<'_>, at: usize) {
     let (year, month, day) = match (year_of(first), year_of(last)) {
         (Some(year), None) => (year, middle, last),
         (None, Some(year)) => (year, middle, first),
+        // "30/6/25"
+        (None, None) if count == 3 => match short_year(last).filter(|year| (2015..2040).contains(year)) {
+            Some(year) => (year, middle, first),
+            None => return,
+        },
         _ => return,
     };
     let (Ok(month), Ok(day)) = (month.parse::<usize>(), day.parse::<usize>()) else { return };
