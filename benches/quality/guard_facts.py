@@ -60,9 +60,9 @@ def main() -> None:
                 slots[slot][is_same, how] += 1
             if is_same and reason is not None and given.show and reason.startswith(given.show):
                 print(f"{reason}\n    {one}\n    {other}")
-        count = Counter(is_same for _, _, is_same, _ in rows)
+        of = Counter(is_same for _, _, is_same, _ in rows)
         blocked += here
-        print(f"{path.stem:14} right blocked {here[True]} of {count[True]}, alike blocked {here[False]} of {count[False]}")
+        print(f"{path.stem:14} right blocked {here[True]} of {of[True]}, alike blocked {here[False]} of {of[False]}")
     for is_same, name in ((True, "right"), (False, "alike")):
         print(f"{name} pairs blocked: {blocked[is_same]} of {total[is_same]} ({blocked[is_same] / total[is_same]:.4f})")
     print(f"{'slot':26}" + "".join(f"{f'{who} {how}':>14}" for who in ("right", "alike") for how in HOW))

@@ -101,7 +101,7 @@ fn iso_date(reading: &mut Reading<'_>, at: usize) {
         (parts, 3)
     };
     if let &[month, year] = parts.as_slice()
-        && reading.free(at + 1).is_some_and(|next| next.is_number())
+        && reading.free(at + 1).is_some_and(Token::is_number)
         && let (Some(name), Some(year)) = (month_of(month), year_of(year))
     {
         reading.fact(at, "month", name);
