@@ -3,7 +3,6 @@
 use super::extract::{Reading, digest};
 use super::lexicon::{Language, Meaning};
 use super::signature::{ProperName, Term, TermKind};
-use super::small_words::{ASKS, HELPS};
 use super::text::{Kind, Token};
 use super::vector::WordVector;
 use super::wording::LONGEST;
@@ -111,11 +110,12 @@ impl Reading<'_> {
             at = end;
         }
         for run in runs.into_iter().filter(|run| run.len() > 1) {
-            let asks = |at: &usize| {
-                let lower = self.lower(Some(*at));
-                self.tokens[*at].starts && (HELPS.contains(&lower) || ASKS.contains(&lower))
+            // "Report Acme Cement's figure", but "Waste Management's figure".
+            let is_verb = |at: &usize| {
+                let token = &self.tokens[*at];
+                token.starts && !matches!(self.lexicon.meaning(&token.stem), Some(Meaning::Concept(_)))
             };
-            let from = run.clone().find(|at| !asks(at)).unwrap_or(run.end);
+            let from = run.clone().find(|at| !is_verb(at)).unwrap_or(run.end);
             let (count, last) = (run.end - from, run.end - 1);
             let is_form = FORMS.contains(&self.tokens[last].stem.as_str());
             let acts = matches!(self.lower(from.checked_sub(1)), "does" | "do" | "did" | "has" | "have");

@@ -163,6 +163,7 @@ fn wording_alone_does_not_block() {
         ("Revenue of 1,200,000 EUR", "Revenue of 1.2 million euros"),
         ("Energy use in Q3 2023", "Energy used in the third quarter of 2023"),
         ("Scopes 1 and 2", "Scope 1+2"),
+        ("Report Acme Cement's scope 2 figure", "What is the scope 2 number of Acme Cement?"),
         ("What is the GWP100 of methane?", "GWP100 of CH4?"),
         ("Non-financial reporting rules", "Rules of non-financial reporting"),
         ("Which suppliers have not signed the code?", "List the suppliers that didn't sign the code"),
