@@ -29,7 +29,11 @@ __all__ = [
     "spans",
 ]
 
-BLUE, ORANGE, GREEN, RED, GREY = "#2f86c5", "#d5781f", "#2b9a62", "#d9536a", "#8b8b8b"
+BLUE = "#2f86c5"
+ORANGE = "#d5781f"
+GREEN = "#2b9a62"
+RED = "#d9536a"
+GREY = "#8b8b8b"
 COLOURS = (BLUE, ORANGE, GREEN, RED, "#9672c9", "#8f8a1c", "#1d99a3")
 """For parts of a whole, in this order. Each has a contrast of at least 3 to white and to the dark of notebooks."""
 MOST_SPANS = 1000

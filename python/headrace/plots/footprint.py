@@ -36,7 +36,7 @@ def draw_carbon(costs: CostTracker, by: str, since: datetime | None, until: date
     shown = known[:_MOST_GROUPS]
     title = f"CO2e: {grams(low)} to {grams(high)}" if known else "CO2e"
     ax = new_axes(ax, title, height=max(2.4, 1.3 + 0.5 * len(shown)))
-    left_out = f"{unknown:,} calls of models whose size is not known are not in it" if unknown else ""
+    left_out = f"not in it: {unknown:,} call{'s' * (unknown != 1)} of models whose size is not known" if unknown else ""
     if not known:
         return note(ax, left_out or "no call has a footprint in this time")
     places = range(len(shown))

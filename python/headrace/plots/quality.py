@@ -50,7 +50,7 @@ def draw_answered(cache: SemanticCache, ax: Axes | None) -> Axes:
         "candidates kept from serving by guards": stats["blocked"],
         "answers marked as wrong": stats["rejections"],
     }
-    ax.set_xlabel("; ".join(f"{count:,} {what}" for what, count in told.items() if count) or "questions")
+    ax.set_xlabel("; ".join(f"{what}: {count:,}" for what, count in told.items() if count) or "questions")
     return ax
 
 
