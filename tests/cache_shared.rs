@@ -379,16 +379,7 @@ fn a_file_that_is_no_cache_is_left_as_it_is() -> Result<()> {
 
 #[test]
 fn a_url_that_is_no_place_for_entries_is_an_error() {
-    for url in [
-        "redis://host",
-        "rediss://host",
-        "redis+cluster://host",
-        "upstash://host",
-        "memory",
-        "memory://x",
-        "",
-        "s3://b",
-    ] {
+    for url in ["redis://", "upstash://host", "memory", "memory://x", "", "s3://b"] {
         let opened = SemanticCache::open(CacheConfig { url: url.into(), ..CacheConfig::default() });
         assert!(matches!(opened, Err(Error::Config(_))), "{url}");
     }

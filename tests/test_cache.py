@@ -161,7 +161,7 @@ class TestBadInput:
             ({"ttl": float("inf")}, ValueError),
             ({"ttl": "1 s"}, TypeError),
             ({"guards": "yes"}, TypeError),
-            ({"url": "redis://x"}, headrace.ConfigError),
+            ({"url": "s3://x"}, headrace.ConfigError),
             ({"embedder": 3}, headrace.ConfigError),
         ],
     )

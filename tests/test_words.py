@@ -22,7 +22,7 @@ COMMANDS = {
     "config": ["", "check"],
     "loadtest": [""],
     "doctor": [""],
-    "cost": ["", "summary", "records", "export", "report", "purge"],
+    "cost": ["", "summary", "records", "export", "report", "purge", "drain"],
     "queue": ["", "stats", "dead", "requeue"],
     "cache": ["", "stats", "explain", "purge"],
 }

@@ -62,6 +62,8 @@ class CacheStats(TypedDict):
     rejections: int
     #: Rows of the file that were damaged, and so are no entries.
     damaged: int
+    #: Entries that the file or the server did not take: they serve no more.
+    unkept: int
     #: Pairs of an asked and a stored question that a verifier has read: same, different and unsure together.
     verifications: int
     #: Pairs that a verifier found to be the same.

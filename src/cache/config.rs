@@ -16,7 +16,7 @@ pub const DEFAULT_THRESHOLD: f64 = 0.85;
 /// What a cache is opened with; the default is an unbounded cache in memory without an embedder.
 #[derive(Clone)]
 pub struct CacheConfig {
-    /// Where entries are kept: `memory://` or `sqlite:///FILE`.
+    /// Where entries are kept: `memory://`, `sqlite:///FILE`, or in Redis (`redis://HOST` and the like).
     pub url: String,
     /// The least cosine similarity of a candidate, -1 to 1. None: what the embedder recommends where guards
     /// are on, else [`DEFAULT_THRESHOLD`]; where a verifier reads, less: see [`bounds`].

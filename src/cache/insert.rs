@@ -41,13 +41,18 @@ impl SemanticCache {
     /// [`SemanticCache::insert_many`] that returns when the answers are kept: on a file, when they are on disk.
     ///
     /// # Errors
-    /// As [`SemanticCache::insert`]; `Store` where the file does not take them. Then nothing has changed.
+    /// As [`SemanticCache::insert`]; `Store` where the file does not take them. Then nothing has changed. Of a server that
+    /// does not, [`SemanticCache::flush`] tells.
     pub fn insert_and_keep(&self, requests: Vec<InsertRequest<'_>>) -> Result<Vec<Option<EntryKey>>> {
         let (keys, put) = self.begin_insert(requests)?;
         if let Some((told, entries)) = put {
             let outcome = block_on(told);
             self.inner.settled(&outcome, &entries);
-            outcome?;
+            match (outcome, &self.inner.shared) {
+                // A server that is away is no reason to fail: the answer is there, and only not kept.
+                (Err(error @ Error::Store(_)), Some(shared)) if shared.tells => shared.failed(error),
+                (outcome, _) => outcome?,
+            }
         }
         Ok(keys)
     }

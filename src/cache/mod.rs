@@ -15,6 +15,7 @@ mod config;
 mod entry;
 mod evict;
 mod explain;
+mod follow;
 pub mod guard;
 mod ids;
 mod index;
@@ -61,7 +62,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use store::{Criteria, EntryStore, SqliteEntries, Unseen};
+use store::{Criteria, EntryStore, RedisEntries, SqliteEntries, Unseen};
 
 /// Answers by question, shared by all clones.
 ///
@@ -106,11 +107,11 @@ impl fmt::Debug for SemanticCache {
 }
 
 impl SemanticCache {
-    /// Opens a cache; one on a file with all that the file holds.
+    /// Opens a cache; one on a file or in Redis with all that is there.
     ///
     /// # Errors
     /// `Config` where a setting is out of its range or the URL is of a store that does not keep entries, `Store` where
-    /// the file cannot be opened.
+    /// the file cannot be opened, or the server does not answer.
     pub fn open(config: CacheConfig) -> Result<Self> {
         config.validate()?;
         let location = Location::parse(&config.url)?;
@@ -120,7 +121,10 @@ impl SemanticCache {
                 let entries = SqliteEntries::open(path)?;
                 Self::open_in(config, Arc::new(entries))
             }
-            Location::Redis(_) => Err(location.not_served_by("SemanticCache")),
+            Location::Redis(address) => {
+                let entries = RedisEntries::open(address.clone(), "default")?;
+                Self::open_in(config, Arc::new(entries))
+            }
         }
     }
 
@@ -133,12 +137,13 @@ impl SemanticCache {
         let cache = Self::with(config, Some(Replica::of(store)));
         if let Some(shared) = &cache.inner.shared {
             cache.inner.read_feed(shared)?;
+            shared.follow();
         }
         Ok(cache)
     }
 
     fn with(config: CacheConfig, shared: Option<Replica>) -> Self {
-        let inner = CacheCore {
+        let inner = Arc::new_cyclic(|myself| CacheCore {
             threshold: config.effective_threshold(),
             config,
             entries: DashMap::default(),
@@ -150,9 +155,9 @@ impl SemanticCache {
             dimension: AtomicUsize::new(0),
             policies: DashMap::new(),
             explored: DashMap::default(),
-            shared,
-        };
-        Self { inner: Arc::new(inner) }
+            shared: shared.map(|shared| shared.of_cache(myself.clone())),
+        });
+        Self { inner }
     }
 
     /// Takes in what others changed in the store, at once. Lookups do so by themselves, every [`FEED_INTERVAL`] while
@@ -224,7 +229,8 @@ impl SemanticCache {
 
     /// Drops what `selection` matches, and says how many entries that were. When it returns, no byte of them is left in
     /// the file or its log, also of those that another process put; other processes serve them no more after
-    /// [`FEED_INTERVAL`].
+    /// [`FEED_INTERVAL`]. In Redis nothing is left of them in the server's memory, and other processes hear of it: those that
+    /// cannot be reached serve nothing from half a minute on.
     ///
     /// # Errors
     /// `InvalidArgument` where no condition is given: [`SemanticCache::clear`] drops everything. `Store` where the file

@@ -2,13 +2,13 @@
 
 use super::entry::CacheEntry;
 use super::store::{EntryName, EntryStore, Erasure, FeedPage, FeedPosition, StoredEntry, Told, Unseen};
-use super::{CacheCore, ids};
+use super::{CacheCore, follow, ids};
 use crate::blocking::block_on;
 use crate::{Error, Result};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -28,6 +28,12 @@ pub(super) struct Replica {
     /// Held while the replica is changed and the store is told: both see their changes in one order.
     pub order: Mutex<()>,
     unsettled: Mutex<Unsettled>,
+    /// The cache itself.
+    cache: Weak<CacheCore>,
+    /// Whether the store tells of its news.
+    pub tells: bool,
+    /// The process in which a thread follows what the store tells; 0 for none.
+    follower: AtomicU32,
 }
 
 /// Changes that the store has not confirmed yet, in their order, and what went wrong with earlier ones.
@@ -45,18 +51,58 @@ impl std::fmt::Debug for Unsettled {
 
 impl Replica {
     pub fn of(store: Arc<dyn EntryStore>) -> Self {
+        let tells = store.news(FeedPosition::START).is_some();
         Self {
             store,
             position: Mutex::new(FeedPosition::START),
             due: AtomicU64::new(0),
             order: Mutex::new(()),
             unsettled: Mutex::default(),
+            cache: Weak::new(),
+            tells,
+            follower: AtomicU32::new(0),
         }
+    }
+
+    /// Remembers what went wrong, for the next [`CacheCore::flush`].
+    pub fn failed(&self, error: Error) {
+        let failed = &mut self.unsettled.lock().failed;
+        *failed = failed.take().or(Some(error));
     }
 
     /// Remembers a change that nobody waits for, and the entries that it puts.
     pub fn later(&self, told: Told<()>, entries: Vec<Arc<CacheEntry>>) {
         self.unsettled.lock().changes.push_back((told, entries));
+    }
+
+    /// The same, of that cache.
+    pub fn of_cache(self, cache: Weak<CacheCore>) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// How far the feed is read.
+    pub fn position(&self) -> FeedPosition {
+        *self.position.lock()
+    }
+
+    /// Whether a thread of this process takes in what others change.
+    pub fn is_followed(&self) -> bool {
+        self.tells && self.follower.load(Ordering::Acquire) == crate::process::id()
+    }
+
+    /// Lets a thread take in what others change, where the store tells of it and none does yet.
+    pub fn follow(&self) {
+        let process = crate::process::id();
+        if !self.tells || self.follower.swap(process, Ordering::AcqRel) == process {
+            return;
+        }
+        let cache = Weak::clone(&self.cache);
+        let started = std::thread::Builder::new().name("headrace-feed".into()).spawn(move || follow::follow(&cache));
+        if let Err(error) = started {
+            // Lookups look for themselves.
+            tracing::warn!(%error, "no thread to follow what others change in the cache");
+            self.follower.store(0, Ordering::Release);
+        }
     }
 
     fn is_due(&self, now: Duration) -> bool {
@@ -81,7 +127,7 @@ impl CacheCore {
     }
 
     pub(super) fn is_behind(&self) -> bool {
-        self.shared.as_ref().is_some_and(|shared| shared.is_due(self.config.clock.monotonic()))
+        self.shared.as_ref().is_some_and(|shared| !shared.is_followed() && shared.is_due(self.config.clock.monotonic()))
     }
 
     pub(super) fn catch_up_now(&self) {
@@ -92,6 +138,20 @@ impl CacheCore {
             shared.wait_until(now + AFTER_A_FAILURE);
             tracing::warn!(%error, "what others changed in the cache could not be read: it serves what it has");
         }
+        // In a forked child there is no thread yet.
+        shared.follow();
+    }
+
+    /// Drops everything here, and nothing in the store: it is read anew when the store can be reached.
+    pub(super) fn forget_here(&self, shared: &Replica) {
+        let mut position = shared.position.lock();
+        let _one = shared.order.lock();
+        let held: Vec<_> = self.by_id.iter().map(|entry| Arc::clone(&entry)).collect();
+        for entry in &held {
+            self.drop_here(entry);
+        }
+        self.policies.clear();
+        *position = FeedPosition::START;
     }
 
     /// Reads the feed to its end. Where another thread does so, there is nothing to do.
@@ -198,6 +258,7 @@ impl CacheCore {
     pub(super) fn settled(&self, outcome: &Result<()>, entries: &[Arc<CacheEntry>]) {
         if let Err(error) = outcome {
             tracing::warn!(%error, "entries were not kept");
+            self.counters.unkept.fetch_add(entries.len() as u64, Ordering::Relaxed);
         }
         for entry in entries {
             entry.stored.store(true, Ordering::Release);

@@ -17,6 +17,7 @@ pub(crate) struct Counters {
     pub expirations: AtomicU64,
     pub rejections: AtomicU64,
     pub damaged: AtomicU64,
+    pub unkept: AtomicU64,
     /// In billionths of a dollar: attodollars would overflow 64 bits at 18 USD.
     pub saved_nanodollars: AtomicU64,
     pub verified_same: AtomicU64,
@@ -57,6 +58,8 @@ pub struct CacheStats {
     pub rejections: u64,
     /// Rows of the file that were damaged, and so are no entries.
     pub damaged: u64,
+    /// Entries that the store did not take: they serve no more.
+    pub unkept: u64,
     /// What the hits saved, in billionths of a dollar.
     pub saved_nanodollars: u64,
     /// Pairs of an asked and a stored question that a verifier found to be the same.
@@ -113,6 +116,7 @@ impl Counters {
             expirations: read(&self.expirations),
             rejections: read(&self.rejections),
             damaged: read(&self.damaged),
+            unkept: read(&self.unkept),
             saved_nanodollars: read(&self.saved_nanodollars),
             verified_same: read(&self.verified_same),
             verified_different: read(&self.verified_different),

@@ -42,7 +42,9 @@ class SemanticCache:
         stale_while_revalidate: Seconds after its end that an entry still serves, with ``hit.is_stale``.
         max_entries: The most entries.
         max_bytes: The most bytes that entries take in memory, vectors included.
-        url: ``memory://``, or ``sqlite:///FILE`` for a cache that opens with what it held.
+        url: ``memory://``; ``sqlite:///FILE`` for a cache that opens with what it held; ``redis://HOST``, ``rediss://``,
+            ``redis+cluster://``, ``redis+sentinel://`` or ``upstash://`` for one that processes on many machines share
+            (see docs/redis.md).
 
     Raises:
         ConfigError: A setting is unknown or out of its range.

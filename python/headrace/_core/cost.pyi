@@ -619,6 +619,22 @@ class CostTracker:
     def apurge(self, before: datetime) -> Awaitable[int]:
         """The same as `purge`, to be awaited."""
 
+    def drain(self, path: str | PathLike[str]) -> int:
+        """Move all records of a ledger in Redis to one in a file, each once; how many there were. Budgets keep what they know.
+
+        One that was cut off is run again, into the same file.
+
+        Args:
+            path: The file; where it is missing it is made.
+
+        Raises:
+            ConfigError: The ledger is not in Redis.
+            StoreError: Either cannot be written, or another process drains it.
+        """
+
+    def adrain(self, path: str | PathLike[str]) -> Awaitable[int]:
+        """The same as `drain`, to be awaited."""
+
     def flush(self, timeout: float | timedelta | None = None) -> int:
         """Write the records that the ledger could not take yet; how many still wait when the time is over."""
 

@@ -33,9 +33,10 @@ def register(subparsers: Subparsers) -> None:
         ("export", export, "write CSV or FOCUS"),
         ("report", report, "where the money went and what would save some"),
         ("purge", purge, "forget old records"),
+        ("drain", drain, "move the records of a ledger in Redis to a file"),
     ]:
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("url", metavar="LEDGER", help="the ledger: sqlite:///FILE, or the file")
+        verb.add_argument("url", metavar="LEDGER", help="the ledger: sqlite:///FILE, or the file; or redis://HOST")
         verb.set_defaults(run=run)
         if name == "purge":
             verb.add_argument(
@@ -45,6 +46,9 @@ def register(subparsers: Subparsers) -> None:
                 metavar="TIME",
                 help="the records before this time, as 2026-01-01",
             )
+            continue
+        if name == "drain":
+            verb.add_argument("path", type=Path, metavar="FILE", help="the file, a ledger too; made where it is missing")
             continue
         verb.add_argument("--since", type=moment, metavar="TIME", help="from this time on, as 2026-11-01")
         verb.add_argument("--until", type=moment, metavar="TIME", help="before this time")
@@ -157,6 +161,12 @@ def report(arguments: argparse.Namespace) -> int:
 def purge(arguments: argparse.Namespace) -> int:
     """Run `headrace cost purge`."""
     print(f"{ledger(arguments.url).purge(arguments.before)} records forgotten")
+    return 0
+
+
+def drain(arguments: argparse.Namespace) -> int:
+    """Run `headrace cost drain`."""
+    print(f"{ledger(arguments.url).drain(arguments.path)} records moved to {arguments.path}")
     return 0
 
 

@@ -43,14 +43,16 @@ class CostTracker(_core.cost.CostTracker):
         fallback: What a model costs that no list has. `"estimate"`: $10 and $30 a million tokens, never nothing; the
             name of a model, as `"openai/gpt-4o"`: the same as that; a price, as `{"input": "2", "output": "8"}`: that.
             All three mark the record as estimated. `"raise"`: the call fails with `UnknownModel`.
-        url: `memory://`, or `sqlite:///FILE` for a ledger that survives and that processes share.
+        url: `memory://`; `sqlite:///FILE` for a ledger that survives and that processes share; `redis://HOST`,
+            `rediss://`, `redis+cluster://`, `redis+sentinel://` or `upstash://` for one that processes on many machines
+            share (see docs/redis.md).
         retention: A timedelta: older records are purged at the next record, then every hour in which there is one. None
             keeps them for good.
 
     Raises:
         ConfigError: The address or the fallback is not understood.
         UnknownModel: The fallback is a model that no list has.
-        StoreError: The file cannot be opened.
+        StoreError: The file cannot be opened, or the server does not answer.
 
     >>> import headrace
     >>> costs = headrace.CostTracker()

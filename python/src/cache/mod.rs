@@ -46,7 +46,9 @@ use std::path::PathBuf;
 ///     stale_while_revalidate: Seconds after its end that an entry still serves, with ``hit.is_stale``.
 ///     max_entries: The most entries.
 ///     max_bytes: The most bytes that entries take in memory, vectors included.
-///     url: ``memory://``, or ``sqlite:///FILE`` for a cache that opens with what it held.
+///     url: ``memory://``; ``sqlite:///FILE`` for a cache that opens with what it held; ``redis://HOST``, ``rediss://``,
+///         ``redis+cluster://``, ``redis+sentinel://`` or ``upstash://`` for one that processes on many machines share
+///         (see docs/redis.md).
 ///
 /// Raises:
 ///     ConfigError: A setting is unknown or out of its range.
@@ -436,6 +438,7 @@ impl SemanticCache {
             ("expirations", stats.expirations),
             ("rejections", stats.rejections),
             ("damaged", stats.damaged),
+            ("unkept", stats.unkept),
             ("verifications", stats.verifications()),
             ("verified_same", stats.verified_same),
             ("verified_different", stats.verified_different),

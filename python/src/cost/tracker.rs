@@ -517,6 +517,28 @@ impl CostTracker {
         Ok(crate::awaitable::awaitable(py, async move { Ok(purged.await?) })?)
     }
 
+    /// Moves all records of a ledger in Redis to one in a file, each once; how many there were. Budgets keep what they know.
+    ///
+    /// One that was cut off is run again, into the same file.
+    ///
+    /// Args:
+    ///     path: The file; where it is missing it is made.
+    ///
+    /// Raises:
+    ///     ConfigError: The ledger is not in Redis.
+    ///     StoreError: Either cannot be written, or another process drains it.
+    fn drain(&self, py: Python<'_>, path: std::path::PathBuf) -> Result<usize> {
+        let core = self.core.clone();
+        answer(py, Deferred::blocking(move || core.drain(&path).wait()))
+    }
+
+    /// The same as `drain`, to be awaited.
+    fn adrain<'py>(&self, py: Python<'py>, path: std::path::PathBuf) -> Result<Bound<'py, PyAny>> {
+        let core = self.core.clone();
+        let drained = Deferred::blocking(move || core.drain(&path).wait());
+        Ok(crate::awaitable::awaitable(py, async move { Ok(drained.await?) })?)
+    }
+
     /// Writes the records that the ledger could not take yet; how many still wait when the time is over.
     ///
     /// Args:

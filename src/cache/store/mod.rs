@@ -10,10 +10,12 @@
 
 mod memory;
 mod record;
+mod redis;
 mod sqlite;
 
 pub use memory::MemoryEntries;
 pub use record::StoredEntry;
+pub use redis::RedisEntries;
 pub use sqlite::SqliteEntries;
 pub(crate) use sqlite::{SCHEMA, load, save};
 
@@ -66,6 +68,12 @@ pub trait EntryStore: Debug + Send + Sync + 'static {
 
     /// Waits until every change so far is kept.
     fn flush(&self) -> Told<()>;
+
+    /// Ends when the feed may go on behind `since`, or is to be looked at in any case. None where nobody tells: then the feed
+    /// is asked for its news as lookups come.
+    fn news(&self, _since: FeedPosition) -> Option<Told<()>> {
+        None
+    }
 }
 
 /// What names an entry: the key under which it is found, and its id, which no other entry has.
