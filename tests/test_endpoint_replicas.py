@@ -42,13 +42,11 @@ def test_a_budget_holds_across_both(replicas):
     ask = {"max_tokens": 5}
 
     def spend(n):
-        answered = 0
-        for call in range(200):
-            status, reply = both[n % 2].ask(body=question(f"{n}: question {call}", "local/m") | ask)
+        for answered in range(200):
+            status, reply = both[n % 2].ask(body=question(f"{n}: question {answered}", "local/m") | ask)
             if status == 402:
                 return answered
             assert status == 200, reply
-            answered += 1
         raise AssertionError("the budget never ended")
 
     with ThreadPoolExecutor(4) as threads:

@@ -159,8 +159,10 @@ impl CacheCore {
         self.after_a_fork();
         let Some(mut position) = shared.position.try_lock() else { return Ok(()) };
         self.settle(shared);
+        // From the start, what this cache put itself is to be found again too: see `forget_here`.
+        let by = if *position == FeedPosition::START { ids::NOBODY } else { self.ids.by() };
         while *position == FeedPosition::START || block_on(shared.store.has_news(*position))? {
-            let page = block_on(shared.store.read(self.ids.by(), *position))?;
+            let page = block_on(shared.store.read(by, *position))?;
             let (more, next) = (page.more, page.next);
             let reached = self.apply(shared, page)?;
             *position = reached;

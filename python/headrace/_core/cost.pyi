@@ -620,9 +620,9 @@ class CostTracker:
         """The same as `purge`, to be awaited."""
 
     def drain(self, path: str | PathLike[str]) -> int:
-        """Move all records of a ledger in Redis to one in a file, each once; how many there were. Budgets keep what they know.
+        """Move all records of a ledger in Redis to one in a file, each once; how many there were.
 
-        One that was cut off is run again, into the same file.
+        Budgets keep what they know. One that was cut off is run again, into the same file.
 
         Args:
             path: The file; where it is missing it is made.

@@ -48,7 +48,7 @@ def register(subparsers: Subparsers) -> None:
             )
             continue
         if name == "drain":
-            verb.add_argument("path", type=Path, metavar="FILE", help="the file, a ledger too; made where it is missing")
+            verb.add_argument("path", type=Path, metavar="FILE", help="the file, made where it is missing")
             continue
         verb.add_argument("--since", type=moment, metavar="TIME", help="from this time on, as 2026-11-01")
         verb.add_argument("--until", type=moment, metavar="TIME", help="before this time")

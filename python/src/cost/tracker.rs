@@ -517,9 +517,9 @@ impl CostTracker {
         Ok(crate::awaitable::awaitable(py, async move { Ok(purged.await?) })?)
     }
 
-    /// Moves all records of a ledger in Redis to one in a file, each once; how many there were. Budgets keep what they know.
+    /// Moves all records of a ledger in Redis to one in a file, each once; how many there were.
     ///
-    /// One that was cut off is run again, into the same file.
+    /// Budgets keep what they know. One that was cut off is run again, into the same file.
     ///
     /// Args:
     ///     path: The file; where it is missing it is made.

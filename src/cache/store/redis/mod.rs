@@ -19,6 +19,7 @@ use crate::{Error, Result, blocking};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use redis::Value;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -67,6 +68,8 @@ struct EntriesPlace {
     /// How far the feed goes, as it was told last; nothing where that is not known.
     end: Mutex<Option<FeedPosition>>,
     news: Notify,
+    /// Whether the last change was not answered.
+    is_away: AtomicBool,
 }
 
 impl std::fmt::Debug for EntriesPlace {
@@ -90,6 +93,7 @@ impl RedisEntries {
             channel: RedisChannel::new(format!("{prefix}feed")),
             end: Mutex::new(None),
             news: Notify::new(),
+            is_away: AtomicBool::new(false),
         });
         let checked = Arc::clone(&place);
         blocking::block_on(on_redis(async move { checked.link.check(OPENING).await }))?;

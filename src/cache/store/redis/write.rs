@@ -13,12 +13,16 @@ use parking_lot::Mutex;
 use redis::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// The most entries and bytes of one command: Upstash takes no longer ones.
 const MOST_ENTRIES: usize = 200;
 const MOST_BYTES: usize = 512 * 1024;
+/// The least time of a command, where the last one was answered, and where it was not.
+const FULL: Duration = PATIENCE_OF_A_PUT;
+const LAST_TRY: Duration = Duration::from_millis(50);
 
 type Change = BoxFuture<'static, ()>;
 
@@ -128,9 +132,13 @@ fn condition(arguments: Arguments, asked: Option<&str>) -> Arguments {
 
 impl EntriesPlace {
     async fn change(&self, by: u64, arguments: &Arguments, until: Instant) -> Result<Value> {
-        // Even what waited for long in line is tried once.
-        let patience = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(50));
-        self.run(&WRITE, by, arguments, patience).await
+        // What waited in line while the server answers has its full time; while it does not, what is over is tried once.
+        let left = until.saturating_duration_since(Instant::now());
+        let patience =
+            if self.is_away.load(Ordering::Relaxed) { left.max(LAST_TRY) } else { PATIENCE.min(left.max(FULL)) };
+        let outcome = self.run(&WRITE, by, arguments, patience).await;
+        self.is_away.store(matches!(outcome, Err(Error::Store(_))), Ordering::Relaxed);
+        outcome
     }
 
     async fn put(&self, by: u64, entries: &[StoredEntry], until: Instant) -> Result<()> {
