@@ -32,8 +32,8 @@ def test_what_one_tracker_books_the_others_see(url, tmp_path):
     [budget] = one.budgets()
     assert (budget["spent"], budget["reserved"]) == (record.cost, 0)
     [found] = one.records()
-    assert (found.id, found.cost, found.tags, found.usage) == (1, record.cost, ("project=csrd",), USAGE)
-    assert one.total == record.cost and len(one.to_arrow()) == 1
+    assert (found.id, found.cost, found.tags, found.usage) == ("1", record.cost, ["project=csrd"], USAGE)
+    assert one.total == record.cost
     [row] = one.summary(by=("tenant", "model"))
     assert (row["tenant"], row["calls"], row["cost"]) == ("acme", 1, record.cost)
     assert one.drain(tmp_path / "archive.db") == 1 and list(other.records()) == []
@@ -85,7 +85,7 @@ def test_four_processes_spend_one_budget_and_no_more(url):
     costs = CostTracker(url=url)
     one = costs.quote(MODEL, USAGE).cost
     assert calls == int(Decimal("0.02") / one) and costs.total == one * calls
-    assert sorted(record.id for record in costs.records()) == list(range(1, calls + 1))
+    assert [record.id for record in costs.records()] == [str(n + 1) for n in range(calls)]
 
 
 def test_a_forked_child_has_connections_of_its_own(url):

@@ -13,11 +13,14 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
-use redis::{Client, Cmd, Value};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, Value};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+const PATIENT: Duration = Duration::from_mins(1);
 pub const TOKEN: &str = "hush-hush";
 
 pub struct FakeUpstash {
@@ -112,10 +115,17 @@ fn command(json: &Json) -> Result<Cmd, String> {
     Ok(command)
 }
 
+/// A connection that waits for as long as a busy machine takes.
+async fn connect(behind: &Behind) -> Result<MultiplexedConnection, String> {
+    let patient =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENT)).set_response_timeout(Some(PATIENT));
+    let connection = behind.client.get_multiplexed_async_connection_with_config(&patient).await;
+    connection.map_err(|_| "ERR the server is away".to_owned())
+}
+
 async fn run(behind: &Behind, command: &Cmd) -> Result<Value, String> {
     behind.commands.fetch_add(1, Ordering::Relaxed);
-    let mut connection =
-        behind.client.get_multiplexed_async_connection().await.map_err(|_| "ERR the server is away".to_owned())?;
+    let mut connection = connect(behind).await?;
     let reply = connection.send_packed_command(command).await.and_then(Value::extract_error);
     reply.map_err(|error| format!("{} {}", error.code().unwrap_or("ERR"), error.detail().unwrap_or_default()))
 }
@@ -143,8 +153,7 @@ async fn many(behind: &Behind, body: &Bytes, is_base64: bool, at_once: bool) -> 
         for json in &commands {
             pipeline.add_command(command(json)?);
         }
-        let mut connection =
-            behind.client.get_multiplexed_async_connection().await.map_err(|_| "ERR the server is away".to_owned())?;
+        let mut connection = connect(behind).await?;
         let values: Vec<Value> = pipeline.query_async(&mut connection).await.map_err(|error| {
             format!("{} {}", error.code().unwrap_or("EXECABORT"), error.detail().unwrap_or_default())
         })?;

@@ -65,13 +65,12 @@ impl EntriesPlace {
         for entry in list_of(entries)? {
             let [place, id, rejected, body] = list_of(entry)? else { return Err(strange()) };
             let (place, id) = (int_of(place)?, id_of(id)?);
-            match entry_of(id, text_of(rejected)? == "1", bytes_of(body)?, self.link.is_binary()) {
-                Some(entry) => page.entries.push((place, entry)),
-                None => {
-                    tracing::warn!(place, "an entry in Redis is not what was written, and so is none");
-                    page.damaged += 1;
-                }
+            let entry = entry_of(id, text_of(rejected)? == "1", bytes_of(body)?, self.link.is_binary());
+            if entry.is_none() {
+                tracing::warn!(place, "an entry in Redis is not what was written, and so is none");
+                page.damaged += 1;
             }
+            page.entries.extend(entry.map(|entry| (place, entry)));
         }
         for change in list_of(changes)? {
             let [what, id] = list_of(change)? else { return Err(strange()) };
