@@ -2,7 +2,6 @@
 
 use super::Verdict;
 use super::evidence::{self, Evidence};
-use super::place::Relation;
 use super::policy::{Policy, Rule};
 use super::signature::{Fact, ProperName, Signature, Term, TermKind};
 use std::iter;
@@ -25,14 +24,9 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| frames(asked, stored))
         .or_else(|| measures(asked, stored))
         .or_else(|| aims(asked, stored))
-        .or_else(|| duties(asked, stored))
-        .or_else(|| affected(asked, stored))
         .or_else(|| negation(asked, stored))
         .or_else(|| order(asked, stored))
-        .or_else(|| ends(asked, stored))
         .or_else(|| contrast(asked, stored))
-        .or_else(|| against(asked, stored))
-        .or_else(|| relations(asked, stored))
         .or_else(|| asked.wording.parts(&stored.wording, || has_moved(asked, stored)));
     differs.map_or_else(|| evidence::weigh(asked, stored), Err)
 }
@@ -156,19 +150,6 @@ fn frames(asked: &Signature, stored: &Signature) -> Option<String> {
     Some(format!("asks for {}, the stored question for {}", said(&one), said(&other)))
 }
 
-/// What has to be done is not what was done, and the highest figure not the highest growth.
-fn duties(asked: &Signature, stored: &Signature) -> Option<String> {
-    let has = |of: &Signature, slot: &str, value: &str| {
-        of.facts.iter().any(|fact| &*fact.slot == slot && (value.is_empty() || &*fact.value == value))
-    };
-    if counts(asked) && counts(stored) && asked.obliges != stored.obliges {
-        return Some("duty: one question asks for what has to be done, the other for what was".to_owned());
-    }
-    let both = has(asked, "extreme", "") && has(stored, "extreme", "");
-    (both && has(asked, "change", "") != has(stored, "change", ""))
-        .then(|| "change: one question asks for the largest change, the other for the largest figure".to_owned())
-}
-
 /// Whether it asks how many or how much.
 fn counts(of: &Signature) -> bool {
     of.frames.iter().any(|frame| matches!(&**frame, "count" | "quantity"))
@@ -200,19 +181,6 @@ fn aims(asked: &Signature, stored: &Signature) -> Option<String> {
         let theirs = || only(stored, asked, figures);
         mine.or_else(|| Some(format!("“{}” is not asked for, the stored question names it", theirs()?)))
     })
-}
-
-/// Whether what affects the other in one question is affected in the other.
-fn affected(asked: &Signature, stored: &Signature) -> Option<String> {
-    let (one, other) = (&asked.affected, &stored.affected);
-    let shown = |keys: &[Box<str>]| keys.join(" ").replace('=', "");
-    let is_us = |keys: &[Box<str>]| keys.iter().any(|key| &**key == "us");
-    let crosses = one.iter().any(|key| stored.says(key)) || other.iter().any(|key| asked.says(key));
-    let differ = !one.is_empty()
-        && !other.is_empty()
-        && !one.iter().any(|key| other.contains(key))
-        && (crosses || is_us(one) != is_us(other));
-    differ.then(|| format!("direction: “{}” is affected, in the stored question “{}”", shown(one), shown(other)))
 }
 
 /// A count is no volume, and neither is a share: "How many spills?" and "How much was spilled?".
@@ -268,34 +236,6 @@ fn contrast(asked: &Signature, stored: &Signature) -> Option<String> {
         .map(|(mine, theirs)| format!("“{}” differs from “{}”", mine.shown, theirs.shown))
 }
 
-/// A complaint against somebody is none of theirs.
-fn against(asked: &Signature, stored: &Signature) -> Option<String> {
-    let is_against = |of: &Signature| {
-        of.wording.says_against() || of.terms.iter().any(|term| term.place.relation == Some(Relation::Against))
-    };
-    let only = |one: &Signature, other: &Signature| {
-        let mut against = one.terms.iter().filter(|term| term.place.relation == Some(Relation::Against));
-        against.find(|term| !is_against(other) && other.says(&term.key)).map(|term| term.shown.clone())
-    };
-    let shown = only(asked, stored).or_else(|| only(stored, asked))?;
-    Some(format!("“against {shown}” differs from “{shown}”"))
-}
-
-/// What one question has before a thing and the other after it, or includes and the other excludes.
-fn relations(asked: &Signature, stored: &Signature) -> Option<String> {
-    let of = |question: &Signature, key: &str| -> Vec<Relation> {
-        let same = question.terms.iter().filter(|term| &*term.key == key);
-        same.filter_map(|term| term.place.relation).collect()
-    };
-    asked.terms.iter().find_map(|term| {
-        let (mine, theirs) = (of(asked, &term.key), of(stored, &term.key));
-        let parts = |relation: &Relation| theirs.iter().all(|other| relation.parts(*other));
-        let differ = !mine.is_empty() && !theirs.is_empty() && mine.iter().all(parts);
-        differ
-            .then(|| format!("“{} {}” differs from “{} {}”", mine[0].name(), term.shown, theirs[0].name(), term.shown))
-    })
-}
-
 /// Whether a clause has moved as a whole: "When Acme reports, how …?" and "How … when it reports?".
 fn has_moved(asked: &Signature, stored: &Signature) -> bool {
     let keys = |of: &Signature, named: bool| -> Vec<Box<str>> {
@@ -319,17 +259,4 @@ fn order(asked: &Signature, stored: &Signature) -> Option<String> {
         list
     };
     (sorted(one) == sorted(other)).then(|| format!("order: {} differs from {}", one.join(" → "), other.join(" → ")))
-}
-
-/// "from savings to current" against "from current to savings": the same things, the other way round.
-fn ends(asked: &Signature, stored: &Signature) -> Option<String> {
-    // "from" alone tells more about a thing ("products with a label"), and need not be where a movement begins.
-    let moves = |of: &Signature| of.ends.iter().all(Option::is_some);
-    let count = if moves(asked) || moves(stored) { 2 } else { 0 };
-    let turned = asked.ends.iter().zip(&stored.ends).take(count).find_map(|(one, other)| {
-        let (one, other) = (one.as_deref()?, other.as_deref()?);
-        (one != other && asked.says(other) && stored.says(one)).then_some((one, other))
-    });
-    let shown = |key: &str| key.trim_start_matches('=').to_owned();
-    turned.map(|(one, other)| format!("direction: “{}” differs from “{}”", shown(one), shown(other)))
 }

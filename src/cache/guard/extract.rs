@@ -2,8 +2,7 @@
 
 use super::lexicon::{Language, Lexicon};
 use super::signature::{Fact, Signature, Term, TermKind};
-use super::small_words::HELPS;
-use super::text::{Kind, Token};
+use super::text::Token;
 use super::{code, language, name, quantity, text, time};
 use crate::embed::WordVectors;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -97,13 +96,6 @@ impl Reading<'_> {
         self.terms.iter().any(|(_, term)| &*term.key == key)
     }
 
-    /// A digest of the word there, unless it is small or helps a verb.
-    pub(super) fn carries(&self, at: usize) -> Option<u64> {
-        let token = self.tokens.get(at).filter(|token| token.kind == Kind::Word)?;
-        let is_small = self.small[at] || HELPS.contains(&token.lower.as_str());
-        (!is_small).then(|| digest(&token.stem))
-    }
-
     pub(super) fn fact(&mut self, at: usize, slot: &str, value: impl Into<Box<str>>) {
         let fact = Fact { slot: slot.into(), value: value.into(), is_pole: false, is_aside: false };
         self.anchors.push((at, format!("{slot} {}", fact.value).into()));
@@ -128,8 +120,6 @@ impl Reading<'_> {
 
     fn finish(mut self, language: Option<Language>) -> Signature {
         let ordered = self.order();
-        let obliges = (0..self.tokens.len()).any(|at| self.obliges(at));
-        let (ends, affected) = (self.ends(), self.affected());
         self.terms.sort_by_key(|(at, _)| *at);
         self.set_places();
         for (_, term) in &mut self.terms {
@@ -176,9 +166,6 @@ impl Reading<'_> {
             names,
             starts,
             ordered,
-            ends,
-            obliges,
-            affected,
             frame,
             wording,
             text: None,

@@ -192,13 +192,15 @@ impl Lexicon {
                     self.negation.entry(key).or_default().extend(language);
                     continue;
                 }
-                _ => {
+                "light" => {
                     self.light.entry(key.clone()).or_default().push(language.unwrap_or(Language::English));
                     if language.is_some() {
                         continue;
                     }
                     Meaning::Light
                 }
+                // A test refuses a file with another section.
+                _ => continue,
             };
             self.phrases.entry(key).or_insert(meaning);
         }
@@ -286,6 +288,36 @@ fn key(phrase: &str) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_section_and_line_is_known() {
+        const SECTIONS: [&str; 19] = [
+            "concept", "facet", "aside", "pole", "frame", "soft", "minor", "light", "implied", "unsaid", "common",
+            "subject", "negation", "unit", "short", "percent", "gas", "contrast", "alike",
+        ];
+        let mut unknown = Vec::new();
+        for file in FILES {
+            let mut section = "";
+            for line in file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+                if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                    let (name, argument) = header.split_once(' ').unwrap_or((header, ""));
+                    section = name;
+                    let takes_slot = matches!(name, "facet" | "aside" | "pole" | "frame");
+                    let is_fit = if takes_slot {
+                        !argument.is_empty()
+                    } else {
+                        argument.is_empty() || Language::from_code(argument).is_some()
+                    };
+                    if !SECTIONS.contains(&name) || !is_fit {
+                        unknown.push(line);
+                    }
+                } else if section.is_empty() || line.contains(" = ") == matches!(section, "contrast" | "alike") {
+                    unknown.push(line);
+                }
+            }
+        }
+        assert!(unknown.is_empty(), "{unknown:#?}");
+    }
 
     #[test]
     fn no_list_of_contrasts_names_one_thing_twice() {

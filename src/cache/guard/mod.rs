@@ -5,10 +5,8 @@
 //! compared in microseconds. What words mean is in the text files of `lexicon/`; what they do is in the passes of
 //! `extract`.
 
-mod actor;
 mod align;
 mod asks;
-mod base;
 mod category;
 mod code;
 mod compare;
@@ -28,14 +26,11 @@ mod phrase;
 mod place;
 mod policy;
 mod quantity;
-mod roles;
-mod seeks;
 mod sign;
 mod signature;
 mod small_words;
 mod text;
 mod time;
-mod transfer;
 mod vector;
 mod wording;
 

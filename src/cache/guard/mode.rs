@@ -34,7 +34,7 @@ impl Reading<'_> {
         self.aside(0, &"mode".into(), &mode.into(), mode.into());
     }
 
-    pub(super) fn obliges(&self, at: usize) -> bool {
+    fn obliges(&self, at: usize) -> bool {
         match self.lower(Some(at)) {
             "must" | "oblige" | "obliges" | "obliged" | "require" | "requires" => true,
             "have" | "has" => self.lower(Some(at + 1)) == "to",

@@ -25,12 +25,6 @@ pub struct Signature {
     pub(super) starts: Box<[u32]>,
     /// What stands on the two sides of "from … to" or "than", in the order written.
     pub(super) ordered: Vec<Box<str>>,
-    /// What stands after "to" and after "from".
-    pub(super) ends: [Option<Box<str>>; 2],
-    /// Whether it says that something has to be done.
-    pub(super) obliges: bool,
-    /// What something has an effect on.
-    pub(super) affected: Vec<Box<str>>,
     /// A digest of the small words with places for the others: two questions that differ in one word have the same.
     pub(super) frame: u64,
     pub(super) wording: Wording,

@@ -3,7 +3,6 @@
 
 use super::asks::Asks;
 use super::extract::{Reading, digest};
-use super::roles::Roles;
 use super::signature::TermKind;
 use super::small_words::{ARTICLES, ASKS, HELPS};
 use super::text::Kind;
@@ -65,7 +64,6 @@ pub(super) struct Wording {
     leads: Box<[Lead]>,
     is_telegraphic: bool,
     names: usize,
-    roles: Roles,
     asks: Asks,
 }
 
@@ -74,8 +72,7 @@ impl Reading<'_> {
         let names: Vec<usize> =
             self.terms.iter().filter(|(_, term)| term.kind == TermKind::Name).map(|(at, _)| *at).collect();
         let asks = self.asks();
-        let roles = self.roles(asks, &names);
-        let mut wording = Wording { asks, names: names.len(), roles, ..Wording::default() };
+        let mut wording = Wording { asks, names: names.len(), ..Wording::default() };
         let bounds: Vec<usize> = self.bounds();
         let (mut said, mut content, mut telling, mut leads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (at, token) in self.tokens.iter().take(LONGEST).enumerate() {
@@ -128,20 +125,10 @@ impl Wording {
         if self.is_turned(other) && !has_moved() {
             return Some("order: the same words stand in each other's place".to_owned());
         }
-        // The same words in the same order give the same roles, whatever else they give.
-        let is_same = self.said.iter().map(|said| said.word).eq(other.said.iter().map(|said| said.word));
-        let roles = || self.roles.parts(&other.roles, &self.content, &other.content);
-        if !is_same && let Some(reason) = roles() {
-            return Some(reason.to_owned());
-        }
         if self.content != other.content || self.content.is_empty() {
             return None;
         }
         self.small_words(other).or_else(|| self.asks.parts(other.asks))
-    }
-
-    pub(super) fn says_against(&self) -> bool {
-        self.telling.contains(&"against")
     }
 
     /// Whether it begins with a word like "when" or "in".
