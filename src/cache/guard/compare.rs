@@ -2,6 +2,7 @@
 
 use super::Verdict;
 use super::evidence::{self, Evidence};
+use super::place::Relation;
 use super::policy::{Policy, Rule};
 use super::signature::{Fact, ProperName, Signature, Term, TermKind};
 use std::iter;
@@ -27,6 +28,7 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| negation(asked, stored))
         .or_else(|| order(asked, stored))
         .or_else(|| contrast(asked, stored))
+        .or_else(|| relations(asked, stored))
         .or_else(|| asked.wording.parts(&stored.wording, || has_moved(asked, stored)));
     differs.map_or_else(|| evidence::weigh(asked, stored), Err)
 }
@@ -234,6 +236,21 @@ fn contrast(asked: &Signature, stored: &Signature) -> Option<String> {
             theirs.contrasts.iter().any(|list| mine.contrasts.contains(list)) && !asked.says(&theirs.key)
         })
         .map(|(mine, theirs)| format!("“{}” differs from “{}”", mine.shown, theirs.shown))
+}
+
+/// What one question has before a thing and the other after it, or includes and the other excludes.
+fn relations(asked: &Signature, stored: &Signature) -> Option<String> {
+    let of = |question: &Signature, key: &str| -> Vec<Relation> {
+        let same = question.terms.iter().filter(|term| &*term.key == key);
+        same.filter_map(|term| term.place.relation).collect()
+    };
+    asked.terms.iter().find_map(|term| {
+        let (mine, theirs) = (of(asked, &term.key), of(stored, &term.key));
+        let parts = |relation: &Relation| theirs.iter().all(|other| relation.parts(*other));
+        let differ = !mine.is_empty() && !theirs.is_empty() && mine.iter().all(parts);
+        differ
+            .then(|| format!("“{} {}” differs from “{} {}”", mine[0].name(), term.shown, theirs[0].name(), term.shown))
+    })
 }
 
 /// Whether a clause has moved as a whole: "When Acme reports, how …?" and "How … when it reports?".
