@@ -1,5 +1,6 @@
 //! The paths that need their own instructions on processors with AVX-512 VBMI and VNNI (Ice Lake, Zen 4, and later).
 
+use super::matrix::{PANEL, STEP, STEP_LINES};
 use super::{ByteLine, CHUNK_LINES, Product, ROWS};
 use std::arch::x86_64::*;
 
@@ -108,4 +109,35 @@ pub(super) fn dot_bytes(a: &[i8], biased: &[u8], sum: i32) -> i32 {
         *total = _mm512_dpbusd_epi32(*total, y, x);
     }
     _mm512_reduce_add_epi32(_mm512_add_epi32(totals[0], totals[1])).wrapping_sub(sum.wrapping_mul(128))
+}
+
+/// [`super::portable::sums`]: `vpdpbusd` multiplies four unsigned bytes of a row with four signed ones of a column.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[inline]
+pub(super) fn sums<const R: usize>(
+    rows: [&[[u8; STEP]]; R],
+    lines: &[[ByteLine; STEP_LINES]],
+    offsets: &[i32; PANEL],
+    sums: &mut [[i32; PANEL]; R],
+) {
+    let rows = rows.map(|row| &row[..lines.len()]);
+    let offsets = offsets.as_chunks::<16>().0;
+    // SAFETY: sixteen values of four bytes are read from an array of sixteen.
+    let start = std::array::from_fn(|n| unsafe { _mm512_loadu_si512(offsets[n].as_ptr().cast()) });
+    let mut totals: [[__m512i; STEP_LINES]; R] = [start; R];
+    for (i, lines) in lines.iter().enumerate() {
+        let lines = lines.each_ref().map(|line| load(line));
+        for (row, totals) in rows.iter().zip(&mut totals) {
+            let row = _mm512_set1_epi32(i32::from_ne_bytes(row[i]));
+            for (total, line) in totals.iter_mut().zip(lines) {
+                *total = _mm512_dpbusd_epi32(*total, row, line);
+            }
+        }
+    }
+    for (totals, sums) in totals.iter().zip(sums) {
+        for (total, sums) in totals.iter().zip(sums.as_chunks_mut::<16>().0) {
+            // SAFETY: sixteen values of four bytes are written to an array of sixteen.
+            unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), *total) };
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! The inner loops of the index, one implementation for each kind of processor, chosen while running, and its memory.
+//! The inner loops of the index and of the local verifier, one implementation for each kind of processor, chosen while
+//! running, and the index's memory.
 //!
 //! All paths compute the same numbers, to the bit, and differ in time only. This folder is the only place with
 //! `unsafe`: a block says why it is sound. Functions for a kind of processor are reached through [`Path`] alone,
@@ -17,6 +18,8 @@ mod arena;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod layer;
+mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -24,6 +27,8 @@ mod portable;
 mod tests;
 
 pub(crate) use arena::Arena;
+pub(crate) use layer::{ATTENTION_ROOM, HEADS, HIDDEN, MOST_TOKENS};
+pub(crate) use matrix::{Activation, ByteMatrix, ByteRows, product};
 
 use std::sync::OnceLock;
 
@@ -130,18 +135,18 @@ impl Path {
 
 /// Compiles a portable function once for each path.
 macro_rules! for_each_path {
-    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $kind:ty),*) $(-> $output:ty)?;)*) => {$(
+    ($module:ident: $($(#[$doc:meta])* fn $name:ident($($argument:ident: $kind:ty),*) $(-> $output:ty)?;)*) => {$(
         $(#[$doc])*
         pub(crate) fn $name(path: Path, $($argument: $kind),*) $(-> $output)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
             fn avx512($($argument: $kind),*) $(-> $output)? {
-                portable::$name($($argument),*)
+                $module::$name($($argument),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
             fn avx2($($argument: $kind),*) $(-> $output)? {
-                portable::$name($($argument),*)
+                $module::$name($($argument),*)
             }
             match path.0 {
                 // SAFETY: a path of this kind exists only where the processor has these instructions.
@@ -152,14 +157,14 @@ macro_rules! for_each_path {
                 PathKind::Avx2 => unsafe { avx2($($argument),*) },
                 // NEON is part of the instruction set that the portable function is compiled for.
                 #[cfg(target_arch = "aarch64")]
-                PathKind::NeonDot | PathKind::Neon => portable::$name($($argument),*),
-                PathKind::Portable => portable::$name($($argument),*),
+                PathKind::NeonDot | PathKind::Neon => $module::$name($($argument),*),
+                PathKind::Portable => $module::$name($($argument),*),
             }
         }
     )*};
 }
 
-for_each_path! {
+for_each_path! { portable:
     /// The inner product of two vectors of one length: the similarity that is reported.
     fn dot(a: &[f32], b: &[f32]) -> f32;
     /// `vector -= factor * direction`.
@@ -178,6 +183,17 @@ for_each_path! {
     fn quantization_error(vector: &[f32], step: f32, codes: &[i8]) -> (f32, f32);
     /// Tables of rounded partial sums for `scan`; gives their step.
     fn tables(query: &[f32], most: f32, out: &mut [ByteLine]) -> f32;
+}
+
+for_each_path! { layer:
+    /// The Gaussian error linear unit, place by place.
+    fn gelu(values: &mut [f32]);
+    /// Rows of `depth` numbers as bytes around 128, each with its own step.
+    fn quantize_rows(values: &[f32], depth: usize, codes: &mut [u8], scales: &mut [f32]);
+    /// Adds rows to rows, and gives each the mean 0 and the variance 1, then a weight and a bias.
+    fn add_and_normalize(rows: &mut [f32], added: &[f32], weight: &[f32; HIDDEN], bias: &[f32; HIDDEN]);
+    /// Attention of one text, from its tokens' queries, keys and values; `room` is of `ATTENTION_ROOM`.
+    fn attend(mixed: &[f32], room: &mut [f32], out: &mut [f32]);
 }
 
 /// Where a row's bytes lie in a chunk: the first 32 rows in the even places, which widen to one register of sums.

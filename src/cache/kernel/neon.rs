@@ -1,5 +1,6 @@
 //! The paths that need their own instructions on 64-bit ARM.
 
+use super::matrix::{PANEL, STEP, STEP_LINES};
 use super::{ByteLine, CHUNK_LINES, Product, ROWS};
 use std::arch::aarch64::*;
 use std::arch::asm;
@@ -121,4 +122,76 @@ pub(super) fn dot_bytes_by_sdot(a: &[i8], b: &[i8]) -> i32 {
 pub(super) fn prefetch(address: *const u8) {
     // SAFETY: a hint, which faults at no address and changes nothing that the program sees.
     unsafe { asm!("prfm pldl1keep, [{}]", in(reg) address, options(readonly, nostack, preserves_flags)) };
+}
+
+/// [`super::portable::sums`], line by line, with what adds the products of 16 bytes to four sums.
+#[target_feature(enable = "neon")]
+#[inline]
+fn sums_with<const R: usize>(
+    rows: [&[[u8; STEP]]; R],
+    lines: &[[ByteLine; STEP_LINES]],
+    sums: &mut [[i32; PANEL]; R],
+    add: impl Fn(int32x4_t, int8x16_t, int8x16_t) -> int32x4_t,
+) {
+    let rows = rows.map(|row| &row[..lines.len()]);
+    for n in 0..STEP_LINES {
+        let mut totals = [[vdupq_n_s32(0); PARTS]; R];
+        for (i, lines) in lines.iter().enumerate() {
+            let columns = parts(&lines[n]).map(|part| vreinterpretq_s8_u8(part));
+            for (row, totals) in rows.iter().zip(&mut totals) {
+                // Without their bias the bytes are signed, and there is nothing to make good.
+                let row = vdupq_n_u32(u32::from_ne_bytes(row[i]) ^ 0x8080_8080);
+                for (total, columns) in totals.iter_mut().zip(columns) {
+                    *total = add(*total, columns, vreinterpretq_s8_u32(row));
+                }
+            }
+        }
+        for (totals, sums) in totals.iter().zip(sums.iter_mut()) {
+            let sums = &mut sums.as_chunks_mut::<16>().0[n];
+            for (total, sums) in totals.iter().zip(sums.as_chunks_mut::<4>().0) {
+                // SAFETY: four values of four bytes are written to an array of four.
+                unsafe { vst1q_s32(sums.as_mut_ptr(), *total) };
+            }
+        }
+    }
+}
+
+/// The tile without `sdot`: `offsets` are for the paths whose rows stay unsigned.
+#[target_feature(enable = "neon")]
+#[inline]
+pub(super) fn sums<const R: usize>(
+    rows: [&[[u8; STEP]]; R],
+    lines: &[[ByteLine; STEP_LINES]],
+    _offsets: &[i32; PANEL],
+    sums: &mut [[i32; PANEL]; R],
+) {
+    sums_with(rows, lines, sums, |total, x, y| {
+        // Two products are at most 2 * 127 * 127, which fits 16 bits.
+        let low = vmull_s8(vget_low_s8(x), vget_low_s8(y));
+        vpadalq_s16(total, vpaddq_s16(low, vmull_high_s8(x, y)))
+    });
+}
+
+/// The tile with `sdot`, whose intrinsic is not stable.
+#[target_feature(enable = "neon,dotprod")]
+#[inline]
+pub(super) fn sums_by_sdot<const R: usize>(
+    rows: [&[[u8; STEP]]; R],
+    lines: &[[ByteLine; STEP_LINES]],
+    _offsets: &[i32; PANEL],
+    sums: &mut [[i32; PANEL]; R],
+) {
+    sums_with(rows, lines, sums, |mut total, x, y| {
+        // SAFETY: one instruction on three registers, which the processor has where this function is called.
+        unsafe {
+            asm!(
+                "sdot {total:v}.4s, {x:v}.16b, {y:v}.16b",
+                total = inout(vreg) total,
+                x = in(vreg) x,
+                y = in(vreg) y,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        total
+    });
 }

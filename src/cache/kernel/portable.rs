@@ -3,10 +3,11 @@
 //! Floating-point operations stand in one order and none is fused, so that wider registers change nothing but the time.
 //! The functions are inlined into each path's own copy, which the compiler vectorises for that path.
 
+use super::matrix::{PANEL, STEP, STEP_LINES};
 use super::{ByteLine, CHUNK_DIMENSIONS, CHUNK_LINES, ENTRIES, GROUP, LANES, Product, ROWS};
 
 /// Added to an f32 of a size below 2^22 this leaves the nearest integer, ties to even, in the low bits.
-const ROUND: f32 = 12_582_912.0;
+pub(super) const ROUND: f32 = 12_582_912.0;
 
 /// The inner product, as 64 interleaved sums folded by halves.
 #[inline(always)]
@@ -26,7 +27,7 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 #[inline(always)]
-fn fold(mut sums: [f32; LANES]) -> f32 {
+pub(super) fn fold(mut sums: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
@@ -221,4 +222,26 @@ pub(super) fn survivors(linear: &[(f32, &[i16; ROWS])], products: &[Product<'_>]
         }
     }
     bounds.iter().enumerate().fold(0, |mask, (row, &bound)| mask | u64::from(bound >= least) << row)
+}
+
+/// Unsigned rows times 64 columns of signed bytes, added to `offsets`: what every path's tile must give.
+#[inline(always)]
+pub(super) fn sums<const R: usize>(
+    rows: [&[[u8; STEP]]; R],
+    lines: &[[ByteLine; STEP_LINES]],
+    offsets: &[i32; PANEL],
+    sums: &mut [[i32; PANEL]; R],
+) {
+    *sums = [*offsets; R];
+    for (i, lines) in lines.iter().enumerate() {
+        for (row, sums) in rows.iter().zip(sums.iter_mut()) {
+            let row = row[i].map(i32::from);
+            let columns = lines.iter().flat_map(|line| line.0.as_chunks::<STEP>().0);
+            for (sum, column) in sums.iter_mut().zip(columns) {
+                for (x, code) in row.iter().zip(column) {
+                    *sum += x * i32::from(code.cast_signed());
+                }
+            }
+        }
+    }
 }

@@ -11,6 +11,10 @@ mod spent;
 pub(super) use reading::{Reader, UnreadPair};
 pub use spent::{SpentMeter, VerifierSpending};
 
+mod local;
+
+pub use local::LocalVerifier;
+
 use crate::Result;
 use std::fmt::Debug;
 
