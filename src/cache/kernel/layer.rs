@@ -134,21 +134,25 @@ pub(super) fn attend(mixed: &[f32], room: &mut [f32], out: &mut [f32]) {
     let out = out.as_chunks_mut::<HIDDEN>().0;
     for head in 0..HEADS {
         for (n, token) in mixed.iter().enumerate() {
+            let block = n / KEYS * HEAD;
             for (i, &x) in token[HIDDEN + head * HEAD..HIDDEN + (head + 1) * HEAD].iter().enumerate() {
-                keys[i * padded + n] = x;
+                keys[(block + i) * KEYS + n % KEYS] = x;
             }
         }
-        let whole = mixed.len() / QUERIES * QUERIES;
-        for first in (0..whole).step_by(QUERIES) {
-            attend_from::<QUERIES>(mixed, (head, first), keys, scores, out);
-        }
-        for first in whole..mixed.len() {
-            attend_from::<1>(mixed, (head, first), keys, scores, out);
+        let Some(last) = mixed.len().checked_sub(QUERIES) else {
+            (0..mixed.len()).for_each(|first| attend_from::<1>(mixed, (head, first), keys, scores, out));
+            continue;
+        };
+        for first in (0..mixed.len()).step_by(QUERIES) {
+            // The last few are computed with some before them once more, which changes nothing.
+            attend_from::<QUERIES>(mixed, (head, first.min(last)), keys, scores, out);
         }
     }
 }
 
 /// The attention of `Q` tokens from `first` on, by one head.
+///
+/// The loops over tokens are the innermost, which the compiler unrolls, and makes registers of the loops around them.
 #[inline(always)]
 fn attend_from<const Q: usize>(
     mixed: &[[f32; MIXED]],
@@ -158,25 +162,25 @@ fn attend_from<const Q: usize>(
     out: &mut [[f32; HIDDEN]],
 ) {
     let padded = keys.len() / HEAD;
-    let queries: [&[f32]; Q] = std::array::from_fn(|q| &mixed[first + q][head * HEAD..(head + 1) * HEAD]);
+    let queries: [[f32; HEAD]; Q] = std::array::from_fn(|q| part(&mixed[first + q], head * HEAD));
     let mut rest = scores;
     let weights: [&mut [f32]; Q] = std::array::from_fn(|_| {
         let (row, others) = std::mem::take(&mut rest).split_at_mut(padded);
         rest = others;
         row
     });
-    for at in (0..padded).step_by(KEYS) {
+    for (block, keys) in keys.as_chunks::<KEYS>().0.as_chunks::<HEAD>().0.iter().enumerate() {
         let mut sums = [[0.0_f32; KEYS]; Q];
-        for (i, keys) in keys.chunks_exact(padded).enumerate() {
-            let keys = keys[at..].first_chunk::<KEYS>().unwrap_or(&[0.0; KEYS]);
-            for q in 0..Q {
-                for k in 0..KEYS {
-                    sums[q][k] += queries[q][i] * keys[k];
+        for (i, keys) in keys.iter().enumerate() {
+            let query: [f32; Q] = std::array::from_fn(|q| queries[q][i]);
+            for k in 0..KEYS {
+                for q in 0..Q {
+                    sums[q][k] += query[q] * keys[k];
                 }
             }
         }
         for q in 0..Q {
-            weights[q][at..at + KEYS].copy_from_slice(&sums[q]);
+            weights[q][block * KEYS..(block + 1) * KEYS].copy_from_slice(&sums[q]);
         }
     }
     let mut inverse = [0.0; Q];
@@ -185,10 +189,11 @@ fn attend_from<const Q: usize>(
     }
     let mut sums = [[0.0_f32; HEAD]; Q];
     for (n, token) in mixed.iter().enumerate() {
-        let values = token[2 * HIDDEN + head * HEAD..].first_chunk::<HEAD>().unwrap_or(&[0.0; HEAD]);
-        for q in 0..Q {
-            for i in 0..HEAD {
-                sums[q][i] += weights[q][n] * values[i];
+        let values = part(token, 2 * HIDDEN + head * HEAD);
+        let weight: [f32; Q] = std::array::from_fn(|q| weights[q][n]);
+        for i in 0..HEAD {
+            for q in 0..Q {
+                sums[q][i] += weight[q] * values[i];
             }
         }
     }
@@ -197,6 +202,12 @@ fn attend_from<const Q: usize>(
             *x = sum * inverse[q];
         }
     }
+}
+
+/// A head's numbers of a token, from a place on.
+#[inline(always)]
+fn part(token: &[f32; MIXED], start: usize) -> [f32; HEAD] {
+    token[start..].first_chunk().copied().unwrap_or([0.0; HEAD])
 }
 
 /// Makes the first `count` scores weights, not yet divided by their sum, which it gives; the others become zero.
