@@ -50,14 +50,14 @@ fn what_the_model_says_is_what_its_definition_says() {
 
 #[test]
 fn every_path_gives_equal_bits_alone_and_in_batches() {
-    let pairs = &pairs();
-    for file in &*SAMPLES {
+    let pairs = &pairs()[..2];
+    for file in &SAMPLES[1..] {
         let expected = model(file, kernel::Path::detect()).logits(pairs);
         assert!(expected.iter().all(Option::is_some));
         for path in kernel::Path::available() {
             let model = model(file, path);
             assert_eq!(bits(&model.logits(pairs)), bits(&expected), "{path:?}");
-            for (pair, expected) in pairs.iter().zip(&expected).step_by(2) {
+            for (pair, expected) in pairs.iter().zip(&expected) {
                 assert_eq!(bits(&model.logits(&[*pair])), bits(&[*expected]), "{path:?} {pair:?}");
             }
         }
