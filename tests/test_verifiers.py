@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 import threading
 from datetime import timedelta
 from decimal import Decimal
@@ -297,3 +298,27 @@ def test_a_file_says_what_verifies(tmp_path):
     client = headrace.Client.from_config(file)
     assert client.cache.verifiers == ["llm simulated/echo"]
     assert [budget["limit"] for budget in client.costs.budgets()] == [Decimal("1.50")]
+
+
+class TestLocal:
+    def test_a_file_that_is_not_there_is_named(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"nowhere.safetensors.*verifier=None"):
+            verifiers.local(tmp_path / "nowhere.safetensors")
+
+    def test_it_is_made_again_of_its_path(self, tmp_path):
+        file = tmp_path / "verifier.safetensors"
+        file.write_bytes(b"no model")
+        again = pickle.loads(pickle.dumps(verifiers.local(file)))
+        assert (repr(again), again.name) == (repr(verifiers.local(file)), "local")
+
+    def test_what_is_no_model_is_told_at_the_first_pair_and_a_miss_in_a_cache(self, tmp_path):
+        file = tmp_path / "verifier.safetensors"
+        file.write_bytes(b"no model")
+        local = verifiers.local(str(file))
+        with pytest.raises(ConfigError, match=r"verifier.safetensors"):
+            local([(ASKED, STORED)])
+        cache = cache_of(local)
+        assert cache.verifiers == ["local"]
+        assert ask(cache) is None
+        assert ask(cache, STORED).kind == "exact"
+        assert cache.stats()["verifier_failures"] == 1

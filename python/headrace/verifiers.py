@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from headrace._awaited import awaited
-from headrace._core.verify import SpentMeter
+from headrace._core.verify import LocalVerifier, SpentMeter
 from headrace._late import Late
 from headrace.errors import ConfigError, Timeout
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 else:
     futures = Late("concurrent.futures")
 
-__all__ = ["CallableVerifier", "callable", "llm", "local"]
+__all__ = ["CallableVerifier", "LocalVerifier", "callable", "llm", "local"]
 
 #: What a verifier may say of a pair: it is the same, it is not, nothing, or how probable it is that it is the same.
 Said: TypeAlias = "bool | float | None"
@@ -50,7 +50,7 @@ _MODEL = Path(__file__).parent / "models" / "verifier.safetensors"
 _SAME_AT, _DIFFERENT_AT = 0.9, 0.1
 
 
-def local(path: str | Path | None = None) -> Any:
+def local(path: str | Path | None = None) -> LocalVerifier:
     """Make the verifier that runs here: a small model of English questions, some milliseconds a pair, no network.
 
     The file is read when the first pair is to be judged.
@@ -67,13 +67,7 @@ def local(path: str | Path | None = None) -> Any:
             ...
         headrace.errors.ConfigError: /nowhere holds no model of a verifier: ...
     """
-    file = _MODEL if path is None else Path(path)
-    if not file.is_file():
-        raise ConfigError(
-            f"{file} holds no model of a verifier: give the path of a verifier.safetensors, or verifier=None for the "
-            "guards alone"
-        )
-    raise ConfigError("this build of headrace has no verifier that runs here: give verifier=None")
+    return LocalVerifier(_MODEL if path is None else Path(path))
 
 
 def llm(
@@ -242,6 +236,8 @@ def _line(given: Any) -> list[Any]:
         return [local()]
     if isinstance(given, (list, tuple)):
         return [verifier for one in given for verifier in _line(one)]
+    if isinstance(given, LocalVerifier):
+        return [given]
     if hasattr(given, "_judge"):
         return [*given.first, given]
     if isinstance(given, (str, bytes, Mapping, bool)) or not _is_callable(given):

@@ -5,11 +5,12 @@
 use crate::cache::arguments::{cost_from_py, cost_to_py};
 use crate::error::Result;
 use headrace::Error;
-use headrace::cache::verify::{Judgement, QuestionPair, Ruling, SpentMeter, Verifier, VerifierSpending};
+use headrace::cache::verify::{Judgement, LocalVerifier, QuestionPair, Ruling, SpentMeter, Verifier, VerifierSpending};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyList};
 use std::fmt::{self, Debug, Formatter};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Counts what a verifier spends: calls, dollars and failures.
@@ -48,6 +49,54 @@ impl PySpentMeter {
     #[getter]
     fn failures(&self) -> u64 {
         self.core.read().failures
+    }
+}
+
+/// The verifier that runs here: a small model of English questions; `headrace.verifiers.local` makes it.
+///
+/// Works without the GIL, in threads and after a fork, and can be pickled by the path of its file.
+///
+/// Args:
+///     path: The file of the model; it is read when the first pair is to be judged.
+///
+/// Raises:
+///     ConfigError: There is no such file, or at the first pair, it holds no model of a verifier.
+#[pyclass(frozen, module = "headrace._core.verify", name = "LocalVerifier")]
+pub(crate) struct PyLocalVerifier {
+    core: LocalVerifier,
+    path: PathBuf,
+}
+
+#[pymethods]
+impl PyLocalVerifier {
+    #[new]
+    fn new(py: Python<'_>, path: PathBuf) -> Result<Self> {
+        let core = py.detach(|| LocalVerifier::open(&path))?;
+        Ok(Self { core, path })
+    }
+
+    /// What `explain` calls it.
+    #[getter]
+    fn name(&self) -> &str {
+        self.core.name()
+    }
+
+    /// How probable it is of each pair that one answer serves both questions; 0.5 of a pair that it cannot read.
+    ///
+    /// Args:
+    ///     pairs: The asked and the stored question of each.
+    fn __call__(&self, py: Python<'_>, pairs: Vec<(String, String)>) -> Result<Vec<f32>> {
+        let asked: Vec<_> = pairs.iter().map(|(asked, stored)| QuestionPair { asked, stored }).collect();
+        let judged = py.detach(|| self.core.verify(&asked))?;
+        Ok(judged.into_iter().map(|judged| judged.probability).collect())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("LocalVerifier({:?})", self.path.display().to_string())
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyAny>, (PathBuf,)) {
+        (slf.get_type().into_any(), (slf.get().path.clone(),))
     }
 }
 
@@ -154,11 +203,16 @@ pub(crate) fn verifiers(given: Option<&Bound<'_, PyAny>>) -> Result<Vec<Arc<dyn 
     let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(Vec::new()) };
     let line = given.py().import("headrace.verifiers")?.call_method1("_line", (given,))?;
     let one = |object: PyResult<Bound<'_, PyAny>>| -> Result<Arc<dyn Verifier>> {
-        Ok(Arc::new(PythonVerifier::of(&object?)?))
+        let object = object?;
+        Ok(match object.cast::<PyLocalVerifier>() {
+            Ok(local) => Arc::new(local.get().core.clone()),
+            Err(_) => Arc::new(PythonVerifier::of(&object)?),
+        })
     };
     line.try_iter()?.map(one).collect()
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyLocalVerifier>()?;
     module.add_class::<PySpentMeter>()
 }

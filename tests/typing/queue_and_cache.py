@@ -34,7 +34,7 @@ from headrace.embedders import ProviderEmbedder, StaticEmbedder, as_rows
 from headrace.guards import Guards, Verdict, guards
 from headrace.llm_verifier import LlmVerifier
 from headrace.queue import DeadLetter, DurationSummary, Failure, QueueStats, limit_rules
-from headrace.verifiers import CallableVerifier
+from headrace.verifiers import CallableVerifier, LocalVerifier
 from typing_extensions import assert_type
 
 
@@ -175,8 +175,9 @@ def compare() -> bool:
 def verify(client: Client, pairs: list[tuple[str, str]]) -> list[bool | float | None]:
     own: CallableVerifier = verifiers.callable(lambda asked: [None for _ in asked], timeout=1, same_at=0.8, name="own")
     model: LlmVerifier = verifiers.llm(client, model="openai/gpt-4o-mini", budget="5.00", mode="later", first=own)
-    print(model.name, model.drain(1), verifiers.local("verifier.safetensors"))
-    cache = SemanticCache(verifier=[own, model])
+    local: LocalVerifier = verifiers.local("verifier.safetensors")
+    print(model.name, model.drain(1), local.name, local(pairs))
+    cache = SemanticCache(verifier=[local, own, model])
     hit = cache.get("why?")
     print(cache.verifiers, hit and hit.verified, cache.explain("why?")[0].judges, cache.stats()["verifier_cost"])
     near: Explanations = client.explain("openai/gpt-4o-mini", "why?", tenant="a", limit=3, temperature=0)
