@@ -8,7 +8,7 @@ use headrace::Error;
 use headrace::cache::verify::{Judgement, LocalVerifier, QuestionPair, Ruling, SpentMeter, Verifier, VerifierSpending};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyList};
+use pyo3::types::{PyBool, PyList, PyString};
 use std::fmt::{self, Debug, Formatter};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -198,18 +198,44 @@ impl Debug for PythonVerifier {
     }
 }
 
-/// The verifiers that `verifier=` names, cheap to dear: `headrace.verifiers` puts them in a line.
-pub(crate) fn verifiers(given: Option<&Bound<'_, PyAny>>) -> Result<Vec<Arc<dyn Verifier>>> {
-    let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(Vec::new()) };
-    let line = given.py().import("headrace.verifiers")?.call_method1("_line", (given,))?;
-    let one = |object: PyResult<Bound<'_, PyAny>>| -> Result<Arc<dyn Verifier>> {
-        let object = object?;
-        Ok(match object.cast::<PyLocalVerifier>() {
-            Ok(local) => Arc::new(local.get().core.clone()),
-            Err(_) => Arc::new(PythonVerifier::of(&object)?),
-        })
-    };
-    line.try_iter()?.map(one).collect()
+/// What a cache has that is told nothing of verifiers: `Some("local")` once the package has its model.
+const DEFAULT: Option<&str> = None;
+
+/// `verifier=`.
+pub(crate) enum VerifierArgument<'py> {
+    /// Not given.
+    Default,
+    /// None, a name, a verifier, a function, or a list of these.
+    Given(Bound<'py, PyAny>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for VerifierArgument<'py> {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self::Given(given.to_owned()))
+    }
+}
+
+impl VerifierArgument<'_> {
+    /// The verifiers that it names, cheap to dear: `headrace.verifiers` puts them in a line.
+    pub(crate) fn verifiers(&self, py: Python<'_>) -> Result<Vec<Arc<dyn Verifier>>> {
+        let line = |given: &Bound<'_, PyAny>| py.import("headrace.verifiers")?.call_method1("_line", (given,));
+        let line = match (self, DEFAULT) {
+            (Self::Given(given), _) if given.is_none() => return Ok(Vec::new()),
+            (Self::Given(given), _) => line(given)?,
+            (Self::Default, Some(name)) => line(PyString::new(py, name).as_any())?,
+            (Self::Default, None) => return Ok(Vec::new()),
+        };
+        let one = |object: PyResult<Bound<'_, PyAny>>| -> Result<Arc<dyn Verifier>> {
+            let object = object?;
+            Ok(match object.cast::<PyLocalVerifier>() {
+                Ok(local) => Arc::new(local.get().core.clone()),
+                Err(_) => Arc::new(PythonVerifier::of(&object)?),
+            })
+        };
+        line.try_iter()?.map(one).collect()
+    }
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -66,7 +66,7 @@ class SemanticCache:
         threshold: float | None = None,
         max_error_rate: float | None = None,
         guards: bool | Guards | None = None,
-        verifier: Any = None,
+        verifier: Any = ...,
         ttl: _Seconds | None = None,
         stale_while_revalidate: _Seconds | None = None,
         max_entries: int | None = None,

@@ -10,6 +10,7 @@ mod hit;
 
 use crate::error::Result;
 use crate::payload;
+use crate::verify::VerifierArgument;
 use arguments::{Matrix, Vector, cost_from_py, cost_to_py, duration, scope_from_py};
 use calibration::Calibration;
 use explanation::{Explanation, Explanations};
@@ -70,8 +71,8 @@ pub(crate) struct SemanticCache {
 #[pymethods]
 impl SemanticCache {
     #[new]
-    #[pyo3(signature = (embedder=None, *, threshold=None, max_error_rate=None, guards=None, verifier=None, ttl=None,
-                        stale_while_revalidate=None, max_entries=None, max_bytes=None, url="memory://"))]
+    #[pyo3(signature = (embedder=None, *, threshold=None, max_error_rate=None, guards=None,
+                        verifier=VerifierArgument::Default, ttl=None, stale_while_revalidate=None, max_entries=None, max_bytes=None, url="memory://"))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one constructor")]
     fn new(
         py: Python<'_>,
@@ -79,7 +80,7 @@ impl SemanticCache {
         threshold: Option<f64>,
         max_error_rate: Option<f64>,
         guards: Option<&Bound<'_, PyAny>>,
-        verifier: Option<&Bound<'_, PyAny>>,
+        verifier: VerifierArgument<'_>,
         ttl: Option<&Bound<'_, PyAny>>,
         stale_while_revalidate: Option<&Bound<'_, PyAny>>,
         max_entries: Option<usize>,
@@ -99,7 +100,7 @@ impl SemanticCache {
         };
         config.embedder = embedder.filter(|object| !object.is_none()).map(crate::embed::embedder).transpose()?;
         config.guards = guards_from_py(guards, &config)?;
-        config.verifiers = crate::verify::verifiers(verifier)?;
+        config.verifiers = verifier.verifiers(py)?;
         let core = py.detach(|| cache::SemanticCache::open(config))?;
         Ok(Self { core, flights: PyFlights::default() })
     }
