@@ -217,14 +217,13 @@ impl<'py> FromPyObject<'_, 'py> for VerifierArgument<'py> {
     }
 }
 
-impl VerifierArgument<'_> {
+impl<'py> VerifierArgument<'py> {
     /// The verifiers that it names, cheap to dear: `headrace.verifiers` puts them in a line.
-    pub(crate) fn verifiers(&self, py: Python<'_>) -> Result<Vec<Arc<dyn Verifier>>> {
-        let line = |given: &Bound<'_, PyAny>| py.import("headrace.verifiers")?.call_method1("_line", (given,));
+    pub(crate) fn verifiers(&self, py: Python<'py>) -> Result<Vec<Arc<dyn Verifier>>> {
         let line = match (self, DEFAULT) {
             (Self::Given(given), _) if given.is_none() => return Ok(Vec::new()),
-            (Self::Given(given), _) => line(given)?,
-            (Self::Default, Some(name)) => line(PyString::new(py, name).as_any())?,
+            (Self::Given(given), _) => in_line(given)?,
+            (Self::Default, Some(name)) => in_line(PyString::new(py, name).as_any())?,
             (Self::Default, None) => return Ok(Vec::new()),
         };
         let one = |object: PyResult<Bound<'_, PyAny>>| -> Result<Arc<dyn Verifier>> {
@@ -236,6 +235,11 @@ impl VerifierArgument<'_> {
         };
         line.try_iter()?.map(one).collect()
     }
+}
+
+/// The verifiers that an object names, as `headrace.verifiers` puts them in a line.
+fn in_line<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    given.py().import("headrace.verifiers")?.call_method1("_line", (given,))
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
