@@ -126,7 +126,7 @@ mod tests {
     }
 
     impl Verifier for Scripted {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "scripted"
         }
         fn verify(&self, pairs: &[QuestionPair<'_>]) -> crate::Result<Vec<Judgement>> {
