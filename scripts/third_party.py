@@ -21,6 +21,10 @@ import tomllib
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "THIRD_PARTY.md"
 BINDING = "headrace-python"
+# What headrace/models was trained from.
+WEIGHTS = {
+    "[all-MiniLM-L6-v2](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2), in verifier.safetensors": "Apache-2.0"
+}
 # Of PyPI: what pyproject.toml names, outside the extras for developers. Their licences as the packages state them.
 PYTHON = {
     "fastapi": "MIT",
@@ -93,6 +97,8 @@ def page() -> str:
     lines += [f"| {name} | {extra} | {licence} |" for name, extra, licence in python()]
     lines += ["", "| built in, from crates.io | licence |", "|---|---|"]
     lines += [f"| {f'[{name}]({url})' if url else name} | {licence} |" for name, licence, url in rust()]
+    lines += ["", "| built in, weights of a model | licence |", "|---|---|"]
+    lines += [f"| {model} | {licence} |" for model, licence in WEIGHTS.items()]
     return HEAD + "\n".join(lines) + "\n"
 
 

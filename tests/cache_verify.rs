@@ -1,5 +1,7 @@
 //! The line of the judges: facts, verifiers, policy, and who of them serves.
 
+#![allow(clippy::unwrap_used)]
+
 use headrace::cache::policy::PolicyConfig;
 use headrace::cache::verify::{Judgement, QuestionPair, SpentMeter, Verifier, VerifierSpending, bounds};
 use headrace::cache::{CacheConfig, InsertRequest, LabelledPair, LookupRequest, SemanticCache};
@@ -32,7 +34,7 @@ impl Known {
 }
 
 impl Verifier for Known {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "known"
     }
 
@@ -108,7 +110,7 @@ fn the_best_verified_serves_and_not_the_most_similar() {
 
 #[test]
 fn nothing_serves_on_unsure_unless_a_second_verifier_says_same() {
-    let first = Known::of(&[("What was the water withdrawal?", 0.6)]);
+    let first = Known::of(&[("What was the water withdrawal?", 0.4)]);
     let alone = cache(vec![first.clone()]);
     put(&alone, "What was the water withdrawal?", 0.95);
     assert_eq!(ask(&alone, ASKED), None);
@@ -210,7 +212,7 @@ fn many_questions_are_read_in_one_batch() {
     assert_eq!(verifier.counts(), (1, 3));
     let one_by_one: Vec<_> =
         requests.iter().map(|request| cache.lookup(request).unwrap().map(|hit| hit.key())).collect();
-    assert_eq!(one_by_one, hits.iter().map(|hit| hit.as_ref().map(|hit| hit.key())).collect::<Vec<_>>());
+    assert_eq!(one_by_one, hits.iter().map(|hit| hit.as_ref().map(headrace::cache::CacheHit::key)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -248,12 +250,11 @@ fn the_policy_learns_by_probability_and_calibrating_asks_the_verifier() {
         put(&cache, "What was the water withdrawal?", 0.95);
         let (vector, prompt) = ([1.0, 0.0], format!("{}How much water was withdrawn?", " ".repeat(number)));
         let request = LookupRequest { embedding: Some(&vector), ..LookupRequest::new(&prompt) };
-        match cache.lookup(&request).unwrap() {
-            Some(hit) => served += usize::from(hit.verified() == Some(0.6)),
-            None => {
-                let answer = Payload::from(&serde_json::json!("What was the water withdrawal?"));
-                cache.insert(InsertRequest::new(&prompt, answer)).unwrap();
-            }
+        if let Some(hit) = cache.lookup(&request).unwrap() {
+            served += usize::from(hit.verified() == Some(0.6));
+        } else {
+            let answer = Payload::from(&serde_json::json!("What was the water withdrawal?"));
+            cache.insert(InsertRequest::new(&prompt, answer)).unwrap();
         }
     }
     assert!(served > 100, "{served} of 200 were served on evidence, of which the verifier alone is unsure");

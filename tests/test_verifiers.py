@@ -322,3 +322,35 @@ class TestLocal:
         assert ask(cache) is None
         assert ask(cache, STORED).kind == "exact"
         assert cache.stats()["verifier_failures"] == 1
+
+
+def test_a_cache_that_is_told_nothing_reads_with_the_model_of_the_package(monkeypatch):
+    monkeypatch.setattr(verifiers, "_DEFAULT", "local")
+    cache = headrace.SemanticCache(headrace.embedders.static())
+    assert cache.verifiers == ["local"]
+    cache.put("How much water did the Ostmark mill take from the river in 2023?", "1.2 million m3")
+    cache.put("How much did the Ostmark mill pay for its river water in 2023?", "EUR 40,000")
+    hit = cache.get("river water withdrawn by the Ostmark mill, 2023")
+    assert hit is None or hit.response == "1.2 million m3"
+    assert cache.stats()["verifications"] >= 2
+    assert headrace.SemanticCache(guards=False).verifiers == []
+    assert headrace.SemanticCache(verifier=None).verifiers == []
+
+
+def test_the_model_of_the_package_tells_a_wording_from_another_question():
+    pairs = [
+        ("What were our direct emissions in 2023?", "total scope 1 emissions 2023"),
+        ("Who audits our suppliers?", "Which firm carries out the audits of our suppliers?"),
+        ("How many people left the company last year?", "number of leavers last year"),
+        ("Who audits our suppliers?", "Which suppliers did we audit?"),
+        ("How many people left the company last year?", "Why did people leave the company last year?"),
+        ("What is our target for water?", "How much water did we use?"),
+    ]
+    verifier = headrace.verifiers.local()
+    found = [verifier([pair])[0] for pair in pairs]
+    assert min(found[:3]) > max(found[3:]), found
+    # Rivals: at most one stored question is the one that was asked.
+    asked = pairs[1][0]
+    together = verifier([pairs[1], (asked, "Who are the auditors of our suppliers' suppliers?")])
+    assert together[0] <= found[1]
+    assert pickle.loads(pickle.dumps(verifier))([pairs[1]]) == [found[1]]

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from headrace._awaited import awaited
-from headrace._core.verify import LocalVerifier, SpentMeter
+from headrace._core.verify import IS_OPTIMISED, LocalVerifier, SpentMeter
 from headrace._late import Late
 from headrace.errors import ConfigError, Timeout
 
@@ -44,6 +44,9 @@ __all__ = ["CallableVerifier", "LocalVerifier", "callable", "llm", "local"]
 Said: TypeAlias = "bool | float | None"
 Pair: TypeAlias = tuple[str, str]
 
+#: What a cache with guards has that is told nothing of verifiers. A build that is not optimised takes most of a second
+#: to read a pair, and is for working on headrace: its caches read where they are told to.
+_DEFAULT: Any = "local" if IS_OPTIMISED else None
 #: The file of the small model that comes with the package.
 _MODEL = Path(__file__).parent / "models" / "verifier.safetensors"
 #: From this probability on a pair is the same, and down from the other one different.

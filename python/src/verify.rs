@@ -8,7 +8,7 @@ use headrace::Error;
 use headrace::cache::verify::{Judgement, LocalVerifier, QuestionPair, Ruling, SpentMeter, Verifier, VerifierSpending};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyList, PyString};
+use pyo3::types::{PyBool, PyList};
 use std::fmt::{self, Debug, Formatter};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -141,9 +141,10 @@ impl PythonVerifier {
             return Ok(Judgement::UNSURE);
         }
         if let Ok(same) = said.cast::<PyBool>() {
-            return Ok(match same.is_true() {
-                true => Judgement { probability: 1.0, ruling: Ruling::Same },
-                false => Judgement { probability: 0.0, ruling: Ruling::Different },
+            return Ok(if same.is_true() {
+                Judgement { probability: 1.0, ruling: Ruling::Same }
+            } else {
+                Judgement { probability: 0.0, ruling: Ruling::Different }
             });
         }
         let probability: f32 = said.extract()?;
@@ -198,9 +199,6 @@ impl Debug for PythonVerifier {
     }
 }
 
-/// What a cache has that is told nothing of verifiers: `Some("local")` once the package has its model.
-const DEFAULT: Option<&str> = None;
-
 /// `verifier=`.
 pub(crate) enum VerifierArgument<'py> {
     /// Not given.
@@ -219,12 +217,12 @@ impl<'py> FromPyObject<'_, 'py> for VerifierArgument<'py> {
 
 impl<'py> VerifierArgument<'py> {
     /// The verifiers that it names, cheap to dear: `headrace.verifiers` puts them in a line.
-    pub(crate) fn verifiers(&self, py: Python<'py>) -> Result<Vec<Arc<dyn Verifier>>> {
-        let line = match (self, DEFAULT) {
-            (Self::Given(given), _) if given.is_none() => return Ok(Vec::new()),
-            (Self::Given(given), _) => in_line(given)?,
-            (Self::Default, Some(name)) => in_line(PyString::new(py, name).as_any())?,
-            (Self::Default, None) => return Ok(Vec::new()),
+    pub(crate) fn verifiers(&self, py: Python<'py>, has_guards: bool) -> Result<Vec<Arc<dyn Verifier>>> {
+        let line = match self {
+            Self::Given(given) if given.is_none() => return Ok(Vec::new()),
+            Self::Given(given) => in_line(given)?,
+            Self::Default if has_guards => in_line(&py.import("headrace.verifiers")?.getattr("_DEFAULT")?)?,
+            Self::Default => return Ok(Vec::new()),
         };
         let one = |object: PyResult<Bound<'_, PyAny>>| -> Result<Arc<dyn Verifier>> {
             let object = object?;
@@ -243,6 +241,7 @@ fn in_line<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("IS_OPTIMISED", !cfg!(debug_assertions))?;
     module.add_class::<PyLocalVerifier>()?;
     module.add_class::<PySpentMeter>()
 }

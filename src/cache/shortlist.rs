@@ -34,7 +34,7 @@ pub(super) struct Unread {
     /// Whether one of the questions is in another language than English.
     pub is_foreign: bool,
     /// The guards' agreement where they would let it serve by its wording too: what decides where no verifier reads
-    /// the language.
+    /// the language, and what helps one that is unsure.
     pub by_wording: Option<f32>,
 }
 
@@ -131,8 +131,8 @@ impl CacheCore {
         }
         let is_foreign = is_other_script || asked.is_foreign() || stored.is_foreign();
         let guarded = request.threshold.unwrap_or_else(|| self.config.guarded_threshold());
-        let by_wording = match is_foreign.then(|| guards.compare(asked, stored)) {
-            Some(Verdict::Pass { agreement }) if f64::from(similarity) >= guarded => Some(agreement),
+        let by_wording = match guards.compare(asked, stored) {
+            Verdict::Pass { agreement } if f64::from(similarity) >= guarded => Some(agreement),
             _ => None,
         };
         Ok(Some(Unread { is_foreign, by_wording }))
@@ -183,7 +183,10 @@ impl CacheCore {
         match judged.ruling {
             Ruling::Same => Some(verified),
             Ruling::Different => None,
-            Ruling::Unsure if unread.by_wording.is_some() => unread.by_wording.map(by_wording),
+            Ruling::Unsure if unread.is_foreign => unread.by_wording.map(by_wording),
+            Ruling::Unsure if judged.probability > bounds::SAME_BY_WORDING && unread.by_wording.is_some() => {
+                Some(verified)
+            }
             // A learned policy says from which probability on what serves.
             Ruling::Unsure => self.config.policy.is_some().then_some(verified),
         }

@@ -36,8 +36,9 @@ class SemanticCache:
             of 95 %: nothing is served until the evidence says so. None serves every candidate that passes the guards.
         guards: True for the standard guards, False for none, or a `Guards`.
         verifier: What reads the questions whose facts agree: ``"local"`` for the small model in the package, one of
-            `headrace.verifiers`, a function of a list of pairs, or a list of these, cheap to dear. None for none: the
-            guards then compare the wording too.
+            `headrace.verifiers`, a function of a list of pairs, or a list of these, cheap to dear. Where it is not
+            given: ``"local"`` with guards in an optimised build, else none. None for none: the guards then compare the
+            wording too.
         ttl: Seconds that an entry serves, or a timedelta. None is for ever.
         stale_while_revalidate: Seconds after its end that an entry still serves, with ``hit.is_stale``.
         max_entries: The most entries.

@@ -38,7 +38,7 @@ class Guards:
         """What the weighing of two wordings looks at, for fitting it; None where something else parts them."""
 
     def _facts(self, asked: str, stored: str) -> tuple[str | None, list[tuple[str, str]]]:
-        """What the facts part where somebody reads the wording, and every slot in which the two differ, for measuring."""
+        """What the facts part where somebody reads the wording, and every slot in which the two differ."""
 
     def __reduce__(self) -> tuple[Any, ...]: ...
 

@@ -3,7 +3,10 @@ from decimal import Decimal
 from os import PathLike
 from typing import Any, final
 
-__all__ = ["LocalVerifier", "SpentMeter"]
+#: Whether this build is optimised; one that is not takes most of a second to read a pair.
+IS_OPTIMISED: bool
+
+__all__ = ["IS_OPTIMISED", "LocalVerifier", "SpentMeter"]
 
 @final
 class LocalVerifier:

@@ -41,8 +41,9 @@ use std::path::PathBuf;
 ///         of 95 %: nothing is served until the evidence says so. None serves every candidate that passes the guards.
 ///     guards: True for the standard guards, False for none, or a `Guards`.
 ///     verifier: What reads the questions whose facts agree: ``"local"`` for the small model in the package, one of
-///         `headrace.verifiers`, a function of a list of pairs, or a list of these, cheap to dear. None for none: the
-///         guards then compare the wording too.
+///         `headrace.verifiers`, a function of a list of pairs, or a list of these, cheap to dear. Where it is not
+///         given: ``"local"`` with guards in an optimised build, else none. None for none: the guards then compare the
+///         wording too.
 ///     ttl: Seconds that an entry serves, or a timedelta. None is for ever.
 ///     stale_while_revalidate: Seconds after its end that an entry still serves, with ``hit.is_stale``.
 ///     max_entries: The most entries.
@@ -100,7 +101,7 @@ impl SemanticCache {
         };
         config.embedder = embedder.filter(|object| !object.is_none()).map(crate::embed::embedder).transpose()?;
         config.guards = guards_from_py(guards, &config)?;
-        config.verifiers = verifier.verifiers(py)?;
+        config.verifiers = verifier.verifiers(py, config.guards.is_some())?;
         let core = py.detach(|| cache::SemanticCache::open(config))?;
         Ok(Self { core, flights: PyFlights::default() })
     }

@@ -74,7 +74,7 @@ const FORMS: [&str; 16] =
     ["ag", "se", "sa", "nv", "bv", "plc", "inc", "ltd", "llc", "corp", "gmbh", "spa", "oyj", "asa", "limited", "kgaa"];
 
 /// So many letters tell a name from another, however it ends: "Poland" and "Polish", "Brackwell" and "brackwel".
-const START: usize = 4;
+const START: usize = 6;
 /// Words that set one company of a name apart from another, by stem; alone they say nothing.
 const PARTS: [&str; 5] = ["group", "hold", "international", "company", "corporat"];
 

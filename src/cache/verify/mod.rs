@@ -5,15 +5,13 @@
 //! Of several verifiers each is asked about what those before it are unsure of.
 
 pub mod bounds;
+mod local;
 mod reading;
 mod spent;
 
+pub use local::LocalVerifier;
 pub(super) use reading::{Reader, UnreadPair};
 pub use spent::{SpentMeter, VerifierSpending};
-
-mod local;
-
-pub use local::LocalVerifier;
 
 use crate::Result;
 use std::fmt::Debug;

@@ -12,6 +12,7 @@ mod layers;
 mod model;
 #[cfg(test)]
 mod reference;
+mod rivals;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
@@ -32,7 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Judges pairs by a model in a local file; clones, and verifiers of one file, share it.
 ///
-/// A pair that is too long for the model, or has a text without a word, is [`Judgement::UNSURE`]; no text is cut.
+/// Of one asked question at most one stored question is the same: pairs of one call that look right together are each the
+/// less probable, unless the stored questions are wordings of one. A pair that is too long for the model, or has a text without a word, is [`Judgement::UNSURE`]; no text is cut.
 ///
 /// ```no_run
 /// use headrace::cache::verify::{LocalVerifier, QuestionPair, Verifier};
@@ -148,7 +150,15 @@ impl Verifier for LocalVerifier {
 
     fn verify(&self, pairs: &[QuestionPair<'_>]) -> Result<Vec<Judgement>> {
         let model = self.model()?;
-        Ok(model.logits(pairs).into_iter().map(|logit| model.judge(logit)).collect())
+        let alone = model.probabilities(pairs);
+        let couples = rivals::couples(pairs, &alone);
+        let stored =
+            |&(one, other): &(usize, usize)| QuestionPair { asked: pairs[one].stored, stored: pairs[other].stored };
+        let read = model.probabilities(&couples.iter().map(stored).collect::<Vec<_>>());
+        let is_one = |read: &Option<f32>| read.is_some_and(|probability| probability >= rivals::ONE_QUESTION);
+        let wordings: Vec<(usize, usize)> =
+            couples.iter().zip(&read).filter(|(_, read)| is_one(read)).map(|(couple, _)| *couple).collect();
+        Ok(rivals::weigh(pairs, &alone, &wordings).into_iter().map(|one| model.judge(one)).collect())
     }
 
     fn is_english_only(&self) -> bool {

@@ -79,11 +79,18 @@ impl Model {
         layers + self.pieces.size() + self.embedding.size() + self.head.size()
     }
 
-    /// What a logit says; None is a pair that was not read.
-    pub(super) fn judge(&self, logit: Option<f32>) -> Judgement {
-        logit.map_or(Judgement::UNSURE, |logit| {
-            Judgement::of(self.calibration.at(logit), self.same_at, self.different_at)
-        })
+    /// What a probability says; None is a pair that was not read.
+    pub(super) fn judge(&self, probability: Option<f32>) -> Judgement {
+        probability.map_or(Judgement::UNSURE, |probability| Judgement::of(probability, self.same_at, self.different_at))
+    }
+
+    /// How probable it is that each pair is the same, each by itself; None for one that could not be read.
+    pub(super) fn probabilities(&self, pairs: &[QuestionPair<'_>]) -> Vec<Option<f32>> {
+        self.logits(pairs).into_iter().map(|logit| logit.map(|logit| self.probability(logit))).collect()
+    }
+
+    pub(super) fn probability(&self, logit: f32) -> f32 {
+        self.calibration.at(logit)
     }
 
     /// What the model says of each pair; None for one that is too long, or has a question without a word.

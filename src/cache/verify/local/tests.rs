@@ -86,11 +86,11 @@ fn what_cannot_be_read_is_unsure_and_leaves_the_others_alone() {
 }
 
 #[test]
-fn a_logit_becomes_a_probability_and_a_ruling() {
+fn a_logit_becomes_a_probability_and_a_probability_a_ruling() {
     let model = model(&SAMPLES[0], kernel::Path::detect());
-    let ruling = |logit| model.judge(Some(logit)).ruling;
-    assert_eq!([9.0, 0.0, -9.0].map(ruling), [Ruling::Same, Ruling::Unsure, Ruling::Different]);
-    assert!((model.judge(Some(1.0)).probability - 0.685).abs() < 1e-6);
+    let ruling = |probability| model.judge(Some(probability)).ruling;
+    assert_eq!([0.99, 0.5, 0.01].map(ruling), [Ruling::Same, Ruling::Unsure, Ruling::Different]);
+    assert!((model.probability(1.0) - 0.685).abs() < 1e-6);
 }
 
 #[test]
