@@ -14,7 +14,7 @@ QUESTIONS = [
     "What were the gross Scope 1 emissions in 2024?",
     "What were the gross Scope 3 emissions in 2024?",
     "How many employees did Nordwind Paper have at the end of 2024?",
-    "How high were gross Scope 1 emissions in 2024?",  # asks the same in other words
+    "gross scope 1 emissions 2024",  # asks the same in other words
     "What were the gross Scope 1 emissions in 2023?",  # asks for another year
 ]
 

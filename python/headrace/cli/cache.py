@@ -45,7 +45,7 @@ def register(subparsers: Subparsers) -> None:
             verb.add_argument("--tenant", default="default", help="the tenant that the entry belongs to")
             verb.add_argument("--limit", type=int, default=5, help="how many entries")
             verb.add_argument("--embedder", choices=EMBEDDERS, default="static", help="what made the entries' vectors")
-            verb.add_argument("--verifier", choices=["local", "none"], default="local", help="what reads the questions")
+            verb.add_argument("--verifier", choices=["none", "local"], default="none", help="what reads the questions")
         elif name == "purge":
             verb.add_argument("--all", action="store_true", help="everything, not only what expired")
 
