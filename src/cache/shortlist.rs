@@ -38,6 +38,20 @@ pub(super) struct Unread {
     pub by_wording: Option<f32>,
 }
 
+impl Unread {
+    /// Whether what was read and the wording let the answer serve together.
+    fn lets_pass(self, judged: Option<Judgement>) -> bool {
+        let Some(judged) = judged else { return self.by_wording.is_some() };
+        match judged.ruling {
+            Ruling::Same => true,
+            Ruling::Different => false,
+            Ruling::Unsure => {
+                self.by_wording.is_some() && (self.is_foreign || judged.probability > bounds::SAME_BY_WORDING)
+            }
+        }
+    }
+}
+
 impl CacheCore {
     /// The candidates that pass the guards, the most trusted first. All that are hardly less similar than the first
     /// that passes are looked at: of two that pass, the better wording need not be the nearer.
@@ -180,16 +194,12 @@ impl CacheCore {
         let by_wording = |agreement| Candidate { agreement, ..candidate };
         let Some(judged) = judged else { return unread.by_wording.map(by_wording) };
         let verified = Candidate { probability: Some(judged.probability), ..candidate };
-        match judged.ruling {
-            Ruling::Same => Some(verified),
-            Ruling::Different => None,
-            Ruling::Unsure if unread.is_foreign => unread.by_wording.map(by_wording),
-            Ruling::Unsure if judged.probability > bounds::SAME_BY_WORDING && unread.by_wording.is_some() => {
-                Some(verified)
-            }
-            // A learned policy says from which probability on what serves.
-            Ruling::Unsure => self.config.policy.is_some().then_some(verified),
+        if unread.lets_pass(Some(judged)) {
+            let is_foreign_wording = unread.is_foreign && judged.ruling == Ruling::Unsure;
+            return if is_foreign_wording { unread.by_wording.map(by_wording) } else { Some(verified) };
         }
+        // A learned policy says from which probability on what serves.
+        (judged.ruling == Ruling::Unsure && self.config.policy.is_some()).then_some(verified)
     }
 
     /// Which pairs of questions the guards and the verifiers let pass, were they similar enough.
@@ -217,12 +227,7 @@ impl CacheCore {
         let judged = Reader::new(&self.config.verifiers).read(&open);
         let mut passing = vec![false; pairs.len()];
         for (pair, judged) in open.iter().zip(judged) {
-            let by_wording = unread[pair.question].is_some_and(|unread| unread.by_wording.is_some());
-            passing[pair.question] = match judged.map(|judged| judged.ruling) {
-                Some(Ruling::Same) => true,
-                Some(Ruling::Different) => false,
-                Some(Ruling::Unsure) | None => by_wording,
-            };
+            passing[pair.question] = unread[pair.question].is_some_and(|unread| unread.lets_pass(judged));
         }
         passing
     }
@@ -265,7 +270,28 @@ fn is_other_script(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_other_script;
+    use super::super::verify::Judgement;
+    use super::{Unread, is_other_script};
+
+    #[test]
+    fn the_wording_helps_a_verifier_that_leans_to_same_and_decides_where_none_reads() {
+        let unsure = |probability| Some(Judgement::of(probability, 0.9, 0.1));
+        for (is_foreign, by_wording, judged, passes) in [
+            (false, None, unsure(0.95), true),
+            (false, Some(1.0), unsure(0.05), false),
+            (false, Some(1.0), unsure(0.6), true),
+            (false, Some(1.0), unsure(0.5), false),
+            (false, Some(1.0), unsure(0.3), false),
+            (false, None, unsure(0.6), false),
+            (false, Some(1.0), None, true),
+            (false, None, None, false),
+            (true, Some(1.0), unsure(0.3), true),
+            (true, None, unsure(0.6), false),
+        ] {
+            let unread = Unread { is_foreign, by_wording };
+            assert_eq!(unread.lets_pass(judged), passes, "{is_foreign} {by_wording:?} {judged:?}");
+        }
+    }
 
     #[test]
     fn a_script_is_told_by_most_letters() {

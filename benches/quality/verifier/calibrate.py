@@ -24,8 +24,8 @@ from pairs import Group, read
 from quantise import quantised
 
 CANDIDATES = 6
-#: Of the cache: how much an entry that looks right too speaks against the best (`src/cache/verify/choice.rs`).
-RIVAL_WEIGHT = 0.5
+#: Of the cache: how much an entry that looks right too speaks against the best (`src/cache/verify/local/rivals.rs`).
+RIVAL_WEIGHT = 4.0
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,7 @@ def confidence(log_odds: np.ndarray, passes: np.ndarray) -> tuple[np.ndarray, np
     best = odds.argmax(1)
     others = odds.copy()
     others[np.arange(len(odds)), best] = -30.0
-    rivals = np.log1p(np.exp(others).sum(1))
-    return best, odds.max(1) - RIVAL_WEIGHT * rivals
+    return best, odds.max(1) - 0.5 * np.log1p(RIVAL_WEIGHT * np.exp(others).sum(1))
 
 
 def platt(scores: np.ndarray, same: np.ndarray) -> tuple[float, float]:

@@ -34,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Judges pairs by a model in a local file; clones, and verifiers of one file, share it.
 ///
 /// Of one asked question at most one stored question is the same: pairs of one call that look right together are each the
-/// less probable, unless the stored questions are wordings of one. A pair that is too long for the model, or has a text without a word, is [`Judgement::UNSURE`]; no text is cut.
+/// less probable, unless the stored questions are wordings of one. A pair that is too long for the model, or has a text
+/// without a word, is [`Judgement::UNSURE`]; no text is cut.
 ///
 /// ```no_run
 /// use headrace::cache::verify::{LocalVerifier, QuestionPair, Verifier};
