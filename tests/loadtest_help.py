@@ -61,14 +61,15 @@ def small_server(tmp_path, *arguments, scheme="http"):
 
 def loadtest(url, model, report, *arguments, suite="comprehensive"):
     command = [sys.executable, "-W", "ignore", "-m", "headrace", "loadtest", suite, "--target", url]
-    command += ["--report", str(report), *arguments, *(["--model", model] if model else [])]
+    # The machine may be busy, so that a verdict must not hang on how punctual the generator is.
+    command += ["--report", str(report), "--keep-late", *arguments, *(["--model", model] if model else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=115)
     told = json.loads((report / "report.json").read_text()) if (report / "report.json").exists() else None
     return done, told
 
 
 def unhurried(folder, suite="comprehensive", units=("%", "")):
-    """The arguments for a suite's criteria but those of time and memory: what must hold on the slowest machine too."""
+    """The arguments for what must hold on the slowest machine too: no criterion of time or memory, no round left out."""
     kept = [one for one in criteria.load(suite) if one.unit in units]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"unhurried-{suite}.toml"
@@ -76,7 +77,7 @@ def unhurried(folder, suite="comprehensive", units=("%", "")):
     path.write_text(
         "\n".join(f"{table}\ntier = {json.dumps(one.tier)}\n" for table, one in zip(tables, kept, strict=True))
     )
-    return ["--criteria", str(path)]
+    return ["--criteria", str(path), "--keep-late"]
 
 
 def outcomes(told):

@@ -116,6 +116,16 @@ def test_rounds_that_are_void_show_nothing():
     assert result.problems[0] == "own: all 3 rounds are void: the generator was late"
 
 
+def test_rounds_that_the_generator_was_late_in_count_where_asked():
+    made = Scenario("own", "Own", [criteria.from_fields("own", "ms", "max < 20")], keep_late=True)
+    for round in made.rounds(least=3, most=3):
+        round.trend("ms", [1.0, 1.0, 1.0])
+        round.void("the generator was late")
+    result = made.result()
+    assert (result.rounds, result.void) == (3, [])
+    assert result.notes == ["counted all the same: the generator was late"]
+
+
 @pytest.mark.parametrize("suite", ["focused", "comprehensive"])
 def test_the_criteria_that_come_along_can_be_read(suite):
     names = [criterion.name for criterion in criteria.load(suite)]

@@ -50,7 +50,8 @@ def test_noise_alone_is_no_regression():
 
 def test_both_sides_run_in_turns(tmp_path):
     command = [sys.executable, "-W", "ignore", "-m", "headrace", "loadtest", "focused", "--scenario", "cost_accuracy"]
-    command += ["--against", sys.executable, "--pairs", "2", "--tolerance", "1e9", "--report", str(tmp_path)]
+    command += ["--against", sys.executable, "--pairs", "2", "--tolerance", "1e9", "--keep-late"]
+    command += ["--report", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()[:4]] == ["old", "new", "new", "old"]

@@ -29,7 +29,7 @@ def own(tmp_path, *arguments, body=TWENTY, seconds=20, answer="p(95) < 30s", **e
     folder.mkdir(exist_ok=True)
     (folder / "test_mine.py").write_text(OWN.format(body=body, seconds=seconds, answer=answer))
     command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider", "--rootdir", folder]
-    command += ["--headrace-report", folder, *arguments, folder / "test_mine.py"]
+    command += ["--headrace-report", folder, "--headrace-keep-late", *arguments, folder / "test_mine.py"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **environment})
     report = folder / "report.json"
     return done.stdout + done.stderr, json.loads(report.read_text()) if report.exists() else None

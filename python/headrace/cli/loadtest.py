@@ -50,6 +50,7 @@ def register(subparsers: Subparsers) -> None:
     )
     add("--time-limit", type=float, metavar="SECONDS", help="for each scenario")
     add("--total-time", type=float, metavar="SECONDS", help="begin no scenario after this time")
+    add("--keep-late", action="store_true", help="count rounds that the load generator was late in, on a busy machine")
     add("--resume", metavar="FILE", help="skip what this file has as ready, and write what is done into it")
     add("--seed", type=int, default=1, metavar="N", help="the seed of the workload (%(default)s)")
     add("--live", action="store_true", help="ask the real provider whose key the environment holds")
@@ -88,6 +89,7 @@ def run(given: argparse.Namespace) -> int:
     command += [f"{name}={value}" for name, value in options.items() if value is not None]
     command += [f"--headrace-scenario={name}" for name in given.scenario]
     command += ["--headrace-live"] if given.live else []
+    command += ["--headrace-keep-late"] if given.keep_late else []
     watch = plugin.Watch()
     # Only what the suite needs: other plugins of this environment take seconds to load, and may reorder its tests.
     with _only_our_plugin():
@@ -140,4 +142,5 @@ def _against(given: argparse.Namespace) -> int:
     }
     arguments = [text for name, value in options.items() if value is not None for text in (name, str(value))]
     arguments += [text for name in given.scenario for text in ("--scenario", name)]
+    arguments += ["--keep-late"] if given.keep_late else []
     return compare(given.suite, arguments, given.against, given.pairs, given.tolerance / 100, given.report)

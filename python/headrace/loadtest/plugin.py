@@ -48,6 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--headrace-total-time", default=None, type=float, metavar="SECONDS", help="begin no scenario after this time"
     )
+    group.addoption(
+        "--headrace-keep-late", action="store_true", help="count rounds that the load generator was late in"
+    )
     group.addoption("--headrace-seed", default=1, type=int, metavar="N", help="the seed of the workload")
     group.addoption("--headrace-state", default=None, metavar="FILE", help="resume: skip what this file has as done")
     group.addoption(

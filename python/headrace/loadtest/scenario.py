@@ -41,6 +41,7 @@ class Scenario:
         seed: of its workload.
         config: what the command line says: target, model, spoil, ...
         baseline: the figures of an earlier run.
+        keep_late: count rounds that the load generator was late in, with a note, in place of leaving them out.
         tell: called with where it is, after each round.
     """
 
@@ -54,12 +55,13 @@ class Scenario:
         seed: int = 0,
         config: Any = None,
         baseline: Baseline | None = None,
+        keep_late: bool = False,
         tell: Callable[[str], object] | None = None,
     ) -> None:
         self.name, self.title, self.criteria = name, title, list(criteria)
         self.seconds, self.seed, self.config = seconds, seed, config
         self.metrics: dict[str, Metric] = {}
-        self._baseline = baseline or Baseline()
+        self._baseline, self._keep_late = baseline or Baseline(), keep_late
         self._series: dict[str, Any] = {}
         self._groups = Groups()
         self._tell = tell
@@ -137,8 +139,10 @@ class Scenario:
         self._notes.update(dict.fromkeys(round._notes))
         self._untested.update(round._untested)
         if round.void_because is not None:
-            self._void.append(round.void_because)
-            return
+            if not self._keep_late:
+                self._void.append(round.void_because)
+                return
+            self._notes.setdefault(f"counted all the same: {round.void_because}", None)
         self._rounds += 1
         self._errors.update(round._errors)
         self._groups.update(round.groups)

@@ -42,6 +42,7 @@ class LoadSession:
         self._report: str | None = option("--headrace-report")
         self._seconds: float | None = option("--headrace-time-limit")
         self._seed: int = option("--headrace-seed")
+        self._keep_late: bool = option("--headrace-keep-late")
         total: float | None = option("--headrace-total-time")
         self._deadline = math.inf if total is None else time.monotonic() + total
         state: str | None = option("--headrace-state")
@@ -138,6 +139,7 @@ class LoadSession:
             seed=self._seed,
             config=self.targets,
             baseline=self._baseline,
+            keep_late=self._keep_late,
             tell=lambda where: self._progress.show(f"  {_title(mark)}: {where}"),
         )
         self._open[item.nodeid] = made
