@@ -21,6 +21,7 @@ MODULES = (
     "embedders",
     "frame",
     "guards",
+    "langchain",
     "loadgen",
     "metrics",
     "plots",

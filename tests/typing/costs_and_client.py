@@ -23,6 +23,7 @@ from headrace import (
     SemanticCache,
     UnknownModel,
     Usage,
+    langchain,
     plots,
     providers,
 )
@@ -117,6 +118,12 @@ async def account_with_asyncio(costs: CostTracker) -> None:
     print(
         await costs.apurge(NOW), await costs.aflush(), await costs.ato_csv("c.csv"), await costs.aexport_focus("f.csv")
     )
+
+
+def with_langchain(client: Client) -> str:
+    model = langchain.chat_model(client, "openai/gpt-4o-mini", temperature=0)
+    model.cache = langchain.AnswerCache(client.cache)
+    return str(model.invoke("Which scope is travel?").content)
 
 
 def make() -> list[HttpProvider | Simulated]:
