@@ -1,10 +1,11 @@
 //! The right to work on a request for a time.
 
+use super::backend::QueueBackend;
 use super::core::HandedOut;
 use super::entry::RequestId;
-use super::inner::QueueInner;
 use super::options::Priority;
 use super::owner::NOBODY;
+use super::store::LeaseEnd;
 use crate::{Error, Payload, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 /// A request that was handed out. Dropped before it was accepted or settled, it goes back as if it had not left.
 pub struct Lease {
-    pub(super) inner: Arc<QueueInner>,
+    pub(super) backend: Arc<dyn QueueBackend>,
     pub(super) handed: HandedOut,
     /// Accepted or settled: dropping it changes nothing any more.
     kept: AtomicBool,
@@ -26,8 +27,8 @@ impl std::fmt::Debug for Lease {
 }
 
 impl Lease {
-    pub(super) fn new(inner: &Arc<QueueInner>, handed: HandedOut) -> Self {
-        Self { inner: Arc::clone(inner), handed, kept: AtomicBool::new(false), settled: AtomicBool::new(false) }
+    pub(super) fn new(backend: Arc<dyn QueueBackend>, handed: HandedOut) -> Self {
+        Self { backend, handed, kept: AtomicBool::new(false), settled: AtomicBool::new(false) }
     }
 
     pub(super) fn disown(&self) {
@@ -75,7 +76,7 @@ impl Lease {
     /// Whose it is.
     #[must_use]
     pub fn tenant(&self) -> Arc<str> {
-        self.inner.core.lock().tenant(self.handed.flow)
+        self.backend.base().core.lock().tenant(self.handed.flow)
     }
 
     /// Which attempt this is, from 1.
@@ -87,7 +88,7 @@ impl Lease {
     /// When it was put, since 1970 UTC.
     #[must_use]
     pub fn enqueued_at(&self) -> Duration {
-        self.inner.to_wall(self.handed.enqueued)
+        self.backend.base().to_wall(self.handed.enqueued)
     }
 
     /// How long it was ready before it was handed out.
@@ -99,7 +100,7 @@ impl Lease {
     /// Whether settling it waits for a disk or a server.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        self.inner.is_durable()
+        self.backend.base().durable
     }
 
     /// Ends the lease in memory: the work is done.
@@ -107,10 +108,7 @@ impl Lease {
     /// # Errors
     /// `LeaseLost`; `InvalidArgument` where the queue is durable: an ack there waits for the disk.
     pub fn ack(&self, result: Option<Payload>, tokens: Option<u64>) -> Result<()> {
-        if self.is_durable() {
-            return Err(Error::invalid("a durable ack waits for the disk: use ack_async"));
-        }
-        self.hold(self.inner.ack_now(self.handed.id, self.handed.attempt, result, tokens))
+        self.hold(Arc::clone(&self.backend).end_now(&self.handed, LeaseEnd::Ack { result, tokens }))
     }
 
     /// Ends the lease: the work is done. `tokens` corrects what was estimated for the limits.
@@ -118,19 +116,13 @@ impl Lease {
     /// # Errors
     /// `LeaseLost`, `Store`.
     pub async fn ack_async(&self, result: Option<Payload>, tokens: Option<u64>) -> Result<()> {
-        self.hold(self.inner.ack(self.handed.id, self.handed.attempt, result, tokens).await)
+        self.hold(Arc::clone(&self.backend).end(&self.handed, LeaseEnd::Ack { result, tokens }).await)
     }
 
     /// Notes how the lease ended, if it did.
     fn hold(&self, done: Result<()>) -> Result<()> {
         match done {
-            Ok(()) => {
-                self.set_settled();
-                if self.inner.remote.is_some() {
-                    let ran = self.inner.now().since(self.handed.since);
-                    self.inner.core.lock().meters.run.record(ran);
-                }
-            }
+            Ok(()) => self.set_settled(),
             Err(Error::LeaseLost(_)) => self.disown(),
             Err(_) => {}
         }
@@ -143,7 +135,8 @@ impl Lease {
     /// # Errors
     /// `LeaseLost`, `Store`.
     pub async fn nack_async(&self, error: &str, delay: Option<Duration>, retry: bool) -> Result<()> {
-        self.hold(self.inner.nack(self.handed.id, self.handed.attempt, error, delay, retry).await)
+        let how = LeaseEnd::Nack { error: error.to_owned(), delay, retry };
+        self.hold(Arc::clone(&self.backend).end(&self.handed, how).await)
     }
 
     /// The same, at once, for a queue in memory.
@@ -151,10 +144,8 @@ impl Lease {
     /// # Errors
     /// `LeaseLost`; `InvalidArgument` where the queue is durable.
     pub fn nack(&self, error: &str, delay: Option<Duration>, retry: bool) -> Result<()> {
-        if self.is_durable() {
-            return Err(Error::invalid("a durable nack waits for the disk: use nack_async"));
-        }
-        self.hold(self.inner.nack_now(self.handed.id, self.handed.attempt, error, delay, retry))
+        let how = LeaseEnd::Nack { error: error.to_owned(), delay, retry };
+        self.hold(Arc::clone(&self.backend).end_now(&self.handed, how))
     }
 
     /// Makes the lease last `by` from now.
@@ -162,7 +153,7 @@ impl Lease {
     /// # Errors
     /// `LeaseLost`, `Store`.
     pub async fn extend_async(&self, by: Duration) -> Result<()> {
-        let done = self.inner.extend(self.handed.id, self.handed.attempt, by).await;
+        let done = Arc::clone(&self.backend).extend(self.handed.id, self.handed.attempt, by).await;
         if matches!(done, Err(Error::LeaseLost(_))) {
             self.disown();
         }
@@ -175,19 +166,10 @@ impl Drop for Lease {
         if self.kept.load(Ordering::Acquire) {
             return;
         }
-        let inner = &self.inner;
+        let backend = Arc::clone(&self.backend);
         if self.handed.owner != NOBODY && !self.handed.is_orphan {
-            return inner.leave(self.handed.id, None);
+            return backend.leave(self.handed.id, None);
         }
-        let (id, attempt, is_orphan) = (self.handed.id, self.handed.attempt, self.handed.is_orphan);
-        if inner.remote.is_some() {
-            return inner.give_back_remote(id, attempt, is_orphan);
-        }
-        if let Some(file) = &inner.file {
-            return drop(inner.change(file, move |change| change.give_back(id, attempt, is_orphan), |_, ()| ()));
-        }
-        inner.core.lock().give_back(id, attempt, inner.now());
-        inner.dispatch();
-        inner.ready.wake(1);
+        backend.give_back(self.handed.id, self.handed.attempt, self.handed.is_orphan);
     }
 }

@@ -18,7 +18,8 @@
 //! ```
 
 mod acquire;
-mod acquire_on;
+mod backend;
+mod base;
 mod control;
 mod core;
 mod entry;
@@ -26,10 +27,10 @@ mod finished;
 mod flow;
 mod get;
 mod id_map;
-mod inner;
 mod lane;
 mod lease;
 mod limit;
+mod local;
 mod moment;
 mod options;
 mod outcomes;
@@ -37,7 +38,6 @@ mod owner;
 mod pages;
 mod put;
 mod redis;
-mod result;
 mod schedule;
 mod signal;
 mod sqlite;
@@ -60,20 +60,21 @@ pub use store::{Acked, Handout, LeaseEnd, QueueStore};
 use crate::Result;
 use crate::clock::{Clock, SystemClock};
 use crate::store::Location;
-use inner::QueueInner;
+use backend::QueueBackend;
 use std::sync::Arc;
 
 /// A request queue. Clones share it.
 #[derive(Clone)]
 pub struct RequestQueue {
-    inner: Arc<QueueInner>,
+    backend: Arc<dyn QueueBackend>,
+    store: Arc<dyn QueueStore>,
 }
 
 impl std::fmt::Debug for RequestQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RequestQueue")
-            .field("url", &self.inner.url)
-            .field("name", &self.inner.name)
+            .field("url", &self.backend.base().url)
+            .field("name", &self.backend.base().name)
             .finish_non_exhaustive()
     }
 }
@@ -95,41 +96,35 @@ impl RequestQueue {
     /// As [`RequestQueue::open`].
     pub fn open_with_clock(url: &str, config: QueueConfig, clock: Arc<dyn Clock>) -> Result<Self> {
         config.validate()?;
-        let (mut file, mut remote, mut shown) = (None, None, url.to_owned());
-        match Location::parse(url)? {
-            Location::Memory => {}
-            Location::Sqlite(path) => file = Some(sqlite::QueueFile::open(&path, &config)?),
-            Location::Redis(address) => {
-                shown = address.shown();
-                remote = Some(redis::RedisQueue::open(address, &config, &clock)?);
-            }
-        }
-        let inner = Arc::new(QueueInner::new(&shown, config, clock, file, remote));
-        inner.refresh_and_wait()?;
-        Ok(Self { inner })
+        let backend: Arc<dyn QueueBackend> = match Location::parse(url)? {
+            Location::Memory => local::CoreQueue::in_memory(url, config, clock),
+            Location::Sqlite(path) => local::CoreQueue::on_file(&path, url, config, clock)?,
+            Location::Redis(address) => redis::RedisQueue::open(address, config, clock)?,
+        };
+        Ok(Self { store: Arc::clone(&backend).store(), backend })
     }
 
     /// The address it was opened with; a password is shown as `***`.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.inner.url
+        &self.backend.base().url
     }
 
     /// Its name inside the store.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inner.name
+        &self.backend.base().name
     }
 
     /// Whether requests are kept outside of this process when a put returns: on disk, or on a server.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        self.inner.is_durable()
+        self.backend.base().durable
     }
 
     /// Whether a put may find no room.
     #[must_use]
     pub fn is_bounded(&self) -> bool {
-        self.inner.bounded
+        self.backend.base().bounded
     }
 }

@@ -2,12 +2,16 @@
 
 use super::moment::Moment;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// What requests that any handle may take have in place of an owner.
 pub(super) const NOBODY: u64 = 0;
 
 /// The owner of what was adopted and handed back: it lives no more.
 pub(super) const GONE: u64 = 1;
+
+/// How often a handle with open requests says that it lives.
+pub(super) const RENEWED_EVERY: Duration = Duration::from_secs(10);
 
 /// The handles that are known to live, and until when they are taken to. In memory a handle lives as long as its process.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! What a queue says of itself.
 
 use super::RequestQueue;
+use super::base::QueueBase;
 use super::entry::Status;
-use super::inner::QueueInner;
 use crate::Result;
 use crate::metrics::DurationSummary;
 use std::sync::Arc;
@@ -44,17 +44,13 @@ impl RequestQueue {
     /// # Errors
     /// `Store` where the file cannot be read.
     pub fn stats(&self) -> Result<QueueStats> {
-        if self.inner.remote.is_some() {
-            return crate::blocking::block_on(self.inner.stats_remote());
-        }
-        self.inner.refresh_and_wait()?;
-        Ok(self.inner.stats())
+        crate::blocking::block_on(self.store.stats())
     }
 }
 
-impl QueueInner {
+impl QueueBase {
     /// What the state says of itself.
-    pub(super) fn stats(&self) -> QueueStats {
+    pub(super) fn counts(&self) -> QueueStats {
         let core = self.core.lock();
         let (by_priority, by_tenant) = core.breakdown();
         QueueStats {

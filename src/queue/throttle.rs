@@ -22,8 +22,8 @@ impl RequestQueue {
     /// assert!(queue.try_get().unwrap().is_some());
     /// ```
     pub fn throttle(&self, provider: &str, most: u64) {
-        self.inner.core.lock().throttle(Arc::from(provider), most);
-        self.inner.dispatch();
-        self.inner.ready.wake_all();
+        self.backend.base().core.lock().throttle(Arc::from(provider), most);
+        Arc::clone(&self.backend).dispatch();
+        self.backend.base().ready.wake_all();
     }
 }

@@ -1,10 +1,10 @@
 //! What a server knows of requests, and what an operator does to them.
 
+use super::RedisQueue;
 use super::put::id_of;
 use super::{LEAST_PATIENCE, LOOK, PATIENCE, patience};
 use crate::queue::core::unknown;
 use crate::queue::entry::{DeadLetter, Failure, RequestId, Status};
-use crate::queue::inner::QueueInner;
 use crate::queue::options::Priority;
 use crate::queue::stats::QueueStats;
 use crate::queue::store::Acked;
@@ -19,18 +19,18 @@ use std::time::Duration;
 /// How many finished requests are forgotten with one command.
 const PURGE_AT_ONCE: usize = 1000;
 
-impl QueueInner {
+impl RedisQueue {
     async fn look(self: &Arc<Self>, verb: &str, argument: &str) -> Result<Value> {
         self.ask(&LOOK, Arguments::default().text(verb).text(argument), PATIENCE).await
     }
 
-    pub(in crate::queue) async fn status_remote(self: &Arc<Self>, id: u64) -> Result<Option<Status>> {
+    pub(super) async fn status(self: &Arc<Self>, id: u64) -> Result<Option<Status>> {
         let status = int_of(&self.look("status", &RequestId(id).to_string()).await?)?;
         Ok(usize::try_from(status).ok().and_then(|status| Status::ALL.get(status).copied()))
     }
 
     /// How many are open, and how long until time may change that.
-    async fn open_remote(self: &Arc<Self>) -> Result<(usize, Option<Duration>)> {
+    pub(super) async fn open_now(self: &Arc<Self>) -> Result<(usize, Option<Duration>)> {
         let reply = self.look("open", "").await?;
         match list_of(&reply)? {
             [open, next] => Ok((int_of(open)? as usize, span(next)?)),
@@ -38,11 +38,7 @@ impl QueueInner {
         }
     }
 
-    pub(in crate::queue) async fn len_remote(self: &Arc<Self>) -> Result<usize> {
-        Ok(self.open_remote().await?.0)
-    }
-
-    pub(in crate::queue) async fn cancel_remote(self: &Arc<Self>, id: u64) -> Result<bool> {
+    pub(super) async fn withdraw(self: &Arc<Self>, id: u64) -> Result<bool> {
         match int_of(&self.look("cancel", &RequestId(id).to_string()).await?)? {
             1 => {
                 self.turns.forget(id);
@@ -53,7 +49,7 @@ impl QueueInner {
         }
     }
 
-    pub(in crate::queue) async fn revive_remote(self: &Arc<Self>, id: u64) -> Result<()> {
+    pub(super) async fn put_back(self: &Arc<Self>, id: u64) -> Result<()> {
         let reply = self.look("revive", &RequestId(id).to_string()).await?;
         let Value::Int(status) = reply else { return Ok(()) };
         match usize::try_from(status).ok().and_then(|status| Status::ALL.get(status)) {
@@ -66,21 +62,21 @@ impl QueueInner {
         }
     }
 
-    pub(in crate::queue) async fn pause_remote(self: &Arc<Self>, paused: bool) -> Result<()> {
+    pub(super) async fn set_paused(self: &Arc<Self>, paused: bool) -> Result<()> {
         self.look("pause", if paused { "1" } else { "0" }).await.map(drop)
     }
 
-    pub(in crate::queue) async fn purge_remote(self: &Arc<Self>) -> Result<()> {
+    pub(super) async fn forget_finished(self: &Arc<Self>) -> Result<()> {
         while int_of(&self.look("purge", &PURGE_AT_ONCE.to_string()).await?)? as usize == PURGE_AT_ONCE {}
         Ok(())
     }
 
-    pub(in crate::queue) async fn dead_remote(self: &Arc<Self>) -> Result<Vec<DeadLetter>> {
+    pub(super) async fn dead_letters(self: &Arc<Self>) -> Result<Vec<DeadLetter>> {
         list_of(&self.look("dead", "").await?)?.iter().map(letter).collect()
     }
 
     /// What the ack was given; None while it is open, with how long until time may change that.
-    pub(in crate::queue) async fn outcome_remote(
+    pub(super) async fn outcome(
         self: &Arc<Self>,
         id: u64,
         awaited: bool,
@@ -105,7 +101,7 @@ impl QueueInner {
         }
     }
 
-    pub(in crate::queue) async fn result_remote(
+    pub(super) async fn await_result(
         self: &Arc<Self>,
         id: RequestId,
         timeout: Option<Duration>,
@@ -118,7 +114,7 @@ impl QueueInner {
             notified.as_mut().enable();
             self.check_open(&self.core.lock())?;
             let left = until.map(|until| until.since(self.now()));
-            let (acked, next) = self.outcome_remote(id.0, true, patience(left, PATIENCE)).await?;
+            let (acked, next) = self.outcome(id.0, true, patience(left, PATIENCE)).await?;
             if let Some(acked) = acked {
                 return Ok(acked.result);
             }
@@ -129,11 +125,11 @@ impl QueueInner {
             if self.hear(LEAST_PATIENCE).await? {
                 continue;
             }
-            self.sleep_remote(notified, next, until).await;
+            self.sleep(notified, next, until).await;
         }
     }
 
-    pub(in crate::queue) async fn drain_remote(self: &Arc<Self>, timeout: Option<Duration>) -> Result<()> {
+    pub(super) async fn await_idle(self: &Arc<Self>, timeout: Option<Duration>) -> Result<()> {
         let until = timeout.map(|timeout| self.now().plus(timeout));
         let idle = self.idle.listen();
         loop {
@@ -141,7 +137,7 @@ impl QueueInner {
             tokio::pin!(notified);
             notified.as_mut().enable();
             self.check_open(&self.core.lock())?;
-            let (open, next) = self.open_remote().await?;
+            let (open, next) = self.open_now().await?;
             if open == 0 {
                 return Ok(());
             }
@@ -152,11 +148,11 @@ impl QueueInner {
             if self.hear(LEAST_PATIENCE).await? {
                 continue;
             }
-            self.sleep_remote(notified, next, until).await;
+            self.sleep(notified, next, until).await;
         }
     }
 
-    pub(in crate::queue) async fn stats_remote(self: &Arc<Self>) -> Result<QueueStats> {
+    pub(super) async fn shared_counts(self: &Arc<Self>) -> Result<QueueStats> {
         let reply = self.look("stats", "").await?;
         let [meta, waiting, dead] = list_of(&reply)? else { return Err(strange()) };
         let fields: HashMap<&str, usize> = list_of(meta)?
@@ -165,7 +161,7 @@ impl QueueInner {
             .collect();
         let (waiting, dead) = (int_of(waiting)? as usize, int_of(dead)? as usize);
         let of = |field: &str| fields.get(field).copied().unwrap_or_default();
-        let here = self.stats();
+        let here = self.counts();
         let mut by_tenant: Vec<(Arc<str>, usize)> = fields
             .iter()
             .filter_map(|(field, open)| Some((Arc::from(&*unescaped(field.strip_prefix('t')?)), *open)))

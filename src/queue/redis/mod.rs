@@ -5,7 +5,8 @@
 //! The server, inside scripts (`src/store/redis/scripts/queue_*.lua`): order, ageing, tenants' turns, room, limits, leases
 //! and the clock are its own. The rules are those of the pure core. A process keeps nothing of the state.
 //!
-//! - A request costs three commands through its life: put, take, settle. Each is one script.
+//! - A request costs three commands through its life: put, take, settle. Each is one script. Puts, and settlements, that come
+//!   while another is under way go together with the next command.
 //! - Ids are drawn by whoever puts, and a settlement carries a number drawn at random: a command that is sent again because
 //!   its reply was lost does nothing twice. What a take handed out whose reply was lost comes again when its lease is over.
 //! - Whoever finds nothing to take, no room, or open requests left, leaves word; the next script that changes it publishes
@@ -18,23 +19,31 @@
 //! - Of more than 4,000 requests that rise a class at one moment, or 1,000 of a kind that fall due, the rest follows with
 //!   the next command.
 
+mod backend;
+mod gather;
 mod look;
 mod own;
 mod put;
 mod settle;
+mod store;
 mod take;
 mod wait;
 
-use super::inner::QueueInner;
+use super::Lease;
+use super::backend::QueueBackend;
+use super::base::QueueBase;
+use super::core::HandedOut;
 use super::limit::LimitScope;
 use super::options::QueueConfig;
 use crate::clock::Clock;
 use crate::store::RedisUrl;
 use crate::store::redis::{Arguments, RedisChannel, RedisLink, RedisScript, escaped, micros, on_redis};
-use crate::{Error, Result, blocking};
+use crate::{Result, blocking};
 
+use gather::Gather;
 use parking_lot::Mutex;
 use redis::Value;
+use std::ops::Deref;
 use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -92,22 +101,34 @@ script!(LOOK, "queue_look.lua");
 
 /// Where a queue is kept, and how it is asked.
 pub(super) struct RedisQueue {
+    base: QueueBase,
     link: Arc<RedisLink>,
     keys: Vec<String>,
     channel: RedisChannel,
     /// None: by the server's clock.
-    clock: Option<Arc<dyn Clock>>,
+    server_clock: Option<Arc<dyn Clock>>,
     /// What every script is told of the settings, and what a take is told besides.
     settings: Arguments,
     limits: Arguments,
     /// This handle among all that share the queue; a forked child is another.
     owner: Mutex<(u32, u64)>,
+    puts: Gather,
+    settlements: Gather,
     /// Whether turns are being looked for, and whether they are to be looked for once more.
     looking: AtomicU8,
 }
 
+impl Deref for RedisQueue {
+    type Target = QueueBase;
+
+    fn deref(&self) -> &QueueBase {
+        &self.base
+    }
+}
+
 impl RedisQueue {
-    pub(super) fn open(address: RedisUrl, config: &QueueConfig, clock: &Arc<dyn Clock>) -> Result<Self> {
+    pub(super) fn open(address: RedisUrl, config: QueueConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
+        let shown = address.shown();
         // Braces would end the hash tag.
         let name = config.name.replace('%', "%25").replace('{', "%7b").replace('}', "%7d");
         let prefix = format!("headrace:{{queue:{name}}}:");
@@ -132,19 +153,23 @@ impl RedisQueue {
         }
         let checked = Arc::clone(&link);
         blocking::block_on(on_redis(async move { checked.check(OPENING).await }))?;
-        Ok(Self {
+        let base = QueueBase::on_server(&shown, config, Arc::clone(&clock));
+        Ok(Arc::new(Self {
+            base,
             link,
             keys: KEYS.iter().map(|key| format!("{prefix}{key}")).collect(),
             channel,
-            clock: (!clock.is_machine()).then(|| Arc::clone(clock)),
+            server_clock: (!clock.is_machine()).then_some(clock),
             settings,
             limits,
             owner: Mutex::new((0, 0)),
+            puts: Gather::new(&PUT),
+            settlements: Gather::new(&END),
             looking: AtomicU8::new(0),
-        })
+        }))
     }
 
-    pub(super) fn owner(&self) -> u64 {
+    fn owner_here(&self) -> u64 {
         let process = crate::process::id();
         let mut owner = self.owner.lock();
         if owner.0 != process {
@@ -155,18 +180,17 @@ impl RedisQueue {
 
     /// Runs a script. Call it where the connections are.
     async fn run(&self, script: &RedisScript, arguments: &Arguments, patience: Duration) -> Result<Value> {
-        let now = match &self.clock {
+        let now = match &self.server_clock {
             None => Arguments::default().text(""),
             Some(clock) => Arguments::default().int(micros(clock.wall())),
         };
         self.link.run(script, &self.keys, &(&now, &self.settings, arguments), patience).await
     }
-}
 
-impl QueueInner {
-    /// The queue's place on a server.
-    fn remote(&self) -> Result<&RedisQueue> {
-        self.remote.as_ref().ok_or_else(|| Error::Store("this queue is on no server".into()))
+    /// A lease on what was handed out here.
+    fn lease(self: &Arc<Self>, handed: HandedOut) -> Lease {
+        let backend: Arc<dyn QueueBackend> = Arc::<Self>::clone(self);
+        Lease::new(backend, handed)
     }
 
     /// Runs a script, from any thread.
@@ -177,7 +201,7 @@ impl QueueInner {
         patience: Duration,
     ) -> Result<Value> {
         let inner = Arc::clone(self);
-        on_redis(async move { inner.remote()?.run(script, &arguments, patience).await }).await
+        on_redis(async move { inner.run(script, &arguments, patience).await }).await
     }
 }
 

@@ -1,13 +1,15 @@
 //! Turns of one's own on a server: put and take are two commands, and the owner says now and then that it lives.
 
+use super::RedisQueue;
 use super::settle::nonce;
 use super::{LEAST_PATIENCE, OWN, PATIENCE, PATIENCE_OF_A_WORKER};
-use crate::queue::acquire::{Again, Waits};
-use crate::queue::core::lost;
+use crate::queue::Lease;
+use crate::queue::acquire::{Again, Entered, Waits};
+use crate::queue::backend::QueueBackend;
+use crate::queue::core::{HandedOut, lost};
 use crate::queue::entry::RequestId;
-use crate::queue::inner::QueueInner;
 use crate::queue::options::PutOptions;
-use crate::queue::{Lease, acquire::Entered};
+use crate::queue::owner::{RENEWED_EVERY, Who};
 use crate::store::redis::{Arguments, escaped, micros};
 use crate::store::redis::{start_on_redis, text_of};
 use crate::{Payload, Result};
@@ -27,15 +29,11 @@ fn named(verb: &str, id: &str, attempt: u32) -> Arguments {
     Arguments::default().text(verb).text(id).int(attempt).text(nonce())
 }
 
-impl QueueInner {
-    pub(in crate::queue) async fn acquire_remote(
-        self: &Arc<Self>,
-        payload: Payload,
-        options: PutOptions,
-    ) -> Result<Lease> {
-        let (id, owner) = (RequestId(rand::random::<u64>().max(1)), self.owner());
+impl RedisQueue {
+    pub(super) async fn acquire_turn(self: &Arc<Self>, payload: Payload, options: PutOptions) -> Result<Lease> {
+        let (id, owner) = (RequestId(rand::random::<u64>().max(1)), self.owner_here());
         // From here on, dropping it removes the request, whether it has arrived or not.
-        let waits = Waits { inner: Arc::clone(self), id: id.0, turn: self.turns.expect(id.0), came: false };
+        let waits = self.waits(id.0);
         let payloads = [payload];
         let room = self.room.listen();
         loop {
@@ -50,25 +48,23 @@ impl QueueInner {
             if self.hear(LEAST_PATIENCE).await? {
                 continue;
             }
-            self.sleep_remote(notified, None, None).await;
+            self.sleep(notified, None, None).await;
         }
         self.core.lock().meters.put += 1;
         self.keep_alive();
-        self.dispatch();
+        self.give_turns();
         waits.turn().await
     }
 
     /// Looks for turns of those who wait here, without waiting for it.
-    pub(in crate::queue) fn dispatch_remote(self: &Arc<Self>) {
-        let Some(remote) = &self.remote else { return };
-        if remote.looking.swap(ONCE_MORE, Ordering::AcqRel) != NOBODY_LOOKS {
+    pub(super) fn give_turns(self: &Arc<Self>) {
+        if self.looking.swap(ONCE_MORE, Ordering::AcqRel) != NOBODY_LOOKS {
             return;
         }
         let inner = Arc::clone(self);
         let started = start_on_redis(async move {
-            let Some(remote) = &inner.remote else { return };
             loop {
-                remote.looking.store(LOOKS, Ordering::Release);
+                inner.looking.store(LOOKS, Ordering::Release);
                 match inner.look_for_turns().await {
                     Ok(next) => inner.turns.look_by(next.map(|next| inner.now().plus(next))),
                     Err(error) => {
@@ -76,7 +72,7 @@ impl QueueInner {
                         tokio::time::sleep(AFTER_AN_ERROR).await;
                     }
                 }
-                let ended = remote.looking.compare_exchange(LOOKS, NOBODY_LOOKS, Ordering::AcqRel, Ordering::Acquire);
+                let ended = inner.looking.compare_exchange(LOOKS, NOBODY_LOOKS, Ordering::AcqRel, Ordering::Acquire);
                 if ended.is_ok() {
                     return;
                 }
@@ -97,7 +93,7 @@ impl QueueInner {
     }
 
     /// Looks at what other processes do, and at the clock, for all who wait here. Never ends.
-    pub(in crate::queue) async fn watch_remote(self: &Arc<Self>) {
+    pub(super) async fn watch_the_clock(self: &Arc<Self>) {
         let watch = self.turns.watch();
         let _duty = watch.duty.lock().await;
         loop {
@@ -112,7 +108,7 @@ impl QueueInner {
             match looked.await {
                 Ok(next) => {
                     watch.plan(next.map(|next| self.now().plus(next)));
-                    self.sleep_remote(sooner, next, None).await;
+                    self.sleep(sooner, next, None).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "turns wait for a server that does not answer");
@@ -123,7 +119,7 @@ impl QueueInner {
     }
 
     /// Removes a request whose caller left, without waiting for it.
-    pub(in crate::queue) fn leave_remote(self: &Arc<Self>, id: u64, used_tokens: Option<u64>) {
+    pub(super) fn remove(self: &Arc<Self>, id: u64, used_tokens: Option<u64>) {
         self.turns.forget(id);
         let inner = Arc::clone(self);
         let arguments = named("leave", &RequestId(id).to_string(), 0).maybe(used_tokens);
@@ -135,19 +131,55 @@ impl QueueInner {
         drop(started);
     }
 
+    fn mine(&self) -> Who {
+        Who::Owner { owner: self.owner_here(), workers: self.ready.is_awaited() }
+    }
+
+    /// A wait for the turn of a request.
+    fn waits(self: &Arc<Self>, id: u64) -> Waits {
+        let backend: Arc<dyn QueueBackend> = Arc::<Self>::clone(self);
+        Waits::new(backend, id)
+    }
+
+    /// Gives turns out to those who wait here. What nobody waits for any more ends.
+    fn give_all(self: &Arc<Self>, turns: Vec<HandedOut>) {
+        for handed in turns {
+            if let Err(handed) = self.turns.give(handed) {
+                drop(self.lease(handed));
+            }
+        }
+    }
+
+    /// Says now and then that this handle lives.
+    fn keep_alive(self: &Arc<Self>) {
+        let process = crate::process::id();
+        let mut keeper = self.keeper.lock();
+        if *keeper == process {
+            return;
+        }
+        let weak = Arc::downgrade(self);
+        let keep = move || {
+            loop {
+                std::thread::sleep(RENEWED_EVERY);
+                let Some(queue) = weak.upgrade() else { return };
+                if let Err(error) = crate::blocking::block_on(queue.renew()) {
+                    tracing::warn!(%error, "this handle could not say that it lives");
+                }
+            }
+        };
+        if std::thread::Builder::new().name("headrace-queue".into()).spawn(keep).is_ok() {
+            *keeper = process;
+        }
+    }
+
     /// Says that this handle lives.
-    pub(in crate::queue) async fn renew_remote(self: &Arc<Self>) -> Result<()> {
-        self.ask(&OWN, named("renew", &self.owner().to_string(), 0), PATIENCE).await.map(drop)
+    pub(super) async fn renew(self: &Arc<Self>) -> Result<()> {
+        self.ask(&OWN, named("renew", &self.owner_here().to_string(), 0), PATIENCE).await.map(drop)
     }
 
     /// Makes a request wait for another turn.
-    pub(in crate::queue) async fn again_remote(
-        self: &Arc<Self>,
-        id: u64,
-        attempt: u32,
-        again: Again,
-    ) -> Result<Entered> {
-        let waits = Waits { inner: Arc::clone(self), id, turn: self.turns.expect(id), came: false };
+    pub(super) async fn start_again(self: &Arc<Self>, id: u64, attempt: u32, again: Again) -> Result<Entered> {
+        let waits = self.waits(id);
         let arguments = named("again", &RequestId(id).to_string(), attempt)
             .int(micros(again.delay))
             .text(escaped(again.provider.as_deref().unwrap_or_default()))
@@ -158,7 +190,7 @@ impl QueueInner {
         if text_of(&reply)? != "ok" {
             return Err(lost(id, attempt));
         }
-        self.dispatch();
+        self.give_turns();
         Ok(Entered::Waits(waits))
     }
 }

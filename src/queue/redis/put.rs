@@ -1,8 +1,8 @@
 //! Putting requests on a server.
 
-use super::{LEAST_PATIENCE, PATIENCE, PUT, patience};
+use super::RedisQueue;
+use super::{LEAST_PATIENCE, PATIENCE, patience};
 use crate::queue::entry::RequestId;
-use crate::queue::inner::QueueInner;
 use crate::queue::options::PutOptions;
 use crate::queue::owner::NOBODY;
 use crate::store::redis::{Arguments, body_of, escaped, micros};
@@ -22,7 +22,7 @@ pub(super) fn owner_text(owner: u64) -> String {
     if owner == NOBODY { String::new() } else { owner.to_string() }
 }
 
-impl QueueInner {
+impl RedisQueue {
     /// Puts once: the ids, or why there is no room.
     pub(super) async fn put_once(
         self: &Arc<Self>,
@@ -32,7 +32,7 @@ impl QueueInner {
         owner: u64,
         patience: Duration,
     ) -> Result<Result<Vec<RequestId>>> {
-        let is_binary = self.remote()?.link.is_binary();
+        let is_binary = self.link.is_binary();
         let bodies: Vec<_> = payloads.iter().map(|payload| body_of(payload, is_binary)).collect();
         // As the script counts them: without the byte that says their kind.
         let bytes: usize = bodies.iter().map(|body| body.len() - 1).sum();
@@ -53,11 +53,12 @@ impl QueueInner {
                 .maybe(options.deadline.map(micros))
                 .int(bytes)
                 .text(owner_text(owner))
+                .int(ids.len())
         };
         for (id, body) in ids.iter().zip(bodies) {
             arguments = arguments.text(id.to_string()).body(body);
         }
-        let reply = self.ask(&PUT, arguments, patience).await?;
+        let reply = self.ask_together(|queue| &queue.puts, arguments, patience).await?;
         let reply = list_of(&reply)?;
         match reply {
             [answer, ids] if text_of(answer)? == "ok" => {
@@ -72,7 +73,7 @@ impl QueueInner {
     }
 
     /// Puts, all or none; waits for room. Without `wait`, there is room now or none.
-    pub(in crate::queue) async fn put_remote(
+    pub(super) async fn put_and_wait(
         self: &Arc<Self>,
         payloads: Vec<Payload>,
         options: PutOptions,
@@ -108,7 +109,7 @@ impl QueueInner {
                 // Others tell from now on only: look once more.
                 continue;
             }
-            self.sleep_remote(notified, None, until).await;
+            self.sleep(notified, None, until).await;
         }
     }
 }

@@ -1,9 +1,10 @@
 //! How leases of a server end.
 
-use super::{END, PATIENCE};
+use super::PATIENCE;
+use super::RedisQueue;
 use crate::queue::core::lost;
 use crate::queue::entry::RequestId;
-use crate::queue::inner::QueueInner;
+use crate::queue::store::LeaseEnd;
 use crate::store::redis::{Arguments, body_of, micros};
 use crate::store::redis::{start_on_redis, text_of};
 use crate::{Payload, Result};
@@ -15,34 +16,36 @@ pub(super) fn nonce() -> String {
     format!("{:x}", rand::random::<u64>())
 }
 
+/// A settlement; three arguments of the verb follow.
 fn named(verb: &str, id: u64, attempt: u32) -> Arguments {
     Arguments::default().text(verb).text(RequestId(id).to_string()).int(attempt).text(nonce())
 }
 
-impl QueueInner {
-    async fn end_remote(self: &Arc<Self>, id: u64, attempt: u32, arguments: Arguments) -> Result<()> {
-        let reply = self.ask(&END, arguments, PATIENCE).await?;
+impl RedisQueue {
+    async fn end_named(self: &Arc<Self>, id: u64, attempt: u32, arguments: Arguments) -> Result<()> {
+        let reply = self.ask_together(|queue| &queue.settlements, arguments, PATIENCE).await?;
         if text_of(&reply)? == "ok" { Ok(()) } else { Err(lost(id, attempt)) }
     }
 
-    pub(in crate::queue) async fn ack_remote(
-        self: &Arc<Self>,
-        id: u64,
-        attempt: u32,
-        result: Option<&Payload>,
-        tokens: Option<u64>,
-    ) -> Result<()> {
+    pub(super) async fn end_by_name(self: &Arc<Self>, id: u64, attempt: u32, how: LeaseEnd) -> Result<()> {
+        match how {
+            LeaseEnd::Ack { result, tokens } => self.ack(id, attempt, result.as_ref(), tokens).await,
+            LeaseEnd::Nack { error, delay, retry } => self.nack(id, attempt, &error, delay, retry).await,
+        }
+    }
+
+    async fn ack(self: &Arc<Self>, id: u64, attempt: u32, result: Option<&Payload>, tokens: Option<u64>) -> Result<()> {
         let arguments = named("ack", id, attempt).flag(result.is_some());
         let arguments = match result {
-            Some(result) => arguments.body(body_of(result, self.remote()?.link.is_binary())),
+            Some(result) => arguments.body(body_of(result, self.link.is_binary())),
             None => arguments.text(""),
         };
-        self.end_remote(id, attempt, arguments.maybe(tokens)).await?;
+        self.end_named(id, attempt, arguments.maybe(tokens)).await?;
         self.core.lock().meters.acked += 1;
         Ok(())
     }
 
-    pub(in crate::queue) async fn nack_remote(
+    async fn nack(
         self: &Arc<Self>,
         id: u64,
         attempt: u32,
@@ -52,19 +55,19 @@ impl QueueInner {
     ) -> Result<()> {
         let delay = delay.unwrap_or_else(|| self.core.lock().backoff(attempt));
         let arguments = named("nack", id, attempt).text(error).int(micros(delay)).flag(retry);
-        self.end_remote(id, attempt, arguments).await
+        self.end_named(id, attempt, arguments).await
     }
 
-    pub(in crate::queue) async fn extend_remote(self: &Arc<Self>, id: u64, attempt: u32, by: Duration) -> Result<()> {
-        self.end_remote(id, attempt, named("extend", id, attempt).int(micros(by))).await
+    pub(super) async fn extend_by_name(self: &Arc<Self>, id: u64, attempt: u32, by: Duration) -> Result<()> {
+        self.end_named(id, attempt, named("extend", id, attempt).int(micros(by)).text("").text("")).await
     }
 
     /// Gives back what never reached a worker, without waiting for it.
-    pub(in crate::queue) fn give_back_remote(self: &Arc<Self>, id: u64, attempt: u32, is_orphan: bool) {
+    pub(super) fn return_to_line(self: &Arc<Self>, id: u64, attempt: u32, is_orphan: bool) {
         let inner = Arc::clone(self);
         let started = start_on_redis(async move {
-            let arguments = named("back", id, attempt).flag(is_orphan);
-            if let Err(error) = inner.end_remote(id, attempt, arguments).await {
+            let arguments = named("back", id, attempt).flag(is_orphan).text("").text("");
+            if let Err(error) = inner.end_named(id, attempt, arguments).await {
                 tracing::debug!(%error, "a lease was not given back: it ends with its time");
             }
         });

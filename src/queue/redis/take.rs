@@ -1,10 +1,10 @@
 //! What a server hands out.
 
+use super::RedisQueue;
 use super::put::{id_of, owner_text};
 use super::{LEAST_PATIENCE, PATIENCE_OF_A_WORKER, TAKE, patience};
 use crate::queue::Lease;
 use crate::queue::core::HandedOut;
-use crate::queue::inner::QueueInner;
 use crate::queue::moment::Moment;
 use crate::queue::options::Priority;
 use crate::queue::owner::Who;
@@ -20,9 +20,9 @@ const MOST_AT_ONCE: usize = 1000;
 /// What stands in an answer for each request.
 const FIELDS: usize = 9;
 
-impl QueueInner {
+impl RedisQueue {
     /// What there is now, and how long until there may be more. Leases that nobody waits for any more are given back.
-    pub(in crate::queue) async fn take_remote(
+    pub(super) async fn take_once(
         self: &Arc<Self>,
         most: usize,
         who: Who,
@@ -32,7 +32,7 @@ impl QueueInner {
         let inner = Arc::clone(self);
         on_redis(async move {
             let (handed, next) = inner.handed_out(most, who, patience).await?;
-            Ok((handed.into_iter().map(|handed| Lease::new(&inner, handed)).collect(), next))
+            Ok((handed.into_iter().map(|handed| inner.lease(handed)).collect(), next))
         })
         .await
     }
@@ -43,7 +43,6 @@ impl QueueInner {
         who: Who,
         patience: Duration,
     ) -> Result<(Vec<HandedOut>, Option<Duration>)> {
-        let remote = self.remote()?;
         let (kind, me, workers) = match who {
             Who::Worker => ("w", String::new(), false),
             Who::Owner { owner, workers } => ("o", owner_text(owner), workers),
@@ -56,8 +55,8 @@ impl QueueInner {
             .text(kind)
             .text(me)
             .flag(workers)
-            .all(&remote.limits);
-        let reply = remote.run(&TAKE, &arguments, patience).await?;
+            .all(&self.limits);
+        let reply = self.run(&TAKE, &arguments, patience).await?;
         let [next, handed] = list_of(&reply)? else {
             return Err(Error::Store("a take was not answered in a form that is known".into()));
         };
@@ -76,7 +75,7 @@ impl QueueInner {
     }
 
     /// Hands out up to `most` requests, waiting for the first.
-    pub(in crate::queue) async fn take_many_remote(
+    pub(super) async fn take_and_wait(
         self: &Arc<Self>,
         most: usize,
         timeout: Option<Duration>,
@@ -89,7 +88,7 @@ impl QueueInner {
             tokio::pin!(notified);
             notified.as_mut().enable();
             let left = until.map(|until| until.since(self.now()));
-            let (leases, next) = self.take_remote(most, who, patience(left, PATIENCE_OF_A_WORKER)).await?;
+            let (leases, next) = self.take_once(most, who, patience(left, PATIENCE_OF_A_WORKER)).await?;
             if !leases.is_empty() {
                 // One that was served wakes the next: there may be more.
                 self.ready.wake(1);
@@ -102,7 +101,7 @@ impl QueueInner {
             if self.hear(LEAST_PATIENCE).await? {
                 continue;
             }
-            self.sleep_remote(notified, next, until).await;
+            self.sleep(notified, next, until).await;
         }
     }
 }

@@ -4,7 +4,7 @@ use super::rows::{self, nanos, signed};
 use super::{DAMAGED, OWNER_LIVES, QueueFile, gone, replica, takes};
 use crate::queue::core::{Core, Departure, HandedOut, Transition};
 use crate::queue::entry::Status;
-use crate::queue::inner::QueueInner;
+use crate::queue::local::CoreQueue;
 use crate::queue::moment::Moment;
 use crate::queue::options::PutOptions;
 use crate::queue::owner::{GONE, Who};
@@ -36,7 +36,7 @@ pub(in crate::queue) struct QueueWrite<'a> {
 
 /// Until it is known that a change is on disk, the copy in memory is not to be believed.
 struct Unsure {
-    inner: Arc<QueueInner>,
+    inner: Arc<CoreQueue>,
     sure: bool,
 }
 
@@ -50,7 +50,7 @@ impl Drop for Unsure {
     }
 }
 
-impl QueueInner {
+impl CoreQueue {
     /// Decides something in a transaction that has taken in what others wrote and what time brought about.
     ///
     /// The answer comes when it is on disk. What has to be undone where nobody waits for it any more, it undoes when it is

@@ -36,7 +36,7 @@ pub(super) use change::{News, QueueWrite};
 pub(crate) use schema::SCHEMA;
 
 use super::entry::RequestId;
-use super::inner::QueueInner;
+use super::local::CoreQueue;
 use super::options::QueueConfig;
 use super::store::Acked;
 use crate::store::sqlite::Database;
@@ -103,7 +103,7 @@ impl QueueFile {
     }
 
     /// Takes in what others wrote, without a write. Gives the requests that ended by it.
-    pub(super) fn read_on(&self, inner: &QueueInner) -> Result<Vec<u64>> {
+    pub(super) fn read_on(&self, inner: &CoreQueue) -> Result<Vec<u64>> {
         if self.database.is_poisoned() {
             return Err(self.database.closed());
         }

@@ -40,6 +40,11 @@ impl Arguments {
         self
     }
 
+    /// How many bytes they are.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
     pub(crate) fn all(mut self, others: &Self) -> Self {
         self.0.extend(others.0.iter().cloned());
         self

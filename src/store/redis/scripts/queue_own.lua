@@ -3,9 +3,11 @@
 --   again  delay, provider, model, tokens expected, tokens used; empty is as before
 --   renew  owner, in place of the id: it lives
 local verb, id, attempt, nonce = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9]
+begin({ 'due', 'old', 'open', 'bytes', 'ready', 'room', 'idle', 's2' })
 if verb == 'renew' then
   call('ZADD', OWNERS, whole(now + LIVES), id)
-  return 'ok'
+  sooner('due', now + LIVES)
+  return commit() and 'ok'
 end
 local r = load(id)
 if verb == 'leave' then
@@ -14,10 +16,10 @@ if verb == 'leave' then
     finish(id, r, CANCELLED)
     forget(2)
   end
-  return 'ok'
+  return commit() and 'ok'
 end
-if r and r[NONCE] == nonce then return 'ok' end
-if not held(r, attempt) then return 'lost' end
+if r and r[NONCE] == nonce then return commit() and 'ok' end
+if not held(r, attempt) then return commit() and 'lost' end
 withdraw(id, r, tonumber(ARGV[14]))
 r[NONCE] = nonce
 r[MOST] = r[MOST] + 1
@@ -30,4 +32,4 @@ r[TOKENS] = tonumber(ARGV[13]) or r[TOKENS]
 count('retried', 1)
 wait_from(id, r)
 save(id, r)
-return 'ok'
+return commit() and 'ok'

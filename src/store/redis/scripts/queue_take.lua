@@ -10,8 +10,10 @@ for _ = 1, tonumber(ARGV[11]) do
 end
 for i = at + 1, at + 2 * tonumber(ARGV[at]), 2 do weights[ARGV[i]] = tonumber(ARGV[i + 1]) end
 
+begin({ 'due', 'ready', 'rise', 'paused', 'scoped', 's2', 'served0', 'served1', 'served2', 'served3' })
+
 -- What waited long enough goes up, the lowest class first in its order; a member says its class with its first byte.
-for _ = 1, 4 do
+for _ = 1, now < meta('rise') and 0 or 4 do
   local due = call('ZRANGEBYSCORE', RISE, '-inf', whole(now), 'LIMIT', 0, AT_ONCE)
   for _, line in ipairs(due) do
     local class, tenant, id = string.match(line, '^(%d)\1([^\1]*)\1.*\1([^\1]*)$')
@@ -21,12 +23,14 @@ for _ = 1, 4 do
       unseat_if_empty(tonumber(class), tenant)
     end
   end
+  set_meta('rise', first_of(RISE))
   if #due < AT_ONCE then break end
 end
 
 -- Every scope that any handle has a rule for is counted, and a rate for sixty seconds.
 local known = {}
-if ruled or call('EXISTS', SCOPES) == 1 then
+if ruled or meta('scoped') == 1 then
+  if meta('scoped') == 0 then set_meta('scoped', 1) end
   local fields = call('HGETALL', SCOPES)
   for i = 1, #fields, 2 do known[fields[i]] = fields[i + 1] end
   for scope, rule in pairs(rules) do
@@ -130,8 +134,8 @@ local function heads_of(class, tenant)
 end
 
 local held_room = {}
-local function choose(class)
-  local turns = call('ZRANGE', TURNS[class], 0, 0)
+-- The turns of a class are given with the first of them; there are others where `several`.
+local function choose(class, turns, several)
   local next = 1
   while turns[next] do
     local tenant = turns[next]
@@ -150,22 +154,22 @@ local function choose(class)
         end
       end
     end
-    if next == 1 and #turns == 1 then turns = call('ZRANGE', TURNS[class], 0, -1) end
+    if next == 1 and several then turns = call('ZRANGE', KEYS[TURNS + class], 0, -1) end
     next = next + 1
   end
 end
 
-local out = {}
+local out, leased = {}, {}
 local function hand_out(id, r, scopes, body)
   local owner = owner_of(r)
   r[STATUS], r[ATTEMPT], r[GAUGES] = HELD, r[ATTEMPT] + 1, scopes
   if owner == '' then
     r[UNTIL] = now + lease
-    call('ZADD', LEASED, whole(r[UNTIL]), id)
+    leased[#leased + 1], leased[#leased + 2] = whole(r[UNTIL]), id
   else
     -- Who waits for a turn of its own holds it as long as it lives.
     r[UNTIL] = -1
-    call('ZADD', LEASED, '+inf', id)
+    leased[#leased + 1], leased[#leased + 2] = '+inf', id
   end
   if who == 'h' then
     r[FLOW], r[ORPHAN] = string.match(r[FLOW], '^(.*\2)[^\2]*$') .. me, 1
@@ -179,47 +183,46 @@ local function hand_out(id, r, scopes, body)
 end
 
 -- Many of one tenant and one flow, without limits and with nobody else's among them, leave together.
-local function run_of(class, left)
-  if ruled or who ~= 'w' or next(known) or left < 2 or call('ZCARD', TURNS[class]) ~= 1 then return 0 end
-  local tenant = call('ZRANGE', TURNS[class], 0, 0)[1]
+local function run_of(class, tenant, pass, left)
+  if ruled or who ~= 'w' or next(known) or left < 2 then return 0 end
   local prefix = class .. '\1' .. tenant
-  local head = call('ZRANGEBYLEX', READY, '[' .. prefix .. '\1', '(' .. prefix .. '\2', 'LIMIT', 0, 1)[1]
-  local flow = string.match(head, '^%d\1[^\1]*\1([^\1]*)\1')
+  local low, high = '[' .. prefix .. '\1', '(' .. prefix .. '\2'
+  local lines = call('ZRANGEBYLEX', READY, low, high, 'LIMIT', 0, math.min(left, 500))
+  local flow = string.match(lines[1], '^%d\1[^\1]*\1([^\1]*)\1')
   if string.match(flow, '([^\2]*)$') ~= '' then return 0 end
-  local last = call('ZREVRANGEBYLEX', READY, '(' .. prefix .. '\2', '[' .. prefix .. '\1', 'LIMIT', 0, 1)[1]
+  local last = call('ZREVRANGEBYLEX', READY, high, low, 'LIMIT', 0, 1)[1]
   if string.match(last, '^%d\1[^\1]*\1([^\1]*)\1') ~= flow then return 0 end
-  local lines = call('ZRANGEBYLEX', READY, '[' .. prefix .. '\1', '(' .. prefix .. '\2', 'LIMIT', 0, math.min(left, 500))
   local ids = {}
   for i, line in ipairs(lines) do ids[i] = string.match(line, '([^\1]*)$') end
   call('ZREM', READY, unpack(lines))
   if class > 0 then call('ZREM', RISE, unpack(lines)) end
   local records, bodies = call('HMGET', REC, unpack(ids)), call('HMGET', BODY, unpack(ids))
-  for i, id in ipairs(ids) do hand_out(id, cmsgpack.unpack(records[i]), {}, bodies[i]) end
-  local pass = tonumber(call('ZSCORE', TURNS[class], tenant))
-  if pass > meta('served' .. class) then call('HSET', META, 'served' .. class, whole(pass)) end
+  for i, id in ipairs(ids) do hand_out(id, written[id] or cmsgpack.unpack(records[i]), {}, bodies[i]) end
+  if pass > meta('served' .. class) then set_meta('served' .. class, pass) end
   unseat_if_empty(class, tenant)
   return #ids
 end
 
 local taken = 0
-if call('HGET', META, 'paused') ~= '1' then
+if meta('paused') ~= 1 then
   while taken < most do
     local found = false
     for class = 0, 3 do
-      if call('EXISTS', TURNS[class]) == 1 then
-        local together = run_of(class, most - taken)
+      local turns = call('ZRANGE', KEYS[TURNS + class], 0, 1, 'WITHSCORES')
+      if turns[1] then
+        local together = turns[3] and 0 or run_of(class, turns[1], tonumber(turns[2]), most - taken)
         if together > 0 then
           taken, found = taken + together, true
           break
         end
-        local head, tenant, scopes = choose(class)
+        local head, tenant, scopes = choose(class, { turns[1] }, turns[3])
         if head then
           call('ZREM', READY, head.line)
-          call('ZREM', RISE, head.line)
-          local pass = tonumber(call('ZSCORE', TURNS[class], tenant))
-          if pass > meta('served' .. class) then call('HSET', META, 'served' .. class, whole(pass)) end
-          if call('ZCARD', TURNS[class]) > 1 then
-            call('ZADD', TURNS[class], whole(pass + math.max(1, math.floor(STRIDE / (weights[tenant] or 1)))), tenant)
+          if class > 0 then call('ZREM', RISE, head.line) end
+          local pass = tonumber(tenant == turns[1] and turns[2] or call('ZSCORE', KEYS[TURNS + class], tenant))
+          if pass > meta('served' .. class) then set_meta('served' .. class, pass) end
+          if turns[3] then
+            call('ZADD', KEYS[TURNS + class], whole(pass + math.max(1, math.floor(STRIDE / (weights[tenant] or 1)))), tenant)
           end
           hand_out(head.id, head.r, scopes, call('HGET', BODY, head.id))
           unseat_if_empty(class, tenant)
@@ -233,7 +236,19 @@ if call('HGET', META, 'paused') ~= '1' then
     if not found then break end
   end
 end
-count('s2', taken)
-if who == 'h' and taken > 0 then call('ZADD', OWNERS, whole(now + LIVES), me) end
-if taken == 0 or who == 'o' then call('HSET', META, 'ready', 1) end
-return { next_event(), out }
+many('ZADD', LEASED, leased)
+if taken > 0 then
+  count('s2', taken)
+  if who ~= 'o' then sooner('due', now + lease) end
+end
+if who == 'h' and taken > 0 then
+  call('ZADD', OWNERS, whole(now + LIVES), me)
+  sooner('due', now + LIVES)
+end
+local wait = -1
+if taken == 0 or who == 'o' then
+  set_meta('ready', 1)
+  wait = next_event()
+end
+commit()
+return { wait, out }

@@ -1,17 +1,14 @@
 //! Turns of one's own on a file: put, take and the word that one lives are one write.
 
-use super::acquire::{Again, Entered, Waits};
-use super::core::HandedOut;
-use super::inner::{QueueInner, answer};
-use super::sqlite::{QueueFile, QueueWrite};
-use super::{Lease, PutOptions};
+use super::{CoreQueue, answer};
+use crate::queue::acquire::{Again, Entered, Waits};
+use crate::queue::core::HandedOut;
+use crate::queue::owner::RENEWED_EVERY;
+use crate::queue::sqlite::{QueueFile, QueueWrite};
+use crate::queue::{Lease, PutOptions};
 use crate::{Payload, Result};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::oneshot::Receiver;
-
-/// How often a handle with open requests says that it lives.
-const RENEWED_EVERY: Duration = Duration::from_secs(10);
 
 /// What a write found for the one who asked, and for others who wait for turns of their own.
 struct Entrance {
@@ -22,27 +19,24 @@ struct Entrance {
 
 impl Entrance {
     /// Takes what turns there are, that of one request among them.
-    fn take(change: &mut QueueWrite<'_>, inner: &Arc<QueueInner>, id: u64) -> Result<Self> {
+    fn take(change: &mut QueueWrite<'_>, inner: &Arc<CoreQueue>, id: u64) -> Result<Self> {
         let mut others = change.take(usize::MAX, inner.mine())?;
         let mine = others.iter().position(|handed| handed.id == id).map(|place| others.swap_remove(place));
-        let waits = mine.is_none().then(|| {
-            let turn = inner.turns.expect(id);
-            Waits { inner: Arc::clone(inner), id, turn, came: false }
-        });
+        let waits = mine.is_none().then(|| inner.waits(id));
         Ok(Self { mine, waits, others })
     }
 
-    fn enter(self, inner: &Arc<QueueInner>) -> Entered {
+    fn enter(self, inner: &Arc<CoreQueue>) -> Entered {
         inner.give_all(self.others);
         match (self.mine, self.waits) {
-            (Some(handed), _) => Entered::Turn(Lease::new(inner, handed)),
+            (Some(handed), _) => Entered::Turn(inner.lease(handed)),
             (None, Some(waits)) => Entered::Waits(waits),
             (None, None) => Entered::Full,
         }
     }
 }
 
-impl QueueInner {
+impl CoreQueue {
     pub(super) async fn acquire_on(
         self: &Arc<Self>,
         file: &QueueFile,
@@ -67,7 +61,7 @@ impl QueueInner {
                 }
             }
             if others.is_none() {
-                others = self.watch()?;
+                others = self.notices()?;
                 continue;
             }
             let next = self.core.lock().next_event();
@@ -82,7 +76,7 @@ impl QueueInner {
         payload: Payload,
         options: PutOptions,
     ) -> Receiver<Result<Result<Entered>>> {
-        let (inner, owner) = (Arc::clone(self), self.owner());
+        let (inner, owner) = (Arc::clone(self), self.owner_here());
         let entered = self.change(
             file,
             move |change| {
@@ -103,7 +97,7 @@ impl QueueInner {
     pub(super) fn give_all(self: &Arc<Self>, turns: Vec<HandedOut>) {
         for handed in turns {
             if let Err(handed) = self.turns.give(handed) {
-                drop(Lease::new(self, handed));
+                drop(self.lease(handed));
             }
         }
     }
@@ -116,7 +110,7 @@ impl QueueInner {
         self.turns.look_by(next);
         if has_turn {
             let who = self.mine();
-            drop(self.change(file, move |change| change.take(usize::MAX, who), super::inner::QueueInner::give_all));
+            drop(self.change(file, move |change| change.take(usize::MAX, who), Self::give_all));
         }
     }
 
@@ -132,13 +126,7 @@ impl QueueInner {
             loop {
                 std::thread::sleep(RENEWED_EVERY);
                 let Some(inner) = weak.upgrade() else { return };
-                let owner = inner.owner();
-                if inner.remote.is_some() {
-                    if let Err(error) = crate::blocking::block_on(inner.renew_remote()) {
-                        tracing::warn!(%error, "this handle could not say that it lives");
-                    }
-                    continue;
-                }
+                let owner = inner.owner_here();
                 let mut keeper = inner.keeper.lock();
                 if !inner.core.lock().has_owned(owner) {
                     *keeper = 0;
@@ -154,14 +142,17 @@ impl QueueInner {
             *keeper = process;
         }
     }
-}
 
-impl Lease {
-    /// Makes the request wait again; the answer is its turn, or the wait for it.
-    pub(super) fn again_on(&self, file: &QueueFile, again: Again) -> Receiver<Result<Result<Entered>>> {
-        let (inner, id, attempt) = (Arc::clone(&self.inner), self.handed.id, self.handed.attempt);
-        self.set_settled();
-        self.inner.change(
+    /// Makes the request of a lease wait again; the answer is its turn, or the wait for it.
+    pub(super) fn again_on(
+        self: &Arc<Self>,
+        file: &QueueFile,
+        lease: &Lease,
+        again: Again,
+    ) -> Receiver<Result<Result<Entered>>> {
+        let (inner, id, attempt) = (Arc::clone(self), lease.handed.id, lease.handed.attempt);
+        lease.set_settled();
+        self.change(
             file,
             move |change| {
                 let now = change.now;

@@ -1,17 +1,27 @@
-//! What all handles of one queue share: the state, the file, and who waits for what.
+//! The queue whose state is the pure core: in memory, or as a copy of a file that is written first.
 
-use super::core::Core;
+mod backend;
+mod look;
+mod own;
+mod own_on_file;
+mod put;
+mod settle;
+mod store;
+mod take;
+
+use super::Lease;
+use super::backend::QueueBackend;
+use super::base::QueueBase;
+use super::core::{Core, HandedOut};
 use super::moment::Moment;
 use super::options::QueueConfig;
-use super::outcomes::Outcomes;
-use super::redis::RedisQueue;
-use super::signal::Signal;
 use super::sqlite::{News, QueueFile, QueueWrite};
-use super::turns::WaitingTurns;
 use crate::clock::Clock;
 use crate::store::notice::Watch;
 use crate::{Error, Result, blocking};
 use parking_lot::Mutex;
+use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -23,79 +33,39 @@ const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 const PURGE_INTERVAL: Duration = Duration::from_mins(1);
 const PURGE_AT_ONCE: usize = 1000;
 
-pub(super) struct QueueInner {
-    pub(super) url: String,
-    pub(super) name: String,
-    pub(super) bounded: bool,
-    /// In memory the state, beside a file a copy of it.
-    pub(super) core: Mutex<Core>,
-    pub(super) clock: Arc<dyn Clock>,
+pub(super) struct CoreQueue {
+    base: QueueBase,
+    /// Where the state is kept; None: in memory alone.
     pub(super) file: Option<QueueFile>,
-    /// The server that decides, in place of the core.
-    pub(super) remote: Option<RedisQueue>,
-    pub(super) ready: Signal,
-    pub(super) room: Signal,
-    pub(super) idle: Signal,
-    pub(super) outcomes: Outcomes,
-    pub(super) turns: WaitingTurns,
-    /// The process whose thread says that this handle lives.
-    pub(super) keeper: Mutex<u32>,
     purged: Mutex<Option<Duration>>,
 }
 
-impl QueueInner {
-    pub(super) fn new(
-        url: &str,
-        config: QueueConfig,
-        clock: Arc<dyn Clock>,
-        file: Option<QueueFile>,
-        remote: Option<RedisQueue>,
-    ) -> Self {
-        Self {
-            url: url.to_owned(),
-            name: config.name.clone(),
-            bounded: config.max_size.is_some() || config.max_bytes.is_some(),
-            core: Mutex::new(Core::new(config)),
-            clock,
-            file,
-            remote,
-            ready: Signal::new(),
-            room: Signal::new(),
-            idle: Signal::new(),
-            outcomes: Outcomes::new(),
-            turns: WaitingTurns::new(),
-            keeper: Mutex::default(),
-            purged: Mutex::default(),
-        }
+impl Deref for CoreQueue {
+    type Target = QueueBase;
+
+    fn deref(&self) -> &QueueBase {
+        &self.base
+    }
+}
+
+impl CoreQueue {
+    pub(super) fn in_memory(url: &str, config: QueueConfig, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let base = QueueBase::in_memory(url, config, clock);
+        Arc::new(Self { base, file: None, purged: Mutex::default() })
     }
 
-    /// The time of the store: of a file, the wall's, which all processes share.
-    pub(super) fn now(&self) -> Moment {
-        if self.file.is_some() { self.clock.wall().into() } else { self.clock.monotonic().into() }
+    /// Continues where a file was left.
+    pub(super) fn on_file(path: &Path, url: &str, config: QueueConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
+        let file = Some(QueueFile::open(path, &config)?);
+        let queue = Arc::new(Self { base: QueueBase::on_file(url, config, clock), file, purged: Mutex::default() });
+        blocking::block_on(queue.refresh())?;
+        Ok(queue)
     }
 
-    /// Whether requests are kept outside of this process.
-    pub(super) fn is_durable(&self) -> bool {
-        self.file.is_some() || self.remote.is_some()
-    }
-
-    pub(super) fn check_open(&self, core: &Core) -> Result<()> {
-        if core.closed { Err(self.closed()) } else { Ok(()) }
-    }
-
-    pub(super) fn closed(&self) -> Error {
-        Error::QueueClosed(format!("queue {:?} is closed: open it again", self.name))
-    }
-
-    /// Tells of a request that has ended. The state may be locked: what waits for a turn of its own is for `dispatch`.
-    pub(super) fn wake_after_finish(&self, id: u64, idle: bool) {
-        self.turns.forget(id);
-        self.outcomes.wake(id);
-        self.ready.wake(1);
-        self.room.wake_all();
-        if idle {
-            self.idle.wake_all();
-        }
+    /// A lease on what was handed out here.
+    pub(super) fn lease(self: &Arc<Self>, handed: HandedOut) -> Lease {
+        let backend: Arc<dyn QueueBackend> = Arc::<Self>::clone(self);
+        Lease::new(backend, handed)
     }
 
     /// Tells of a change that is on disk.
@@ -110,25 +80,8 @@ impl QueueInner {
             self.ready.wake(news.ready);
         }
         if news.ready > 0 || !news.ended.is_empty() {
-            self.dispatch();
+            self.give_turns();
         }
-    }
-
-    fn wall(&self) -> Duration {
-        self.clock.wall()
-    }
-
-    pub(super) fn wall_ms(&self) -> u64 {
-        u64::try_from(self.wall().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// The wall time of a moment of the store.
-    pub(super) fn to_wall(&self, moment: Moment) -> Duration {
-        if self.is_durable() {
-            return Duration::from_nanos(moment.nanos());
-        }
-        let (now, wall) = (self.now(), self.wall());
-        wall.saturating_add(moment.since(now)).saturating_sub(now.since(moment))
     }
 
     /// Settles whatever is due in memory: scheduled work, deadlines, leases. Beside a file, that is written first.
@@ -150,7 +103,7 @@ impl QueueInner {
     }
 
     /// What tells of changes that other processes make; None in memory.
-    pub(super) fn watch(&self) -> Result<Option<Watch>> {
+    pub(super) fn notices(&self) -> Result<Option<Watch>> {
         self.file.as_ref().map(QueueFile::watch).transpose()
     }
 
@@ -194,11 +147,6 @@ impl QueueInner {
         self.read_on(file)?;
         let due = self.core.lock().is_something_due(self.now());
         if due || file.is_stale() { answer(self.change(file, |_| Ok(()), |_, ()| ())).await } else { Ok(()) }
-    }
-
-    /// The same on a thread that may wait.
-    pub(super) fn refresh_and_wait(self: &Arc<Self>) -> Result<()> {
-        blocking::block_on(self.refresh())
     }
 
     /// Takes in what other processes wrote.
