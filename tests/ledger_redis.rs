@@ -334,3 +334,38 @@ fn what_a_dead_process_held_is_free_when_its_lease_ends() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn a_call_that_waits_for_money_hears_when_another_process_frees_it() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    waits_and_hears(&server, &server.url());
+    let upstash = FakeUpstash::start(&server.url());
+    server.tell("FLUSHALL");
+    waits_and_hears(&server, &upstash.url());
+}
+
+fn waits_and_hears(server: &RedisServer, url: &str) {
+    let (one, other) = (open(url), open(url));
+    limit(&one, 1);
+    let held = one.reserve(MODEL, &usage(), &who(), DEFAULT_LEASE).wait().unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let (usage, who) = (usage(), who());
+            let worst = headrace::cost::WorstCase::new(MODEL, &usage);
+            runtime.block_on(async { other.hold(worst, &who, PATIENT).await.map(drop) })
+        });
+        let started = Instant::now();
+        // It has left word, and listens.
+        let is_there = || server.tell("HGET headrace:{costs:default}:meta waits") == "$1";
+        let hears = || server.tell("PUBLISH headrace:{costs:default}:wake nothing") == ":1";
+        while !is_there() || !hears() {
+            assert!(started.elapsed() < PATIENT, "nobody waits");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        drop(held);
+        waiting.join().unwrap().unwrap();
+    });
+    // The message that woke it took the word with it.
+    assert_eq!(server.tell("HGET headrace:{costs:default}:meta waits"), "$-1");
+}

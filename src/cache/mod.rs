@@ -45,7 +45,7 @@ pub use request::{CacheHit, HitKind, HitParts, InsertRequest, LookupRequest, Sel
 pub use stats::CacheStats;
 pub(crate) use store::SCHEMA;
 
-use crate::store::Location;
+use crate::store::{Location, StoreReach};
 use crate::{Error, Result, blocking};
 use dashmap::DashMap;
 use entry::CacheEntry;
@@ -158,6 +158,11 @@ impl SemanticCache {
             shared: shared.map(|shared| shared.of_cache(myself.clone())),
         });
         Self { inner }
+    }
+
+    /// Whether the server answers that the entries are kept on; None where they are on none.
+    pub async fn reach(&self) -> Option<StoreReach> {
+        self.inner.shared.as_ref()?.store.reach().await.ok().flatten()
     }
 
     /// Takes in what others changed in the store, at once. Lookups do so by themselves, every [`FEED_INTERVAL`] while

@@ -33,6 +33,7 @@ mod orphan;
 mod overload;
 mod plan;
 mod question;
+mod reach;
 mod response;
 mod route;
 mod routes;

@@ -7,14 +7,14 @@ use super::carbon::{EmissionFactors, Override};
 use super::deferred::Deferred;
 use super::ledger::backlog::Backlog;
 use super::ledger::filter::Filter;
-use super::ledger::{self, Held, LedgerStore, PageRequest};
+use super::ledger::{self, Held, LOOK, LedgerStore, PageRequest};
 use super::money::Money;
 use super::price::PriceTable;
 use super::pricing::Pricing;
 use super::record::{Call, CostRecord};
 use super::reservation::Reservation;
 use crate::clock::{Clock, SystemClock};
-use crate::store::Location;
+use crate::store::{Location, StoreReach};
 use crate::usage::Usage;
 use crate::{Error, Result};
 use parking_lot::RwLock;
@@ -25,9 +25,6 @@ use tokio::time::Instant;
 
 /// How long a reservation lasts that is neither settled nor released.
 pub const DEFAULT_LEASE: Duration = Duration::from_mins(10);
-
-/// How often a call that waits for money looks, beside being told: another process tells nobody.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Prices calls, keeps budgets, writes the ledger. A clone is the same tracker.
 #[derive(Clone)]
@@ -198,7 +195,10 @@ impl CostTracker {
                 if left.is_zero() || tokio::runtime::Handle::try_current().is_err() {
                     return refuse(&accounts, error);
                 }
-                let _ = tokio::time::timeout(left.min(LOOK), freed).await;
+                let pause = accounts.store.hear(&accounts.freed).await.unwrap_or(LOOK);
+                if !pause.is_zero() {
+                    let _ = tokio::time::timeout(left.min(pause), freed).await;
+                }
                 // A new period may have begun.
                 record = Arc::new(CostRecord { time: accounts.now(), ..CostRecord::clone(&record) });
                 held = accounts.ask_to_hold(&record, lease);
@@ -245,6 +245,11 @@ impl CostTracker {
         *watches = watches.iter().filter(|watch| watch.identity != identity).cloned().collect();
         drop(watches);
         self.accounts.store.remove_budget(budget)
+    }
+
+    /// Whether the server answers that the ledger is kept on; None where it is on none.
+    pub async fn reach(&self) -> Option<StoreReach> {
+        self.accounts.store.reach().await.ok().flatten()
     }
 
     /// Every budget and how much of it is gone.

@@ -8,6 +8,7 @@ use crate::cost::budget::BudgetStatus;
 use crate::cost::money::Money;
 use crate::cost::{Aggregate, Dimension, Filter};
 use crate::metrics::Exposition;
+use crate::store::StoreReach;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
@@ -51,7 +52,16 @@ impl Gateway {
     async fn scrape(&self, caller: &Caller) -> Result<String, Refusal> {
         caller.check_admin()?;
         let (client, mut text) = (self.client(), Exposition::default());
-        self.metrics().await?.write(&mut text);
+        let stores = client.reach().await;
+        write_stores(&stores, &mut text);
+        // What a silent store knows could only be waited for in vain.
+        let is_silent = |name| stores.iter().any(|(store, reach)| *store == name && reach.silent_for.is_some());
+        if !is_silent("queue") {
+            self.metrics().await?.write(&mut text);
+        }
+        if is_silent("costs") {
+            return Ok(text.finish());
+        }
         let rows = client.costs().summary(&[Dimension::Tenant], &Filter::default(), None).await?;
         let tenants = bounded(rows.into_iter().map(|row| (row.keys.into_iter().next().unwrap_or_default(), row.sum)));
         for (name, help, of) in COUNTERS {
@@ -77,6 +87,22 @@ impl Gateway {
             }
         }
         Ok(text.finish())
+    }
+}
+
+/// The stores on servers; nothing where there are none.
+fn write_stores(stores: &[(&'static str, StoreReach)], text: &mut Exposition) {
+    if stores.is_empty() {
+        return;
+    }
+    text.family("headrace_store_up", "gauge", "Whether the server of a store answers.");
+    for (store, reach) in stores {
+        text.sample("headrace_store_up", &[("store", store)], u8::from(reach.silent_for.is_none()));
+    }
+    text.family("headrace_store_silent_seconds", "gauge", "How long the server of a store has not answered.");
+    for (store, reach) in stores {
+        let silent = reach.silent_for.unwrap_or_default().as_secs_f64();
+        text.sample("headrace_store_silent_seconds", &[("store", store)], silent);
     }
 }
 

@@ -21,9 +21,30 @@ pub(super) async fn healthz() -> &'static str {
     "ok"
 }
 
-/// Whether it takes work.
-pub(super) async fn readyz(State(gateway): State<Gateway>) -> (StatusCode, &'static str) {
-    if gateway.is_stopping() { (StatusCode::SERVICE_UNAVAILABLE, "stopping") } else { (StatusCode::OK, "ready") }
+/// What is done while a store's server does not answer, and whether calls are let in all the same.
+const MEANWHILE: [(&str, bool, &str); 3] = [
+    ("queue", false, "calls get no turn and fail"),
+    ("costs", false, "no call that costs money is let in; what was paid waits in memory, to be booked later"),
+    ("cache", true, "what is known here is served for 45 s at most; then lookups miss, and answers are not kept"),
+];
+
+/// Whether it takes work, and which of its stores' servers do not answer.
+pub(super) async fn readyz(State(gateway): State<Gateway>) -> (StatusCode, String) {
+    if gateway.is_stopping() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping".into());
+    }
+    let (mut is_open, mut silent) = (true, String::new());
+    for (store, reach) in gateway.client().reach().await {
+        let Some(silence) = reach.silent_for else { continue };
+        let meanwhile = MEANWHILE.iter().find(|(name, ..)| *name == store);
+        let (lets_in, what) = meanwhile.map_or((false, "calls fail"), |(_, lets_in, what)| (*lets_in, *what));
+        is_open &= lets_in;
+        let seconds = silence.as_secs_f64();
+        silent.push_str(&format!("\n{store}: {}:// has not answered for {seconds:.1} s: {what}", reach.scheme));
+    }
+    let (status, word) =
+        if is_open { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    (status, format!("{word}{silent}"))
 }
 
 /// What was spent and saved: all of it for an administrator, else what the caller's tenant spent.

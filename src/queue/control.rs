@@ -3,6 +3,7 @@
 use super::RequestQueue;
 use super::core::unknown;
 use super::entry::{DeadLetter, RequestId, Status};
+use crate::store::StoreReach;
 use crate::{Payload, Result, blocking};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +79,11 @@ impl RequestQueue {
     /// `Timeout`, `QueueClosed`, `Store`.
     pub async fn drain_async(&self, timeout: Option<Duration>) -> Result<()> {
         Arc::clone(&self.backend).drain(timeout).await
+    }
+
+    /// Whether the server answers that it is kept on; None where it is on none.
+    pub async fn reach(&self) -> Option<StoreReach> {
+        self.store.reach().await
     }
 
     /// Ends the queue for everyone who shares this object; a durable one keeps its requests.

@@ -8,6 +8,7 @@ use super::entry::{DeadLetter, RequestId, Status};
 use super::options::{Priority, PutOptions};
 use super::stats::QueueStats;
 use super::{Lease, RequestQueue};
+use crate::store::StoreReach;
 use crate::{Payload, Result};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -134,6 +135,11 @@ pub trait QueueStore: Send + Sync {
     /// # Errors
     /// `Store`.
     async fn purge(&self) -> Result<()>;
+
+    /// Whether the server answers that it is kept on; None where it is on none.
+    async fn reach(&self) -> Option<StoreReach> {
+        None
+    }
 
     /// Ends when something may have changed since the call: time has come, or another has done something.
     ///

@@ -10,3 +10,4 @@ pub mod sqlite;
 pub use checksum::Checksum;
 pub use damage::Damage;
 pub use location::{Location, RedisKind, RedisUrl};
+pub use redis::StoreReach;

@@ -23,6 +23,7 @@ use super::policy::Judged;
 use super::request::Selection;
 use super::{EntryKey, PartitionKey};
 use crate::Result;
+use crate::store::StoreReach;
 use futures_util::future::BoxFuture;
 use std::fmt::Debug;
 use std::time::Duration;
@@ -68,6 +69,11 @@ pub trait EntryStore: Debug + Send + Sync + 'static {
 
     /// Waits until every change so far is kept.
     fn flush(&self) -> Told<()>;
+
+    /// Whether the server answers that they are kept on; None where they are on none.
+    fn reach(&self) -> Told<Option<StoreReach>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Ends when the feed may go on behind `since`, or is to be looked at in any case. None where nobody tells: then the feed
     /// is asked for its news as lookups come.

@@ -23,13 +23,18 @@ use super::budget::{Budget, BudgetStatus, Period, Spending};
 use super::deferred::Deferred;
 use super::money::Money;
 use super::record::{CostRecord, RateCard};
-use crate::store::Location;
+use crate::store::{Location, StoreReach};
 use crate::{Error, Result};
 use aggregate::Aggregate;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How often a call that waits for money looks where another process tells nobody.
+pub(crate) const LOOK: Duration = Duration::from_millis(250);
 
 /// Where records and budgets are kept. Times are microseconds since 1970.
 ///
@@ -45,6 +50,17 @@ pub trait LedgerStore: Send + Sync + Debug {
     ///
     /// The answer fails with `BudgetExceeded` as [`admit`](LedgerStore::admit) does.
     fn hold(&self, worst: &Arc<CostRecord>, expires: i64) -> Deferred<Held>;
+
+    /// Has `freed` told of what others free from now on. Gives how long a call that waits for that may go without a look;
+    /// zero where it has begun just now, so that a look is due at once.
+    fn hear(&self, _freed: &Arc<Notify>) -> Deferred<Duration> {
+        Deferred::ready(Ok(LOOK))
+    }
+
+    /// Whether the server answers that it is kept on; None where it is on none.
+    fn reach(&self) -> Deferred<Option<StoreReach>> {
+        Deferred::ready(Ok(None))
+    }
 
     /// Makes a hold last until `expires`; whether it had not ended yet.
     fn extend(&self, hold: u64, expires: i64, now: i64) -> Deferred<bool>;

@@ -7,6 +7,8 @@ use crate::queue::owner::Who;
 use crate::queue::put::refuse_shared_key;
 use crate::queue::stats::QueueStats;
 use crate::queue::store::{Acked, Handout, LeaseEnd, QueueStore, handout};
+use crate::store::StoreReach;
+use crate::store::redis::on_redis;
 use crate::{Payload, Result};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -61,6 +63,11 @@ impl QueueStore for Arc<RedisQueue> {
 
     async fn purge(&self) -> Result<()> {
         self.forget_finished().await
+    }
+
+    async fn reach(&self) -> Option<StoreReach> {
+        let queue = Self::clone(self);
+        on_redis(async move { Ok(queue.link.reach().await) }).await.ok()
     }
 
     async fn watch(&self) -> Result<()> {

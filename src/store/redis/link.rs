@@ -1,6 +1,7 @@
 //! Sends scripts to a server, again where that is of use, and no longer than its caller waits.
 
 use super::fault::{is_passing, out_of_reach, store_error};
+use super::reach::{Silence, StoreReach};
 use super::resp::Resp;
 use super::script::RedisScript;
 use super::transport::Transport;
@@ -16,10 +17,14 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// How long a server has to say that it is there.
+const PATIENCE_OF_A_LOOK: Duration = Duration::from_secs(1);
+
 /// The way to one address; in a forked child another than in its parent.
 pub(crate) struct RedisLink {
     address: RedisUrl,
     current: Mutex<Option<(u32, Arc<dyn Transport>)>>,
+    silence: Silence,
 }
 
 impl RedisLink {
@@ -27,7 +32,7 @@ impl RedisLink {
     /// `Config` where the address cannot be read.
     pub(crate) fn new(address: RedisUrl) -> Result<Self> {
         let first = way(&address)?;
-        Ok(Self { address, current: Mutex::new(Some((crate::process::id(), first))) })
+        Ok(Self { address, current: Mutex::new(Some((crate::process::id(), first))), silence: Silence::default() })
     }
 
     pub(super) fn transport(&self) -> Result<Arc<dyn Transport>> {
@@ -82,10 +87,19 @@ impl RedisLink {
                 }
             });
             match sent.await {
-                Err(_) => return Err(out_of_reach(last.as_ref(), self.address.kind(), patience.as_secs_f64())),
+                Err(_) => {
+                    self.silence.note(false);
+                    return Err(out_of_reach(last.as_ref(), self.address.kind(), patience.as_secs_f64()));
+                }
                 Ok(reply) => match reply.and_then(Value::extract_error) {
-                    Ok(value) => return Ok(value),
-                    Err(error) if is_passing(&error) => last = Some(error),
+                    Ok(value) => {
+                        self.silence.note(true);
+                        return Ok(value);
+                    }
+                    Err(error) if is_passing(&error) => {
+                        self.silence.note(false);
+                        last = Some(error);
+                    }
                     Err(error) => return Err(store_error(&error, self.address.kind())),
                 },
             }
@@ -96,6 +110,17 @@ impl RedisLink {
             pause(attempt, left).await;
             attempt += 1;
         }
+    }
+
+    /// Whether the server answers now. Call it where the connections are.
+    pub(crate) async fn reach(&self) -> StoreReach {
+        let asked = async {
+            let transport = self.transport().ok()?;
+            transport.send(&redis::cmd("PING")).await.and_then(Value::extract_error).ok()
+        };
+        let answer = tokio::time::timeout(PATIENCE_OF_A_LOOK, asked).await;
+        self.silence.note(matches!(answer, Ok(Some(_))));
+        self.silence.reach(self.address.kind())
     }
 
     /// Asks whether the server is there, and warns where it may drop what is kept in it.

@@ -13,8 +13,8 @@ mod feed;
 mod write;
 
 use super::{EntryName, EntryStore, Erasure, FeedPage, FeedPosition, Learned, StoredEntry, Told, Unseen};
-use crate::store::RedisUrl;
 use crate::store::redis::{Arguments, RedisChannel, RedisLink, RedisScript, on_redis};
+use crate::store::{RedisUrl, StoreReach};
 use crate::{Error, Result, blocking};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
@@ -124,6 +124,10 @@ impl EntriesPlace {
 }
 
 impl EntryStore for RedisEntries {
+    fn reach(&self) -> Told<Option<StoreReach>> {
+        self.read_with(|place| async move { Ok(Some(place.link.reach().await)) })
+    }
+
     fn put(&self, by: u64, entries: Vec<StoredEntry>) -> Told<()> {
         self.writer.put(by, entries)
     }

@@ -7,6 +7,7 @@
 //!   and answers with the budgets, and the command goes out once more.
 //! - Numbers of holds are drawn by whoever asks, and a settlement has a nonce: what is sent again because its reply was lost
 //!   is done once. A hold whose answer never came is given back, or ends with its lease.
+//! - A call that has to wait for money leaves word, and hears when another process frees some.
 //! - A new budget counts what the ledger holds. While it reads the last of that, nothing is booked or set aside.
 //! - Records are a stream by their numbers. Sums by the hour are kept in each process that asks for them, and brought up to
 //!   date with what was booked since; others read the records.
@@ -14,6 +15,7 @@
 mod ask;
 mod budgets;
 mod drain;
+mod hear;
 mod known;
 mod records;
 mod settle;
@@ -25,8 +27,10 @@ use crate::cost::budget::{Budget, BudgetStatus, Period};
 use crate::cost::deferred::Deferred;
 use crate::cost::ledger::filter::Filter;
 use crate::cost::record::CostRecord;
-use crate::store::RedisUrl;
-use crate::store::redis::{Arguments, RedisLink, RedisScript, list_of, micros, on_redis, start_on_redis, text_of};
+use crate::store::redis::{
+    Arguments, RedisChannel, RedisLink, RedisScript, list_of, micros, on_redis, start_on_redis, text_of,
+};
+use crate::store::{RedisUrl, StoreReach};
 use crate::{Error, Result, blocking};
 use jiff::tz::TimeZone;
 use known::KnownBudgets;
@@ -35,7 +39,7 @@ use redis::Value;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use sums::LedgerTally;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 /// How long a question may take that a call waits for: from then on it is refused.
 const PATIENCE_OF_A_CALL: Duration = Duration::from_secs(5);
@@ -91,7 +95,8 @@ pub struct RedisLedger {
 
 /// Where it is, and what this process knows of it.
 struct LedgerPlace {
-    link: RedisLink,
+    link: Arc<RedisLink>,
+    channel: RedisChannel,
     keys: Vec<String>,
     /// Whether leases end on the server's clock; else on that of the caller, for tests.
     has_servers_clock: bool,
@@ -116,9 +121,11 @@ impl RedisLedger {
     pub fn open(address: RedisUrl, name: &str, has_servers_clock: bool) -> Result<Self> {
         // Braces would end the hash tag.
         let name = name.replace('%', "%25").replace('{', "%7b").replace('}', "%7d");
-        let keys = KEYS.iter().map(|key| format!("headrace:{{costs:{name}}}:{key}")).collect();
+        let prefix = format!("headrace:{{costs:{name}}}:");
+        let keys = KEYS.iter().map(|key| format!("{prefix}{key}")).collect();
         let place = Arc::new(LedgerPlace {
-            link: RedisLink::new(address)?,
+            link: Arc::new(RedisLink::new(address)?),
+            channel: RedisChannel::new(format!("{prefix}wake")),
             keys,
             has_servers_clock,
             known: Mutex::default(),
@@ -237,6 +244,15 @@ impl LedgerStore for RedisLedger {
         let worst = Arc::clone(worst);
         // Where nobody waits any more when it is there, dropping it gives it back.
         self.begin(|place| async move { place.hold(&worst, expires).await })
+    }
+
+    fn reach(&self) -> Deferred<Option<StoreReach>> {
+        self.begin(|place| async move { Ok(Some(place.link.reach().await)) })
+    }
+
+    fn hear(&self, freed: &Arc<Notify>) -> Deferred<Duration> {
+        let freed = Arc::clone(freed);
+        self.begin(|place| async move { place.hear(freed).await })
     }
 
     fn extend(&self, hold: u64, expires: i64, now: i64) -> Deferred<bool> {

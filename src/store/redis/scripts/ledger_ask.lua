@@ -21,6 +21,7 @@ for at = FIRST, #ARGV, WIDTH do
     if is_less(limit, add(spent, amount)) then verdict = 'never' elseif verdict == 'now' then verdict = 'later' end
   end
 end
+if verb == 'hold' and verdict == 'later' then call('HSET', META, 'waits', 1) end
 if verb == 'admit' or verdict ~= 'now' then return { verdict, taken } end
 local hold = {
   amount = amount, time = ARGV[7], provider = ARGV[8], model = ARGV[9], tenant = ARGV[10], tags = ARGV[11], parts = {},

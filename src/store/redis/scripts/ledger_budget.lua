@@ -9,6 +9,7 @@ local function define(id, definition, fresh)
   if call('HGET', BUDGETS, id) ~= definition then
     call('HSET', BUDGETS, id, definition)
     call('HSET', META, 'version', fresh)
+    tell_waiting()
   end
 end
 if verb == 'set' then
@@ -63,6 +64,7 @@ if verb == 'remove' then
   call('HDEL', IDENTITIES, ARGV[3])
   call('HDEL', BUDGETS, id)
   call('HSET', META, 'version', ARGV[4])
+  tell_waiting()
   for _, part in ipairs(call('ZRANGEBYLEX', PARTS, '[' .. id .. '\1', '(' .. id .. '\2')) do
     call('HDEL', SPENT, part)
     call('HDEL', HELD, part)

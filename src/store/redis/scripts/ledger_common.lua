@@ -37,6 +37,11 @@ local function drop_amount(key, part)
   if call('HEXISTS', other, part) == 0 then call('ZREM', PARTS, part) end
 end
 
+-- A call that found others' holds in the way left word: it hears when that may have changed.
+local function tell_waiting()
+  if call('HDEL', META, 'waits') == 1 then call('PUBLISH', string.sub(META, 1, -5) .. 'wake', 'f') end
+end
+
 -- Gives back what a hold has; whether there was one.
 local function free(number)
   local packed = call('HGET', HOLDS, number)
@@ -51,6 +56,7 @@ local function free(number)
       if left == '0' then drop_amount(HELD, part) else call('HSET', HELD, part, left) end
     end
   end
+  tell_waiting()
   return true
 end
 
