@@ -426,6 +426,65 @@ class TestCompute:
         assert asyncio.run(main()) == "mine"
 
 
+EMBEDDERS = {"none": lambda: None, "static": headrace.embedders.static}
+
+
+def _by_get(cache: SemanticCache, prompt: str) -> None:
+    cache.get(prompt)
+
+
+def _by_aget(cache: SemanticCache, prompt: str) -> None:
+    asyncio.run(cache.aget(prompt))
+
+
+def _by_get_many(cache: SemanticCache, prompt: str) -> None:
+    cache.get_many([prompt])
+
+
+def _by_compute(cache: SemanticCache, prompt: str) -> None:
+    cache.get_or_compute(prompt, lambda: "an answer")
+
+
+def _by_acompute(cache: SemanticCache, prompt: str) -> None:
+    asyncio.run(cache.aget_or_compute(prompt, lambda: "an answer"))
+
+
+def _client_of(cache: SemanticCache) -> headrace.Client:
+    return headrace.Client(headrace.providers.Simulated(time_to_first_token=0), cache=cache)
+
+
+def _by_chat(cache: SemanticCache, prompt: str) -> None:
+    _client_of(cache).chat("simulated/echo", prompt)
+
+
+def _by_stream(cache: SemanticCache, prompt: str) -> None:
+    assert list(_client_of(cache).stream("simulated/echo", prompt))
+
+
+@pytest.mark.parametrize("embedder", EMBEDDERS.values(), ids=EMBEDDERS)
+@pytest.mark.parametrize("ask", [_by_get, _by_aget, _by_get_many, _by_compute, _by_acompute, _by_chat, _by_stream])
+def test_each_question_counts_once(ask: Any, embedder: Any) -> None:
+    """As a hit or as a miss, whichever way it is asked and whether or not there is an embedder."""
+    cache = SemanticCache(embedder())
+    prompt = "What does scope 2 cover?"
+    ask(cache, prompt)
+    assert (cache.stats()["exact_hits"], cache.stats()["misses"], cache.stats()["hit_rate"]) == (0, 1, 0)
+    if ask in (_by_get, _by_aget, _by_get_many):
+        cache.put(prompt, "an answer", cost="0.25")
+    for hits in (1, 2, 3):
+        ask(cache, prompt)
+        stats = cache.stats()
+        assert (stats["exact_hits"], stats["misses"], stats["hit_rate"]) == (hits, 1, hits / (hits + 1))
+
+
+def test_what_a_hit_saved_counts_once() -> None:
+    cache = SemanticCache()
+    cache.put("a", "an answer", cost="0.25")
+    for ask in (_by_get, _by_aget, _by_compute, _by_acompute):
+        ask(cache, "a")
+    assert cache.stats()["saved_cost"] == Decimal("1.00")
+
+
 class TestFiles:
     @pytest.fixture
     def path(self, tmp_path: Path) -> Iterator[Path]:

@@ -178,7 +178,7 @@ def test_a_file_is_answered_beside_it(tmp_path):
         (7, "{a}", {}, "frame is of type int"),
         ("nothing.csv", "{a}", {}, "there is no file"),
         ("nothing.xlsx", "{a}", {}, "neither .csv nor .parquet"),
-        (["a"], "{a}", {"mode": "batch"}, "mode='now'"),
+        (["a"], "{a}", {"mode": "batch"}, "needs run="),
         (["a"], "{a}", {"mode": "later"}, "give 'now'"),
         (["a"], "{a}", {"concurrency": 0}, "concurrency is 0"),
         (["a"], "{a}", {"budget": "much"}, "budget is 'much'"),

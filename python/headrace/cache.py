@@ -216,7 +216,7 @@ class SemanticCache(_core.cache.SemanticCache):
         """
         keep = {"scope": scope, "tenant": tenant, "tags": tags, "ttl": ttl, "cost": cost}
         while True:
-            if embedding is None and self._exact(prompt, scope, tenant) is None:
+            if embedding is None and not self._holds(prompt, scope, tenant):
                 embedding = self._embed(prompt)
             hit = self.get(prompt, embedding=embedding, scope=scope, tenant=tenant, threshold=threshold)
             if hit is not None and not hit.is_stale:
@@ -261,7 +261,7 @@ class SemanticCache(_core.cache.SemanticCache):
         """
         keep = {"scope": scope, "tenant": tenant, "tags": tags, "ttl": ttl, "cost": cost}
         while True:
-            if embedding is None and self._exact(prompt, scope, tenant) is None:
+            if embedding is None and not self._holds(prompt, scope, tenant):
                 embedding = await self._aembed(prompt)
             hit = await self._aget_embedded(prompt, embedding, scope, tenant, threshold)
             if hit is not None and not hit.is_stale:
@@ -295,7 +295,7 @@ class SemanticCache(_core.cache.SemanticCache):
     ) -> CacheHit | None:
         """The asyncio twin of `get`: the event loop goes on while the prompt is embedded and verified."""
         where = {"scope": scope, "tenant": tenant, "threshold": threshold}
-        waits = (embedding is None or self.verifiers) and self._exact(prompt, scope, tenant) is None
+        waits = (embedding is None or self.verifiers) and not self._holds(prompt, scope, tenant)
         if waits:
             return await asyncio.to_thread(self.get, prompt, embedding=embedding, **where)
         return self.get(prompt, embedding=embedding, **where)

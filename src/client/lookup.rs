@@ -84,11 +84,12 @@ impl Client {
             tenant: &call.tenant,
             ..LookupRequest::new(&question.prompt)
         };
+        // Without an embedder nothing blocks. Each question counts once, as a hit or as a miss.
+        if cache.config().embedder.is_none() {
+            return cache.lookup(&exact);
+        }
         if let Some(hit) = cache.lookup_exact(&exact) {
             return Ok(Some(hit));
-        }
-        if cache.config().embedder.is_none() {
-            return Ok(None);
         }
         let (question, tenant) = (question.clone(), Arc::clone(&call.tenant));
         let found = blocking(move || {

@@ -19,6 +19,7 @@
 
 mod attempt;
 mod bare;
+mod batch;
 mod call;
 mod chat;
 mod count;
@@ -41,6 +42,7 @@ mod running;
 mod stopwatch;
 mod stream;
 
+pub use batch::{BatchDraft, ModelBatches, Prepared};
 pub use call::ChatCall;
 pub use hedge::HedgePolicy;
 pub use opening::Opening;

@@ -16,6 +16,7 @@ mod pricing;
 mod record;
 mod reservation;
 mod summary;
+mod together;
 pub mod tokens;
 mod tracker;
 
@@ -29,4 +30,5 @@ pub use ledger::backlog::flush_all;
 pub use record::{CacheUse, Call, CostRecord, Estimated, RateCard};
 pub use reservation::{Reservation, Settlement};
 pub use summary::{Dimension, SummaryRow};
+pub use together::Together;
 pub use tracker::{CostTracker, DEFAULT_LEASE, Stats, WorstCase};

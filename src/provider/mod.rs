@@ -1,5 +1,6 @@
 //! The providers: one trait, the registry of those that are known, and what stands before each of them (a breaker).
 
+mod batch;
 mod breaker;
 mod extra_budget;
 mod failure;
@@ -13,6 +14,7 @@ mod secret;
 pub mod simulated;
 mod sse;
 
+pub use batch::{BatchLine, BatchLines, BatchProvider};
 pub use breaker::{BreakerConfig, BreakerState};
 pub(crate) use gradient::Gradient;
 pub use gradient::GradientConfig;
@@ -27,6 +29,7 @@ use crate::Result;
 use crate::chat::{Event, Reply, Request};
 use crate::usage::UsageReport;
 use crate::wire::Protocol;
+pub use crate::wire::batch::{BatchLimits, BatchState};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
@@ -84,4 +87,9 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// `Provider`, `InvalidArgument`.
     async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedReply>;
+
+    /// How it takes many requests as one batch, at a lower price; None where it does not.
+    fn batches(&self) -> Option<&dyn BatchProvider> {
+        None
+    }
 }

@@ -49,6 +49,9 @@ pub struct ProviderRow {
     /// What it does differently within its protocol.
     #[serde(default)]
     pub quirks: Quirks,
+    /// Whether it takes many requests as one batch, at a lower price.
+    #[serde(default)]
+    pub batches: bool,
 }
 
 impl ProviderRow {

@@ -4,6 +4,7 @@
 //! protocol is a [`Quirks`] of its row in the registry.
 
 pub mod anthropic;
+pub(crate) mod batch;
 mod effort;
 pub(crate) mod embeddings;
 mod fault;

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from headrace._core.cache import Explanations, SemanticCache
-from headrace._core.cost import CostTracker, Usage
+from headrace._core.cost import CostTracker, Reservation, Usage
 from headrace._core.provider import HttpProvider, Simulated
 from headrace._core.queue import RequestQueue
 from typing_extensions import Self, disjoint_base, final
@@ -34,6 +34,8 @@ class Client:
     def _aembed(self, texts: Sequence[str], call: dict[str, Any]) -> Awaitable[npt.NDArray[np.float32]]: ...
     def _map(self) -> MapRun:
         """Many calls under way, none of them yet."""
+    def _batches(self, model: str) -> BatchRun:
+        """The batches of a model."""
     def _explain(self, call: dict[str, Any], limit: int) -> Explanations:
         """The entries of the cache nearest to a call's question."""
     def _is_cached(self, call: dict[str, Any]) -> bool:
@@ -246,3 +248,57 @@ class MapRun:
         """The outcomes that are there, without waiting."""
     def close(self) -> None:
         """Cancels what runs."""
+
+@final
+class BatchRun:
+    """The batches of one model: the calls that the next is made of, and the results that are read."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the calls that were added are as many as one batch holds."""
+    def add(self, id: str, call: dict[str, Any], kept: bool) -> Response | Decimal | None:
+        """Adds a call by its name.
+
+        The response, where the cache has it; the most that it may cost, where it was added; None, where it is not to be
+        `kept`.
+        """
+    def aadd(self, id: str, call: dict[str, Any], kept: bool) -> Awaitable[Response | Decimal | None]:
+        """As `add`, to be awaited."""
+    def hold(self) -> tuple[int, Reservation | None]:
+        """Sets the worst case of the first calls aside that the budgets have room for; the others are dropped."""
+    def ahold(self) -> Awaitable[tuple[int, Reservation | None]]:
+        """As `hold`, to be awaited."""
+    def hold_again(self, worst: Decimal, call: dict[str, Any]) -> tuple[int, Reservation | None]:
+        """Sets an amount aside for a batch that is under way: 1 where there is room, else 0."""
+    def ahold_again(self, worst: Decimal, call: dict[str, Any]) -> Awaitable[tuple[int, Reservation | None]]:
+        """As `hold_again`, to be awaited."""
+    def upload(self, token: str) -> str | None:
+        """Hands the calls in, where that comes before the batch is made: the name of the file."""
+    def aupload(self, token: str) -> Awaitable[str | None]:
+        """As `upload`, to be awaited."""
+    def submit(self, token: str, file: str | None) -> str:
+        """Makes the batch: its id."""
+    def asubmit(self, token: str, file: str | None) -> Awaitable[str]:
+        """As `submit`, to be awaited."""
+    def clear(self) -> None:
+        """Drops the calls that were added."""
+    def find(self, token: str) -> str | None:
+        """The id of the batch that was made with a token, where it can be found."""
+    def afind(self, token: str) -> Awaitable[str | None]:
+        """As `find`, to be awaited."""
+    def poll(self, id: str) -> dict[str, Any]:
+        """How far a batch is."""
+    def apoll(self, id: str) -> Awaitable[dict[str, Any]]:
+        """As `poll`, to be awaited."""
+    def open(self, id: str) -> None:
+        """Opens the results of a batch that is over."""
+    def aopen(self, id: str) -> Awaitable[None]:
+        """As `open`, to be awaited."""
+    def take(self, most: int) -> list[str]:
+        """The names of the next results, at most so many; none where all were read. Those before are forgotten."""
+    def atake(self, most: int) -> Awaitable[list[str]]:
+        """As `take`, to be awaited."""
+    def settle(self, calls: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, Response | BaseException]]:
+        """Books results that were taken, each with its call: the response or the exception of each."""
+    def asettle(self, calls: list[tuple[str, dict[str, Any]]]) -> Awaitable[list[tuple[str, Response | BaseException]]]:
+        """As `settle`, to be awaited."""

@@ -32,6 +32,9 @@ def register(subparsers: Subparsers) -> None:
     command.add_argument("-o", "--output", metavar="FILE", help="the answers, CSV or Parquet; else beside the rows")
     command.add_argument("--max-tokens", type=int, metavar="N", help="the longest answer")
     command.add_argument("--temperature", type=float, metavar="T")
+    command.add_argument(
+        "--mode", choices=("now", "batch"), default="now", help="batch: within a day, at half the price; needs --run"
+    )
     command.add_argument("--concurrency", type=int, metavar="N", help="calls that are out at once, 16 where not given")
     command.add_argument("--tenant", default="default", help="whose calls they are")
     command.add_argument("--ledger", metavar="URL", help="where the calls are booked, as sqlite:///costs.db")
@@ -60,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         budget=arguments.budget,
         run=arguments.run_file,
         concurrency=arguments.concurrency,
+        mode=arguments.mode,
         progress=False if arguments.quiet else "auto",
         dry_run=arguments.dry_run,
         output=arguments.output,

@@ -52,7 +52,9 @@ def map(
         run: a file that keeps the answers. Interrupt it, or kill the process, and call again: what is answered is not
             paid again, and what failed is tried again. Another template, model, schema or parameter is another run.
         concurrency: how many calls are out at once; None for 16.
-        mode: "now"; "batch" is not built yet.
+        mode: "now", or "batch": the batch API of OpenAI or Anthropic, at the price for that, answered within a day.
+            It needs `run=`, whose file keeps the batch: leave it, and the same call goes on with it. `timeout=` is how
+            long the call waits.
         progress: whether to show how far it is; "auto" where a line can be rewritten, and in long runs.
         dry_run: ask nothing, and give a `MapEstimate`.
         output: for a file: where the answers go; None is the file's name with `.answers` in it.
@@ -63,6 +65,7 @@ def map(
         StoreError: the run's file is something else, or another process runs it.
         UnknownModel: no provider has the model.
         AuthenticationError: the first answer is that the key is wrong.
+        Timeout: a batch is not done in time; the next call goes on with it.
 
     >>> import headrace
     >>> client = headrace.Client(headrace.providers.Simulated(time_to_first_token=0))

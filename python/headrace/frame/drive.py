@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from headrace._core.client import MapRun
 from headrace._progress import Progress, Shown
 from headrace.client import Client
 from headrace.errors import ConfigError
+from headrace.frame.batch import BatchWay, Commit, Pause, Step
 from headrace.frame.form import Form
 from headrace.frame.reckon import estimate
 from headrace.frame.source import source_of
@@ -39,6 +41,8 @@ def drive(settings: Settings, progress: Shown, dry_run: bool) -> Any:
     with _store_of(settings) as store:
         if dry_run:
             return estimate(settings, store)
+        if settings.mode == "batch":
+            return _drive_batches(settings, store, progress)
         with _within_budget(settings, store):
             shown = Progress(settings.source.count, progress)
             work, calls = Work(settings, store, shown), settings.client._map()
@@ -65,6 +69,8 @@ async def adrive(settings: Settings, progress: Shown, dry_run: bool) -> Any:
     with _store_of(settings) as store:
         if dry_run:
             return await asyncio.to_thread(estimate, settings, store)
+        if settings.mode == "batch":
+            return await _adrive_batches(settings, store, progress)
         async with _awithin_budget(settings, store):
             shown = Progress(settings.source.count, progress)
             work, calls = Work(settings, store, shown), settings.client._map()
@@ -83,6 +89,64 @@ async def adrive(settings: Settings, progress: Shown, dry_run: bool) -> Any:
         return await asyncio.to_thread(work.give)
 
 
+def _drive_batches(settings: Settings, store: RunFile, progress: Shown) -> Any:
+    calls = settings.client._batches(settings.model)
+    with _within_budget(settings, store):
+        shown = Progress(settings.source.count, progress)
+        work = Work(settings, store, shown)
+        steps = BatchWay(settings, store, work, calls).steps()
+        answer: Any = None
+        error: BaseException | None = None
+        try:
+            while True:
+                step: Step = steps.send(answer) if error is None else steps.throw(error)
+                answer = error = None
+                try:
+                    if isinstance(step, Commit):
+                        store.commit()
+                    elif isinstance(step, Pause):
+                        time.sleep(step.seconds)
+                    else:
+                        answer = step.method(calls)(*step.arguments)
+                except BaseException as failure:
+                    error = failure
+        except StopIteration:
+            pass
+        finally:
+            store.commit()
+            shown.close()
+    return work.give()
+
+
+async def _adrive_batches(settings: Settings, store: RunFile, progress: Shown) -> Any:
+    calls = settings.client._batches(settings.model)
+    async with _awithin_budget(settings, store):
+        shown = Progress(settings.source.count, progress)
+        work = Work(settings, store, shown)
+        steps = BatchWay(settings, store, work, calls).steps()
+        answer: Any = None
+        error: BaseException | None = None
+        try:
+            while True:
+                step: Step = steps.send(answer) if error is None else steps.throw(error)
+                answer = error = None
+                try:
+                    if isinstance(step, Commit):
+                        await asyncio.to_thread(store.commit)
+                    elif isinstance(step, Pause):
+                        await asyncio.sleep(step.seconds)
+                    else:
+                        answer = await step.method(calls, "a")(*step.arguments)
+                except BaseException as failure:
+                    error = failure
+        except StopIteration:
+            pass
+        finally:
+            store.commit()
+            shown.close()
+    return await asyncio.to_thread(work.give)
+
+
 def settings_of(
     frame: Any,
     template: Any,
@@ -99,8 +163,10 @@ def settings_of(
     """The arguments of a map, checked. They are those of `headrace.map`."""
     if mode not in ("now", "batch"):
         raise ConfigError(f"mode is {mode!r}: give 'now' or 'batch'")
-    if mode == "batch":
-        raise ConfigError("mode='batch' is not built yet: give mode='now', which asks call by call")
+    if mode == "batch" and run is None:
+        raise ConfigError(
+            "mode='batch' needs run=, as in run='q3.db': a batch takes up to a day, and the file keeps its id"
+        )
     if concurrency is None:
         concurrency = _CONCURRENCY
     if not isinstance(concurrency, int) or isinstance(concurrency, bool) or not 1 <= concurrency <= 100_000:
@@ -113,8 +179,12 @@ def settings_of(
         if name in params:
             raise ConfigError(f"{name} has no place in a map: the template makes the messages, and answers come whole")
     options = Settings.options_of(params)
+    client = Client() if client is None else client
+    if mode == "batch":
+        # Refused before anything is read: a provider that takes no batches, or a model that nobody serves.
+        client._batches(model)
     return Settings(
-        client=Client() if client is None else client,
+        client=client,
         source=source_of(frame, output=output),
         template=Template(template),
         form=Form(schema),
@@ -124,6 +194,7 @@ def settings_of(
         budget=Settings.budget_of(budget),
         concurrency=concurrency,
         run=None if run is None else os.fspath(run),
+        mode=mode,
     )
 
 
@@ -137,6 +208,11 @@ def _store_of(settings: Settings) -> Iterator[RunFile]:
                 "and their answers are not used",
                 store.path,
                 store.others,
+            )
+        if settings.mode == "now" and (under_way := store.batches.all()):
+            raise ConfigError(
+                f"{store.path} holds {len(under_way)} batch(es) under way, whose rows would be paid twice: call with "
+                "mode='batch' until they are done"
             )
         yield store
     finally:

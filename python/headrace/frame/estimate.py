@@ -17,13 +17,13 @@ class MapEstimate(NamedTuple):
     Attributes:
         rows: all rows.
         distinct: rows whose question is another than that of every row before.
-        hits: distinct rows that the run's file or the cache answers already, to the letter; the cache may answer more
-            by meaning.
+        hits: distinct rows that the run's file or the cache answers already, to the letter, or that are in a batch
+            under way; the cache may answer more by meaning.
         cost_low: dollars, where every answer has one token.
         cost: dollars expected: answers as long as those of the run or, before there are any, those that the ledger has
             from the model; without either, as long as the question.
         cost_high: dollars at most: every answer as long as `max_tokens` allows, or the model.
-        seconds: how long it would take, by the calls that the ledger has timed.
+        seconds: how long it would take, by the calls that the ledger has timed; for a batch the day that it may take.
 
     >>> MapEstimate(10, 8, 3, Decimal("0.1"), Decimal("0.2"), Decimal("0.9"), 12.0).to_dict()["distinct"]
     8

@@ -15,6 +15,8 @@ __all__ = ["estimate"]
 # Where no call to the model was ever timed: the first word, and tokens a second after it.
 _FIRST_WORD, _TOKENS_A_SECOND = 0.6, 60.0
 _TIMED = 200
+# A batch is answered or given up within a day.
+_A_BATCH = 86_400.0
 
 
 def estimate(settings: Settings, store: RunFile) -> MapEstimate:
@@ -36,7 +38,11 @@ def estimate(settings: Settings, store: RunFile) -> MapEstimate:
         distinct += 1
         if failed is not None:
             continue
-        if store.has(question.key) or settings.client._is_cached(settings.call(question.prompt)):
+        if (
+            store.has(question.key)
+            or store.batches.has(question.key)
+            or settings.client._is_cached(settings.call(question.prompt))
+        ):
             hits += 1
             continue
         least, middle, most, output = quoted(question, length)
@@ -48,13 +54,14 @@ def estimate(settings: Settings, store: RunFile) -> MapEstimate:
 def _quoter(settings: Settings) -> Callable[[Question, float | None], tuple[Decimal, Decimal, Decimal, float]]:
     """The cost of a question at least, as expected, and at most; and the tokens that its answer should have."""
     costs, model, longest = settings.client.costs, settings.model, longest_of(settings.params)
+    tier = "batch" if settings.mode == "batch" else None
 
     def quoted(question: Question, length: float | None) -> tuple[Decimal, Decimal, Decimal, float]:
         worst = Usage.estimate(model, question.prompt, max_output_tokens=longest)
         put = worst.input_tokens
         output = min(worst.output_tokens, max(1, round(length if length is not None else put)))
         amounts = [
-            costs.quote(model, Usage(input_tokens=put, output_tokens=count)).cost
+            costs.quote(model, Usage(input_tokens=put, output_tokens=count, service_tier=tier)).cost
             for count in (min(1, worst.output_tokens), output, worst.output_tokens)
         ]
         return amounts[0], amounts[1], amounts[2], float(output)
@@ -73,6 +80,8 @@ def _mean_of_ledger(settings: Settings) -> float | None:
 def _time(settings: Settings, asked: int, tokens: float) -> float:
     if not asked:
         return 0.0
+    if settings.mode == "batch":
+        return _A_BATCH
     name = settings.model.rpartition("/")[2]
     records = settings.client.costs.records(model=name, limit=_TIMED, newest_first=True)
     timed = [record.latency for record in records if record.latency is not None and record.cache is None]

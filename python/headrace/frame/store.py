@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from headrace.errors import StoreError
+from headrace.frame.batch_store import TABLES, BatchTables
 from headrace.frame.outcome import Failed, Kept, Outcome
 
 __all__ = ["RunFile", "Sums"]
 
 # "hrmp": says that a file is a run's, in the place that SQLite has for it.
 _APPLICATION = 0x68726D70
-_VERSION = 1
+# 2: batches.
+_VERSION = 2
 _TABLES = """
 CREATE TABLE run (id TEXT PRIMARY KEY, template TEXT, model TEXT, begun TEXT, lost TEXT);
 CREATE TABLE answer (
@@ -66,25 +68,29 @@ class RunFile:
 
     def __init__(self, path: str | os.PathLike[str] | None, run: str, template: str, model: str) -> None:
         self.path = None if path is None else Path(path)
-        self._run = run
+        self.run = run
+        """The run's id."""
         self.others = 0
         """How many other runs the file holds."""
         self.is_known = False
         """Whether an earlier part of this run stands in it."""
+        self.batches = BatchTables(self)
+        """Its batches that are under way."""
         try:
             self._open(template, model)
         except BaseException:
             with suppress(AttributeError, sqlite3.Error):
-                self._base.close()
+                self.base.close()
             raise
 
     def _open(self, template: str, model: str) -> None:
-        with self._named():
+        with self.named():
             # The connection is used by one thread at a time, though not always the same one.
-            self._base = sqlite3.connect(
+            self.base = sqlite3.connect(
                 "" if self.path is None else self.path, timeout=1, isolation_level=None, check_same_thread=False
             )
-            base = self._base
+            """The connection."""
+            base = self.base
             # Exclusive, so that two processes never pay for the same rows; the system ends the lock with the process.
             base.execute("PRAGMA locking_mode = EXCLUSIVE")
             [application], [version] = (
@@ -103,30 +109,39 @@ class RunFile:
                 # An answer that is counted as kept is on the disk.
                 base.execute("PRAGMA synchronous = FULL")
             base.execute("BEGIN IMMEDIATE")
-            if is_new:
-                for statement in _TABLES.split(";"):
+            if version < _VERSION:
+                # A file of an older version gets what it lacks.
+                for statement in (_TABLES if is_new else "").split(";") + TABLES.split(";"):
                     base.execute(statement)
                 base.execute(f"PRAGMA application_id = {_APPLICATION}")
                 base.execute(f"PRAGMA user_version = {_VERSION}")
             for statement in _SEEN.split(";"):
                 base.execute(statement)
-            self.others = base.execute("SELECT count(*) FROM run WHERE id != ?", (self._run,)).fetchone()[0]
-            self.is_known = base.execute("SELECT 1 FROM run WHERE id = ?", (self._run,)).fetchone() is not None
+            self.others = base.execute("SELECT count(*) FROM run WHERE id != ?", (self.run,)).fetchone()[0]
+            self.is_known = base.execute("SELECT 1 FROM run WHERE id = ?", (self.run,)).fetchone() is not None
             now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-            base.execute("INSERT OR IGNORE INTO run VALUES (?, ?, ?, ?, '0')", (self._run, template, model, now))
+            base.execute("INSERT OR IGNORE INTO run VALUES (?, ?, ?, ?, '0')", (self.run, template, model, now))
             self._give_up_sent()
             base.execute("COMMIT")
 
     def _give_up_sent(self) -> None:
         """What was under way when a process ended may have been paid, and its answer is gone."""
-        [before] = self._base.execute("SELECT lost FROM run WHERE id = ?", (self._run,)).fetchone()
-        lost = Decimal(before) + self._sum("worst", "sent")
-        self._base.execute("UPDATE run SET lost = ? WHERE id = ?", (str(lost), self._run))
-        self._base.execute("DELETE FROM sent WHERE run = ?", (self._run,))
+        self.lose(self._sum("worst", "sent"))
+        self.base.execute("DELETE FROM sent WHERE run = ?", (self.run,))
+
+    def lose(self, amount: Decimal) -> None:
+        """Count an amount as paid for answers that never came back, from the next `commit` on.
+
+        Args:
+            amount: dollars.
+        """
+        with self.named():
+            [before] = self.base.execute("SELECT lost FROM run WHERE id = ?", (self.run,)).fetchone()
+            self.write("UPDATE run SET lost = ? WHERE id = ?", (str(Decimal(before) + amount), self.run))
 
     def _sum(self, column: str, table: str) -> Decimal:
         """The sum of amounts, which SQLite would work out as floats."""
-        found = self._base.execute(f"SELECT {column} FROM {table} WHERE run = ?", (self._run,))
+        found = self.base.execute(f"SELECT {column} FROM {table} WHERE run = ?", (self.run,))
         return sum((Decimal(amount) for (amount,) in found), Decimal(0))
 
     @property
@@ -136,16 +151,16 @@ class RunFile:
 
     def sums(self) -> Sums:
         """What the run has cost so far, in all its parts."""
-        with self._named():
-            [lost] = self._base.execute("SELECT lost FROM run WHERE id = ?", (self._run,)).fetchone()
+        with self.named():
+            [lost] = self.base.execute("SELECT lost FROM run WHERE id = ?", (self.run,)).fetchone()
             spent = self._sum("cost", "answer") + self._sum("paid", "failure")
         return Sums(spent, Decimal(lost))
 
     def mean_output(self) -> float | None:
         """The mean length of the run's answers, in tokens; None before the first."""
-        with self._named():
-            found: float | None = self._base.execute(
-                "SELECT avg(output) FROM answer WHERE run = ?", (self._run,)
+        with self.named():
+            found: float | None = self.base.execute(
+                "SELECT avg(output) FROM answer WHERE run = ?", (self.run,)
             ).fetchone()[0]
         return found
 
@@ -156,8 +171,8 @@ class RunFile:
             key: the digest of the row's content.
             place: where the row stands.
         """
-        with self._named():
-            done = self._write("INSERT OR IGNORE INTO seen VALUES (?, ?)", (key, place))
+        with self.named():
+            done = self.write("INSERT OR IGNORE INTO seen VALUES (?, ?)", (key, place))
         return done.rowcount == 1
 
     def has(self, key: bytes) -> bool:
@@ -166,8 +181,8 @@ class RunFile:
         Args:
             key: the digest of the row's content.
         """
-        with self._named():
-            return self._base.execute("SELECT 1 FROM answer WHERE key = ?", (key,)).fetchone() is not None
+        with self.named():
+            return self.base.execute("SELECT 1 FROM answer WHERE key = ?", (key,)).fetchone() is not None
 
     def failed_before(self, key: bytes) -> bool:
         """Whether the row failed in an earlier part of the run.
@@ -175,8 +190,8 @@ class RunFile:
         Args:
             key: the digest of the row's content.
         """
-        with self._named():
-            return self._base.execute("SELECT 1 FROM failure WHERE key = ?", (key,)).fetchone() is not None
+        with self.named():
+            return self.base.execute("SELECT 1 FROM failure WHERE key = ?", (key,)).fetchone() is not None
 
     def outcome(self, key: bytes, place: int) -> Outcome:
         """What became of a row, after all were asked.
@@ -185,8 +200,8 @@ class RunFile:
             key: the digest of the row's content.
             place: where the row stands: only the first of its kind bears the cost.
         """
-        base = self._base
-        with self._named():
+        base = self.base
+        with self.named():
             if kept := base.execute(f"SELECT {_KEPT} FROM answer WHERE key = ?", (key,)).fetchone():
                 first = base.execute("SELECT place FROM seen WHERE key = ?", (key,)).fetchone()
                 state, cells, cost, cached, model, tokens, output = kept
@@ -203,8 +218,8 @@ class RunFile:
             key: the digest of the row's content.
             worst: the most that it may cost.
         """
-        with self._named():
-            self._write("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (key, self._run, str(worst)))
+        with self.named():
+            self.write("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (key, self.run, str(worst)))
 
     def keep(self, key: bytes, kept: Kept) -> None:
         """Keep an answer, from the next `commit` on.
@@ -213,12 +228,12 @@ class RunFile:
             key: the digest of the row's content.
             kept: the answer.
         """
-        with self._named():
-            self._write(
+        with self.named():
+            self.write(
                 "INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key,
-                    self._run,
+                    self.run,
                     kept.state,
                     kept.cells,
                     str(kept.cost),
@@ -229,7 +244,7 @@ class RunFile:
                 ),
             )
             # Last, so that an interrupt in between leaves the call counted twice rather than not at all.
-            self._write("DELETE FROM sent WHERE key = ?", (key,))
+            self.write("DELETE FROM sent WHERE key = ?", (key,))
 
     def fail(self, key: bytes, failed: Failed, paid: Decimal) -> None:
         """Note a failure, from the next `commit` on; the next part of the run tries again.
@@ -239,14 +254,14 @@ class RunFile:
             failed: the failure.
             paid: what it cost all the same.
         """
-        with self._named():
-            before = self._base.execute("SELECT paid, tries FROM failure WHERE key = ?", (key,)).fetchone()
+        with self.named():
+            before = self.base.execute("SELECT paid, tries FROM failure WHERE key = ?", (key,)).fetchone()
             total, tries = paid + Decimal(before[0] if before else 0), 1 + (before[1] if before else 0)
-            self._write(
+            self.write(
                 "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?, ?)",
-                (key, self._run, failed.kind, failed.message, str(total), tries),
+                (key, self.run, failed.kind, failed.message, str(total), tries),
             )
-            self._write("DELETE FROM sent WHERE key = ?", (key,))
+            self.write("DELETE FROM sent WHERE key = ?", (key,))
 
     def refuse(self, key: bytes, failed: Failed) -> None:
         """Note that a row was not asked this time.
@@ -255,31 +270,36 @@ class RunFile:
             key: the digest of the row's content.
             failed: why not.
         """
-        with self._named():
-            self._write("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", (key, failed.kind, failed.message))
-            self._write("DELETE FROM sent WHERE key = ?", (key,))
+        with self.named():
+            self.write("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", (key, failed.kind, failed.message))
+            self.write("DELETE FROM sent WHERE key = ?", (key,))
 
     def commit(self) -> None:
         """Bring what was noted to the disk, where there is a file."""
-        if self.is_durable and self._base.in_transaction:
-            with self._named():
-                self._base.execute("COMMIT")
+        if self.is_durable and self.base.in_transaction:
+            with self.named():
+                self.base.execute("COMMIT")
 
-    def _write(self, statement: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
-        """Write inside a transaction, which ends with the next `commit`."""
-        if not self._base.in_transaction:
-            self._base.execute("BEGIN IMMEDIATE")
-        return self._base.execute(statement, values)
+    def write(self, statement: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
+        """Write inside a transaction, which ends with the next `commit`.
+
+        Args:
+            statement: what to write.
+            values: its values.
+        """
+        if not self.base.in_transaction:
+            self.base.execute("BEGIN IMMEDIATE")
+        return self.base.execute(statement, values)
 
     def close(self) -> None:
         """Commit and close."""
-        with self._named():
-            if self._base.in_transaction:
-                self._base.execute("COMMIT")
-            self._base.close()
+        with self.named():
+            if self.base.in_transaction:
+                self.base.execute("COMMIT")
+            self.base.close()
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def named(self) -> Iterator[None]:
         """Errors in words that name the file."""
         try:
             yield

@@ -61,6 +61,7 @@ class Settings:
     budget: Decimal | None = None
     concurrency: int = 16
     run: str | None = None
+    mode: str = "now"
     run_id: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
@@ -172,14 +173,25 @@ class Work:
                 self.is_at_end = True
                 break
             question, failed = found
-            if not self._store.is_new(question.key, question.place) or self._store.has(question.key):
-                self._progress.add(hits=1)
-            elif failed is not None:
-                self._store.refuse(question.key, failed)
-                self._progress.add(failed=1)
-            else:
+            if self.is_open(question, failed):
                 calls.append(self._call(question))
         return calls
+
+    def is_open(self, question: Question, failed: Failed | None) -> bool:
+        """Whether a row is to be asked: it is no repetition, has no answer yet, and can be asked.
+
+        Args:
+            question: the row.
+            failed: why it cannot be asked; None where it can.
+        """
+        if not self._store.is_new(question.key, question.place) or self._store.has(question.key):
+            self._progress.add(hits=1)
+        elif failed is not None:
+            self._store.refuse(question.key, failed)
+            self._progress.add(failed=1)
+        else:
+            return True
+        return False
 
     def _call(self, question: Question) -> tuple[int, dict[str, Any]]:
         # An answer of the wrong form may be in the cache: what failed is asked anew.
@@ -215,7 +227,7 @@ class Work:
             place, outcome = self._told[0]
             try:
                 if question := self._under_way.get(place):
-                    self._note(question, outcome)
+                    self.note(question, outcome)
             except _FATAL:
                 self._taken(place)
                 raise
@@ -225,11 +237,18 @@ class Work:
         self._under_way.pop(place, None)
         self._told.popleft()
 
-    def _note(self, question: Question, outcome: Response | BaseException) -> None:
+    def note(self, question: Question, outcome: Response | BaseException, *, is_fatal: bool = True) -> None:
+        """Note what became of a row.
+
+        Args:
+            question: the row.
+            outcome: its response or its error.
+            is_fatal: whether an error that holds for every row alike is raised, where no row was answered.
+        """
         outcome = self._settings.client._finish(outcome, None)
         if isinstance(outcome, Response):
             self._keep(question, outcome)
-        elif not isinstance(outcome, Exception) or (isinstance(outcome, _FATAL) and not self._answered):
+        elif not isinstance(outcome, Exception) or (is_fatal and isinstance(outcome, _FATAL) and not self._answered):
             raise outcome
         else:
             self._fail(question, outcome)

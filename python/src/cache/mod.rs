@@ -512,6 +512,15 @@ impl SemanticCache {
         Ok(format!("<table><caption>SemanticCache</caption>{rows}</table>"))
     }
 
+    /// Whether the exact repeat of a prompt would be served; counts nothing.
+    #[pyo3(signature = (prompt, scope, tenant))]
+    fn _holds(&self, py: Python<'_>, prompt: &str, scope: Option<&Bound<'_, PyAny>>, tenant: &str) -> Result<bool> {
+        self.catch_up(py);
+        let scope = scope_from_py(scope)?;
+        let request = LookupRequest { scope: scope.as_deref(), tenant, ..LookupRequest::new(prompt) };
+        Ok(self.core.holds(&request))
+    }
+
     /// The exact repeat of a prompt; counts no miss.
     #[pyo3(signature = (prompt, scope, tenant))]
     fn _exact(

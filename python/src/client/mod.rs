@@ -1,5 +1,6 @@
 //! The client for Python.
 
+mod batch;
 mod call;
 mod chunk;
 mod feed;
@@ -29,6 +30,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<stream::ChatStream>()?;
     module.add_class::<chunk::Chunk>()?;
     module.add_class::<feed::CallFeed>()?;
+    module.add_class::<batch::BatchRun>()?;
     module.add_class::<map::MapRun>()
 }
 
@@ -125,6 +127,11 @@ impl Client {
     /// Many calls under way, none of them yet.
     fn _map(&self) -> map::MapRun {
         map::MapRun::new(self.client.clone())
+    }
+
+    /// The batches of a model.
+    fn _batches(&self, model: &str) -> Result<batch::BatchRun> {
+        Ok(batch::BatchRun::new(self.client.batches(model)?)?)
     }
 
     /// The entries of the cache nearest to a call's question.

@@ -7,7 +7,7 @@ pub(crate) mod decimal;
 mod export;
 mod price;
 mod record;
-mod reservation;
+pub(crate) mod reservation;
 mod results;
 pub(crate) mod tracker;
 pub(crate) mod usage;

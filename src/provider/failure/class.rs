@@ -23,11 +23,16 @@ const AUTHENTICATION: Class =
 const BUSY: Class =
     Class { kind: RateLimited, is_retryable: true, advice: "wait, or set limits= below what the provider allows" };
 const DOWN: Class = Class { kind: Unavailable, is_retryable: true, advice: "try again later, or name fallbacks=" };
+const UNMADE: Class = Class {
+    kind: Unavailable,
+    is_retryable: true,
+    advice: "it was not answered and is not billed: call again, and it is submitted anew",
+};
 const NO_MODEL: Class = Class { kind: Rejected, is_retryable: false, advice: "check the model's name and base_url" };
 const REFUSED: Class = Class { kind: Rejected, is_retryable: false, advice: "change the request" };
 
 /// Codes and kinds of errors, in lower case.
-const CODES: [(&str, Class); 44] = [
+const CODES: [(&str, Class); 46] = [
     ("context_length_exceeded", CONTEXT),
     ("context_window_exceeded", CONTEXT),
     ("string_above_max_length", CONTEXT),
@@ -72,6 +77,8 @@ const CODES: [(&str, Class); 44] = [
     ("invalid_request_error", REFUSED),
     ("invalid_argument", REFUSED),
     ("content_filter", REFUSED),
+    ("batch_expired", UNMADE),
+    ("batch_cancelled", UNMADE),
 ];
 
 /// Words that tell what a failure is where neither its code nor its status does: all of a row must be there.

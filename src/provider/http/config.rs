@@ -40,6 +40,8 @@ pub struct HttpProviderConfig {
     pub headers: Vec<(String, Secret)>,
     /// What it does differently within its protocol.
     pub quirks: Quirks,
+    /// Whether it takes many requests as one batch, as the maker of its protocol does.
+    pub batches: bool,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
     /// How long the provider may send nothing.
@@ -64,6 +66,7 @@ impl HttpProviderConfig {
             api_key: api_key.map(Secret::new).filter(|key| !key.expose().is_empty()),
             headers: Vec::new(),
             quirks: Quirks::default(),
+            batches: false,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_mins(2),
             first_token_timeout: None,
@@ -80,6 +83,7 @@ impl HttpProviderConfig {
             authentication: row.authentication.clone(),
             headers: row.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value))).collect(),
             quirks: row.quirks.clone(),
+            batches: row.batches,
             ..Self::new(&row.name, &row.base_url, api_key)
         }
     }

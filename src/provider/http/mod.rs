@@ -1,5 +1,6 @@
 //! Every provider that is asked over HTTP.
 
+mod batch;
 mod body;
 mod config;
 mod connection;
@@ -10,7 +11,7 @@ mod stream;
 pub use config::HttpProviderConfig;
 
 use super::failure::Failures;
-use super::{Answer, EmbedReply, Provider};
+use super::{Answer, BatchProvider, EmbedReply, Provider};
 use crate::chat::{Event, Reply, Request, Stop};
 use crate::usage::UsageReport;
 use crate::wire::embeddings::EmbedForm;
@@ -22,8 +23,8 @@ use connection::Connections;
 use futures_util::StreamExt;
 use learned::{Learned, Refused};
 use patience::Patience;
-use reqwest::Url;
 use reqwest::header::HeaderMap;
+use reqwest::{RequestBuilder, Url};
 use serde_json::Value;
 use std::sync::Arc;
 use stream::{ReplyStream, StreamSetting};
@@ -105,26 +106,12 @@ impl HttpProvider {
         let bytes = serde_json::to_vec(body)
             .map_err(|error| unsent(Error::invalid(format!("the request cannot be written as JSON: {error}"))))?;
         let client = self.connections.client(&self.config).map_err(unsent)?;
-        let reply = client.post(url).body(bytes).send().await;
-        let reply = reply.map_err(|error| unsent(self.failures.of_transport(&error).into()))?;
-        let status = reply.status();
-        if status.is_success() {
-            return Ok(reply);
-        }
-        let headers = reply.headers().clone();
-        let body = body::read_start(reply, ERROR_BYTES).await;
-        let told = json::parse(&body).ok().and_then(|body| self.config.protocol.read_error(&body));
-        let body = String::from_utf8_lossy(&body).into_owned();
-        Err((self.failures.of_status(status, &headers, told, &body).into(), status.as_u16(), body))
+        answered(&self.failures, self.config.protocol, client.post(url).body(bytes)).await
     }
 
     /// The body of a successful reply.
     async fn body(&self, reply: reqwest::Response) -> Result<Vec<u8>> {
-        let read = body::read(reply, self.config.max_reply_bytes).await;
-        read.map_err(|error| match error {
-            BodyError::TooLarge => self.failures.too_large("a reply", self.config.max_reply_bytes).into(),
-            BodyError::Transport(error) => self.failures.of_transport(&error).into(),
-        })
+        reply_body(&self.failures, reply, self.config.max_reply_bytes).await
     }
 }
 
@@ -132,6 +119,33 @@ impl std::fmt::Debug for HttpProvider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HttpProvider").field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+/// Sends a request; a reply that is no success is an error, with its status and what its body says.
+async fn answered(
+    failures: &Failures,
+    protocol: &'static dyn Protocol,
+    request: RequestBuilder,
+) -> Result<reqwest::Response, (Error, u16, String)> {
+    let sent = request.send().await;
+    let reply = sent.map_err(|error| (failures.of_transport(&error).into(), 0, String::new()))?;
+    let status = reply.status();
+    if status.is_success() {
+        return Ok(reply);
+    }
+    let headers = reply.headers().clone();
+    let body = body::read_start(reply, ERROR_BYTES).await;
+    let told = json::parse(&body).ok().and_then(|body| protocol.read_error(&body));
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Err((failures.of_status(status, &headers, told, &body).into(), status.as_u16(), body))
+}
+
+/// The body of a successful reply, of at most `most` bytes.
+async fn reply_body(failures: &Failures, reply: reqwest::Response, most: usize) -> Result<Vec<u8>> {
+    body::read(reply, most).await.map_err(|error| match error {
+        BodyError::TooLarge => failures.too_large("a reply", most).into(),
+        BodyError::Transport(error) => failures.of_transport(&error).into(),
+    })
 }
 
 /// Reads a whole reply. An error in it is an error, whatever its HTTP status says.
@@ -145,6 +159,16 @@ fn read_reply(
         let told = ToldError::malformed(&String::from_utf8_lossy(body));
         failures.told(&told, headers)
     })?;
+    read_parsed(protocol, failures, headers, value)
+}
+
+/// The same of a body that is parsed.
+fn read_parsed(
+    protocol: &'static dyn Protocol,
+    failures: &Failures,
+    headers: &HeaderMap,
+    value: Value,
+) -> Result<Reply, ProviderError> {
     let reply = protocol.read_reply(value).map_err(|told| failures.told(&told, headers))?;
     if reply.choices.iter().any(|choice| choice.stop == Some(Stop::Error)) {
         let told = ToldError { message: "the provider ended the reply with an error".into(), ..ToldError::default() };
@@ -178,6 +202,10 @@ impl Provider for HttpProvider {
     async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedReply> {
         let patience = Patience::begin(&self.config, false);
         patience.within(&self.failures, self.ask_vectors(model, texts)).await
+    }
+
+    fn batches(&self) -> Option<&dyn BatchProvider> {
+        self.batch_form().map(|_| self as &dyn BatchProvider)
     }
 }
 
