@@ -255,3 +255,62 @@ fn what_is_sent_again_after_a_lost_reply_is_done_once() {
         assert_eq!((stats.by_status[3], stats.acked), ((Status::Done, 11), 11));
     });
 }
+
+#[test]
+fn calls_that_come_while_one_is_under_way_go_together() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let upstash = FakeUpstash::start(&server.url());
+    let queue = RequestQueue::open(&upstash.url(), config("many")).unwrap();
+    block_on(async {
+        put(&queue, "first").await;
+        let before = upstash.commands.load(Ordering::Relaxed);
+        server.signal(19);
+        let puts: Vec<_> = (0..60)
+            .map(|_| {
+                let queue = queue.clone();
+                tokio::spawn(async move { put(&queue, "one of many").await })
+            })
+            .collect();
+        // The first look lets every put begin; when the second is over, all have been asked for.
+        for _ in 0..2 {
+            assert!(queue.reach().await.unwrap().silent_for.is_some(), "a server that is stopped is silent");
+        }
+        server.signal(18);
+        let mut ids = std::collections::HashSet::new();
+        for put in puts {
+            assert!(ids.insert(put.await.unwrap()), "each put has an id of its own");
+        }
+        let asked = upstash.commands.load(Ordering::Relaxed) - before;
+        assert!(asked <= 8, "{asked} commands for sixty puts at once, and two looks");
+        let leases = queue.get_many_async(100, Some(PATIENT)).await.unwrap();
+        assert_eq!(leases.len(), 61);
+        let acks = leases.iter().map(|lease| lease.ack_async(None, None));
+        assert!(futures_util::future::join_all(acks).await.into_iter().all(|acked| acked.is_ok()));
+        let again = leases[0].ack_async(None, None).await;
+        assert!(matches!(again, Err(Error::LeaseLost(_))), "{again:?}");
+        assert_eq!(queue.len().unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_put_waits_for_a_replica_where_its_address_says_so() {
+    let Some(main) = RedisServer::start(&["--repl-diskless-sync-delay", "0"]) else { return };
+    let port = main.url().rsplit(':').next().unwrap().to_owned();
+    let Some(mut replica) = RedisServer::start(&["--replicaof", "127.0.0.1", &port]) else { return };
+    let started = Instant::now();
+    while main.tell("WAIT 1 100") != ":1" {
+        assert!(started.elapsed() < PATIENT, "the replica does not follow");
+    }
+    let queue = RequestQueue::open(&format!("{}?wait=1", main.url()), config("w")).unwrap();
+    assert!(!queue.url().contains("wait"), "{}", queue.url());
+    block_on(async {
+        put(&queue, "kept twice").await;
+        assert_eq!(replica.tell("HLEN headrace:{queue:w}:records"), ":1", "it is there when the put returns");
+        replica.stop();
+        let alone =
+            queue.put_async(Payload::bytes("kept once"), PutOptions::default(), Some(Duration::from_secs(1))).await;
+        let Err(Error::Store(why)) = alone else { panic!("{alone:?}") };
+        assert!(why.contains("0 of 1 replicas"), "{why}");
+        assert_eq!(main.tell("HLEN headrace:{queue:w}:records"), ":2", "it is done all the same");
+    });
+}

@@ -59,6 +59,8 @@ impl RedisKind {
 pub struct RedisUrl {
     kind: RedisKind,
     url: String,
+    /// How many replicas have to have what is written.
+    replicas: u32,
 }
 
 impl RedisUrl {
@@ -66,6 +68,12 @@ impl RedisUrl {
     #[must_use]
     pub fn kind(&self) -> RedisKind {
         self.kind
+    }
+
+    /// How many replicas have what was written before a call returns, by `?wait=`; 0 waits for none.
+    #[must_use]
+    pub fn replicas(&self) -> u32 {
+        self.replicas
     }
 
     /// The URL with `***` in place of its password, for a message.
@@ -137,7 +145,10 @@ impl Location {
             Some(kind) if rest.is_empty() && kind != RedisKind::Upstash => {
                 Err(Error::Config(format!("{scheme}:// names no server: give {scheme}://HOST")))
             }
-            Some(kind) => Ok(Self::Redis(RedisUrl { kind, url: url.to_owned() })),
+            Some(kind) => {
+                let (url, replicas) = without_wait(kind, url)?;
+                Ok(Self::Redis(RedisUrl { kind, url, replicas }))
+            }
             None => Err(Error::Config(format!("store address with scheme {scheme:?} is not supported: {SERVED}"))),
         }
     }
@@ -160,6 +171,29 @@ impl Location {
     }
 }
 
+/// The address without its `wait=`, and how many replicas that asks for.
+fn without_wait(kind: RedisKind, url: &str) -> Result<(String, u32)> {
+    // A password may hold a question mark.
+    let host = url.rfind('@').unwrap_or_default();
+    let Some(query) = url[host..].find('?').map(|place| host + place) else { return Ok((url.to_owned(), 0)) };
+    let (address, query) = (&url[..query], &url[query + 1..]);
+    let (mut replicas, mut others) = (0, Vec::new());
+    for part in query.split('&') {
+        let Some(number) = part.strip_prefix("wait=") else {
+            others.push(part);
+            continue;
+        };
+        if matches!(kind, RedisKind::Cluster | RedisKind::Upstash) {
+            return Err(Error::Config(format!("{}:// takes no wait=: one server and sentinels do", kind.scheme())));
+        }
+        replicas = number.parse().ok().filter(|replicas| (1..=100).contains(replicas)).ok_or_else(|| {
+            Error::Config("wait= is how many replicas have to have what is written: give a number from 1 to 100".into())
+        })?;
+    }
+    let rest = if others.is_empty() { String::new() } else { format!("?{}", others.join("&")) };
+    Ok((format!("{address}{rest}"), replicas))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +206,24 @@ mod tests {
         for url in ["sqlite3:///q.db", "redi://:secret@host", "redis://", "redis:host", "secret"] {
             let Err(Error::Config(message)) = Location::parse(url) else { panic!("{url} was accepted") };
             assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn replicas_to_wait_for_are_read_and_not_passed_on() {
+        for (url, address, replicas) in [
+            ("redis://host/1?wait=2", "redis://host/1", 2),
+            ("redis://u:a?wait=9@host?wait=1&protocol=resp3", "redis://u:a?wait=9@host?protocol=resp3", 1),
+            ("redis+sentinel://a,b/m/0?wait=1", "redis+sentinel://a,b/m/0", 1),
+            ("redis://host?protocol=resp3", "redis://host?protocol=resp3", 0),
+        ] {
+            let Location::Redis(found) = Location::parse(url).unwrap() else { panic!("{url}") };
+            assert_eq!((found.expose(), found.replicas()), (address, replicas));
+        }
+        for url in
+            ["redis://host?wait=", "redis://host?wait=0", "redis+cluster://host?wait=1", "upstash://t@host?wait=1"]
+        {
+            assert!(matches!(Location::parse(url), Err(Error::Config(_))), "{url}");
         }
     }
 

@@ -71,6 +71,15 @@ pub(super) fn out_of_reach(last: Option<&RedisError>, kind: RedisKind, seconds: 
     ))
 }
 
+/// The error of what was written, where fewer replicas have it than its caller wants.
+pub(super) fn too_few_replicas(have: u32, wanted: u32, kind: RedisKind) -> Error {
+    Error::Store(format!(
+        "{}:// has done what was asked, but {have} of {wanted} replicas have it so far: it is lost where another takes over now. \
+         See that replicas run, or give a lower wait= in the URL",
+        kind.scheme()
+    ))
+}
+
 fn reason(error: &RedisError) -> String {
     if error.is_timeout() {
         return "no answer came".into();

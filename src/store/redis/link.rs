@@ -1,6 +1,6 @@
 //! Sends scripts to a server, again where that is of use, and no longer than its caller waits.
 
-use super::fault::{is_passing, out_of_reach, store_error};
+use super::fault::{is_passing, out_of_reach, store_error, too_few_replicas};
 use super::reach::{Silence, StoreReach};
 use super::resp::Resp;
 use super::script::RedisScript;
@@ -9,7 +9,7 @@ use super::upstash::Upstash;
 use crate::Result;
 use crate::store::{RedisKind, RedisUrl};
 use parking_lot::Mutex;
-use redis::{RedisError, ToRedisArgs, Value};
+use redis::{Cmd, RedisError, RedisResult, ToRedisArgs, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -80,9 +80,11 @@ impl RedisLink {
         loop {
             let left = patience.saturating_sub(started.elapsed());
             let sent = tokio::time::timeout(left, async {
-                match transport.send(&by_digest).await.and_then(Value::extract_error) {
+                match self.send(&*transport, &by_digest, left).await {
                     // The server has started anew, or its scripts were flushed: the text goes along, and is kept again.
-                    Err(error) if is_unknown_script(&error) => transport.send(&command("EVAL", script.text())).await,
+                    Err(error) if is_unknown_script(&error) => {
+                        self.send(&*transport, &command("EVAL", script.text()), left).await
+                    }
                     other => other,
                 }
             });
@@ -91,9 +93,13 @@ impl RedisLink {
                     self.silence.note(false);
                     return Err(out_of_reach(last.as_ref(), self.address.kind(), patience.as_secs_f64()));
                 }
-                Ok(reply) => match reply.and_then(Value::extract_error) {
-                    Ok(value) => {
+                Ok(reply) => match reply {
+                    Ok((value, have)) => {
                         self.silence.note(true);
+                        let wanted = self.address.replicas();
+                        if have < wanted {
+                            return Err(too_few_replicas(have, wanted, self.address.kind()));
+                        }
                         return Ok(value);
                     }
                     Err(error) if is_passing(&error) => {
@@ -110,6 +116,17 @@ impl RedisLink {
             pause(attempt, left).await;
             attempt += 1;
         }
+    }
+
+    /// Sends a command; its reply, and how many replicas have what it wrote, of those that have to.
+    async fn send(&self, transport: &dyn Transport, command: &Cmd, left: Duration) -> RedisResult<(Value, u32)> {
+        let wanted = self.address.replicas();
+        if wanted == 0 {
+            return Ok((transport.send(command).await.and_then(Value::extract_error)?, 0));
+        }
+        // Time is left for the answer.
+        let (reply, have) = transport.send_to_replicas(command, wanted, left.mul_f64(0.8)).await?;
+        Ok((reply.extract_error()?, have))
     }
 
     /// Whether the server answers now. Call it where the connections are.

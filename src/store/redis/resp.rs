@@ -169,6 +169,23 @@ impl Transport for Resp {
         reply
     }
 
+    async fn send_to_replicas(&self, command: &Cmd, replicas: u32, within: Duration) -> RedisResult<(Value, u32)> {
+        let (number, live) = self.live().await?;
+        let Live::One(mut connection) = live else {
+            return Err((redis::ErrorKind::Client, "a cluster is not asked for its replicas").into());
+        };
+        let mut unanswered = Unanswered { resp: self, number, answered: false };
+        let mut both = redis::pipe();
+        both.add_command(command.clone()).cmd("WAIT").arg(replicas).arg(within.as_millis().max(1) as u64);
+        let replies = connection.send_packed_commands(&both, 0, 2).await;
+        unanswered.answered = replies.as_ref().err().is_none_or(|error| !is_connection_lost(error));
+        match <[Value; 2]>::try_from(replies?) {
+            Ok([Value::ServerError(error), _]) => Err(error.into()),
+            Ok([reply, Value::Int(have)]) => Ok((reply, u32::try_from(have).unwrap_or_default())),
+            _ => Err((redis::ErrorKind::Parse, "WAIT was not answered with a number").into()),
+        }
+    }
+
     async fn hear(&self, channel: &str, tell: Told<'_>) -> RedisResult<()> {
         let mut heard = self.client().await?.get_async_pubsub().await?;
         heard.subscribe(channel).await?;

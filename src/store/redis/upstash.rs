@@ -154,6 +154,10 @@ impl Transport for Upstash {
         }
     }
 
+    async fn send_to_replicas(&self, _command: &Cmd, _replicas: u32, _within: Duration) -> RedisResult<(Value, u32)> {
+        Err((ErrorKind::Client, "Upstash is not asked for its replicas").into())
+    }
+
     async fn hear(&self, channel: &str, tell: Told<'_>) -> RedisResult<()> {
         // Not a character of a channel's name ends its part of the path.
         let name: String = channel.bytes().map(|byte| format!("%{byte:02x}")).collect();
