@@ -14,6 +14,7 @@ pub mod embed;
 pub mod error;
 pub mod gateway;
 pub mod load;
+mod lock;
 pub mod metrics;
 pub mod payload;
 pub mod process;

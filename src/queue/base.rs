@@ -7,8 +7,8 @@ use super::outcomes::Outcomes;
 use super::signal::Signal;
 use super::turns::WaitingTurns;
 use crate::clock::Clock;
+use crate::lock::Lock;
 use crate::{Error, Result};
-use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(super) struct QueueBase {
     pub(super) name: String,
     pub(super) bounded: bool,
     /// In memory the state, beside a file a copy of it; where a server decides, no more than settings, meters and names.
-    pub(super) core: Mutex<Core>,
+    pub(super) core: Lock<Core>,
     pub(super) clock: Arc<dyn Clock>,
     /// Whether requests are kept outside of this process.
     pub(super) durable: bool,
@@ -30,7 +30,7 @@ pub(super) struct QueueBase {
     pub(super) outcomes: Outcomes,
     pub(super) turns: WaitingTurns,
     /// The process whose thread says that this handle lives.
-    pub(super) keeper: Mutex<u32>,
+    pub(super) keeper: Lock<u32>,
 }
 
 impl QueueBase {
@@ -39,7 +39,7 @@ impl QueueBase {
             url: url.to_owned(),
             name: config.name.clone(),
             bounded: config.max_size.is_some() || config.max_bytes.is_some(),
-            core: Mutex::new(Core::new(config)),
+            core: Lock::new(Core::new(config)),
             clock,
             durable: false,
             by_wall: false,
@@ -48,7 +48,7 @@ impl QueueBase {
             idle: Signal::new(),
             outcomes: Outcomes::new(),
             turns: WaitingTurns::new(),
-            keeper: Mutex::default(),
+            keeper: Lock::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Who waits for the outcome of which request.
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,14 +15,14 @@ struct Awaited {
 /// The callers that wait, by request. As with a `Signal`, a forked child begins with none.
 #[derive(Debug)]
 pub(super) struct Outcomes {
-    awaited: Mutex<(u32, HashMap<u64, Awaited>)>,
+    awaited: Lock<(u32, HashMap<u64, Awaited>)>,
     /// How many requests are waited for: most queues finish most requests while nobody waits.
     count: AtomicUsize,
 }
 
 impl Outcomes {
     pub(super) fn new() -> Self {
-        Self { awaited: Mutex::new((crate::process::id(), HashMap::new())), count: AtomicUsize::new(0) }
+        Self { awaited: Lock::new((crate::process::id(), HashMap::new())), count: AtomicUsize::new(0) }
     }
 
     fn change<T>(&self, with: impl FnOnce(&mut HashMap<u64, Awaited>) -> T) -> T {

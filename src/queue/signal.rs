@@ -3,7 +3,7 @@
 //! A forked child has a copy of the parent's list of waiting tasks, and none of the tasks: a wake-up could go to one
 //! of them and be lost. So each process waits on a list of its own.
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
@@ -11,13 +11,13 @@ use tokio::sync::futures::Notified;
 
 #[derive(Debug)]
 pub(super) struct Signal {
-    current: Mutex<(u32, Arc<Notify>)>,
+    current: Lock<(u32, Arc<Notify>)>,
     listeners: AtomicUsize,
 }
 
 impl Signal {
     pub(super) fn new() -> Self {
-        Self { current: Mutex::new((crate::process::id(), Arc::default())), listeners: AtomicUsize::new(0) }
+        Self { current: Lock::new((crate::process::id(), Arc::default())), listeners: AtomicUsize::new(0) }
     }
 
     /// This process's list.

@@ -3,7 +3,7 @@
 use super::core::HandedOut;
 use super::id_map::IdMap;
 use super::moment::Moment;
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Notify, oneshot};
@@ -11,7 +11,7 @@ use tokio::sync::{Notify, oneshot};
 /// Those who wait, by request. As with a `Signal`, a forked child begins with none.
 #[derive(Debug)]
 pub(super) struct WaitingTurns {
-    waiting: Mutex<Waiting>,
+    waiting: Lock<Waiting>,
     /// How many wait: most of the time nobody does, and nobody is looked for.
     count: AtomicUsize,
 }
@@ -29,7 +29,7 @@ pub(super) struct ClockWatch {
     /// Held by the one who looks.
     pub(super) duty: tokio::sync::Mutex<()>,
     /// When it means to look next.
-    planned: Mutex<Option<Moment>>,
+    planned: Lock<Option<Moment>>,
     /// It is to look earlier.
     pub(super) sooner: Notify,
 }
@@ -42,7 +42,7 @@ impl ClockWatch {
 
 impl WaitingTurns {
     pub(super) fn new() -> Self {
-        Self { waiting: Mutex::default(), count: AtomicUsize::new(0) }
+        Self { waiting: Lock::default(), count: AtomicUsize::new(0) }
     }
 
     fn change<T>(&self, with: impl FnOnce(&mut Waiting) -> T) -> T {

@@ -62,6 +62,7 @@ pub fn make(file: &Path) {
             _ => lease.accept(),
         }
     }
+    wait(queue.set_paused_async(true)).unwrap();
     queue.close();
     drop(queue);
     assert!(headrace::store::sqlite::close_all(Duration::from_mins(1)));
@@ -71,6 +72,7 @@ pub fn look(file: &Path) -> Result<Facts> {
     let queue = open(file, START + Duration::from_mins(10))?;
     let mut facts = Facts::new();
     facts.insert("pause".into(), queue.stats()?.paused.to_string());
+    wait(queue.set_paused_async(false))?;
     let dead = queue.dead()?;
     for id in (1..=REQUESTS).map(RequestId) {
         let about = format!("request {}", id.0);

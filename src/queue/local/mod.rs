@@ -17,9 +17,9 @@ use super::moment::Moment;
 use super::options::QueueConfig;
 use super::sqlite::{News, QueueFile, QueueWrite};
 use crate::clock::Clock;
+use crate::lock::Lock;
 use crate::store::notice::Watch;
 use crate::{Error, Result, blocking};
-use parking_lot::Mutex;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(super) struct CoreQueue {
     base: QueueBase,
     /// Where the state is kept; None: in memory alone.
     pub(super) file: Option<QueueFile>,
-    purged: Mutex<Option<Duration>>,
+    purged: Lock<Option<Duration>>,
 }
 
 impl Deref for CoreQueue {
@@ -51,13 +51,13 @@ impl Deref for CoreQueue {
 impl CoreQueue {
     pub(super) fn in_memory(url: &str, config: QueueConfig, clock: Arc<dyn Clock>) -> Arc<Self> {
         let base = QueueBase::in_memory(url, config, clock);
-        Arc::new(Self { base, file: None, purged: Mutex::default() })
+        Arc::new(Self { base, file: None, purged: Lock::default() })
     }
 
     /// Continues where a file was left.
     pub(super) fn on_file(path: &Path, url: &str, config: QueueConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
         let file = Some(QueueFile::open(path, &config)?);
-        let queue = Arc::new(Self { base: QueueBase::on_file(url, config, clock), file, purged: Mutex::default() });
+        let queue = Arc::new(Self { base: QueueBase::on_file(url, config, clock), file, purged: Lock::default() });
         blocking::block_on(queue.refresh())?;
         Ok(queue)
     }

@@ -1,7 +1,7 @@
 //! One transaction's worth of deciding, and what is done when it is on disk.
 
 use super::rows::{self, nanos, signed};
-use super::{DAMAGED, OWNER_LIVES, QueueFile, gone, replica, takes};
+use super::{DAMAGED, OWNER_LIVES, QueueFile, beside, gone, replica, takes};
 use crate::queue::core::{Core, Departure, HandedOut, Transition};
 use crate::queue::entry::Status;
 use crate::queue::local::CoreQueue;
@@ -129,8 +129,7 @@ impl QueueWrite<'_> {
     /// Ends the leases of handles that have not said for too long that they live.
     fn end_silent_owners(&mut self) -> Result<()> {
         for owner in self.core.owners.take_silent(self.now) {
-            let sql = "DELETE FROM owners WHERE queue = ?1 AND owner = ?2";
-            self.connection.prepare_cached(sql)?.execute(params![&*self.file.queue, owner as i64])?;
+            beside::remove_owner(self.connection, &self.file.queue, owner)?;
             for transition in self.core.leases_of(owner, self.now) {
                 self.apply(transition)?;
             }
@@ -315,16 +314,12 @@ impl QueueWrite<'_> {
     pub(in crate::queue) fn renew(&mut self, owner: u64) -> Result<()> {
         let until = self.now.plus(OWNER_LIVES);
         self.core.owners.renew(owner, until);
-        let sql = "INSERT INTO owners (owner, queue, until) VALUES (?1, ?2, ?3)
-            ON CONFLICT (queue, owner) DO UPDATE SET until = ?3";
-        self.connection.prepare_cached(sql)?.execute(params![owner as i64, &*self.file.queue, nanos(until)])?;
-        Ok(())
+        beside::write_owner(self.connection, &self.file.queue, owner, until)
     }
 
     pub(in crate::queue) fn set_paused(&mut self, paused: bool) -> Result<()> {
         self.core.paused = paused;
-        let sql = "INSERT INTO queues (queue, paused) VALUES (?1, ?2) ON CONFLICT (queue) DO UPDATE SET paused = ?2";
-        self.connection.prepare_cached(sql)?.execute(params![&*self.file.queue, paused])?;
+        beside::write_paused(self.connection, &self.file.queue, paused)?;
         if !paused {
             self.news.ready += self.core.ready_count();
         }

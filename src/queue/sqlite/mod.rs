@@ -25,7 +25,9 @@
 //!
 //! Every row has a sum over all that is decided upon, the payload one of its own. All rows are read, by their ids and by
 //! no index, when a file is opened. One that is not what was written is a dead letter here, and stays in the file as it is.
+//! What stands beside the requests has sums too: see `beside`.
 
+mod beside;
 mod change;
 mod replica;
 mod rows;
@@ -39,9 +41,9 @@ use super::entry::RequestId;
 use super::local::CoreQueue;
 use super::options::QueueConfig;
 use super::store::Acked;
+use crate::lock::Lock;
 use crate::store::sqlite::Database;
 use crate::{Error, Payload, Result};
-use parking_lot::Mutex;
 use replica::Position;
 use rusqlite::Connection;
 use std::path::Path;
@@ -61,9 +63,9 @@ pub(super) const OWNER_LIVES: Duration = Duration::from_secs(30);
 pub(super) struct QueueFile {
     database: Database,
     queue: Arc<str>,
-    position: Mutex<Position>,
+    position: Lock<Position>,
     /// This handle among all that share the file; a forked child is another.
-    owner: Mutex<(u32, u64)>,
+    owner: Lock<(u32, u64)>,
 }
 
 impl QueueFile {
@@ -71,7 +73,7 @@ impl QueueFile {
         let database = Database::open(path, &SCHEMA)?;
         look_at_the_tree(&database)?;
         let queue = Arc::from(config.name.as_str());
-        Ok(Self { database, queue, position: Mutex::new(Position::new()), owner: Mutex::new((0, 0)) })
+        Ok(Self { database, queue, position: Lock::new(Position::new()), owner: Lock::new((0, 0)) })
     }
 
     pub(super) fn owner(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! How a copy of the queue in memory follows its file.
 
-use super::rows::{COLUMNS, StoredRow, moment, read};
-use super::{DAMAGED, takes};
+use super::rows::{COLUMNS, StoredRow, read};
+use super::{DAMAGED, beside, takes};
 use crate::Result;
 use crate::queue::core::Core;
 use crate::queue::entry::{Failure, Status};
@@ -26,11 +26,22 @@ pub(super) struct Position {
     stale: bool,
     /// Rows that are not what was written.
     pub(super) damaged: HashSet<i64>,
+    /// Whether it was told already that something beside the requests is damaged.
+    pub(super) is_told: bool,
 }
 
 impl Position {
     pub(super) fn new() -> Self {
-        Self { change: 0, id: 0, take: 0, version: None, process: 0, stale: true, damaged: HashSet::new() }
+        Self {
+            change: 0,
+            id: 0,
+            take: 0,
+            version: None,
+            process: 0,
+            stale: true,
+            damaged: HashSet::new(),
+            is_told: false,
+        }
     }
 
     pub(super) fn is_stale(&self) -> bool {
@@ -159,16 +170,5 @@ fn lost(id: i64, now: Moment) -> StoredRequest {
 /// Reads what is no request: what left, who lives, whether it is paused.
 fn read_beside(connection: &Connection, queue: &str, core: &mut Core, position: &mut Position) -> Result<()> {
     takes::read(connection, queue, core, position)?;
-    let mut owners = connection.prepare_cached("SELECT owner, until FROM owners WHERE queue = ?1")?;
-    let mut rows = owners.query([queue])?;
-    while let Some(row) = rows.next()? {
-        core.owners.renew(row.get::<_, i64>(0)? as u64, moment(row.get(1)?));
-    }
-    let mut paused = connection.prepare_cached("SELECT paused FROM queues WHERE queue = ?1")?;
-    let mut rows = paused.query([queue])?;
-    core.paused = match rows.next()? {
-        Some(row) => row.get(0)?,
-        None => false,
-    };
-    Ok(())
+    beside::read(connection, queue, core, position)
 }

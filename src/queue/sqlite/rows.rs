@@ -223,6 +223,11 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<StoredRow> {
     Ok(StoredRow::Whole(record, row.get(2)?))
 }
 
+/// Whether the first columns of a row, so many, are what was written, by the sum behind them.
+pub(super) fn is_whole(row: &Row<'_>, table: &str, columns: usize) -> rusqlite::Result<bool> {
+    Ok(row.get::<_, u32>(columns).ok() == Some(Checksum::of(table).columns(row, 0..columns)?.finish()))
+}
+
 /// The payload of a request, where it has one and that is whole.
 pub(super) fn payload(connection: &Connection, id: u64) -> Result<Option<Payload>> {
     let sql = "SELECT is_json, payload, payload_sum FROM requests WHERE id = ?1";

@@ -1,6 +1,7 @@
 //! The tables, and the step to them from those of the version before.
 
 use super::rows::{COLUMNS, StoredRow, insert_row, nanos, payload, payload_sum, read, result};
+use super::{beside, takes};
 use crate::Result;
 use crate::queue::entry::{Failure, Status};
 use crate::queue::moment::Moment;
@@ -15,12 +16,16 @@ use std::sync::Arc;
 /// and the result have sums of their own. `takes` is what left in the last minute, for rates and turns.
 pub(crate) const SCHEMA: Schema = Schema {
     check: Some(check),
-    steps: &[Step { from: 2, change: Change::Code(from_version_2) }],
+    steps: &[
+        Step { from: 2, change: Change::Code(from_version_2) },
+        Step { from: 3, change: Change::Code(beside::from_version_3) },
+    ],
+    mend: Some(beside::mend),
     ..Schema::of(
         "queue",
         // "hrQ1" in ASCII.
         0x6872_5131,
-        3,
+        4,
         "
 CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY,
@@ -69,12 +74,14 @@ CREATE TABLE IF NOT EXISTS takes (
 );
 CREATE TABLE IF NOT EXISTS queues (
     queue TEXT PRIMARY KEY NOT NULL,
-    paused INTEGER NOT NULL
+    paused INTEGER NOT NULL,
+    sum INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS owners (
     owner INTEGER NOT NULL,
     queue TEXT NOT NULL,
     until INTEGER NOT NULL,
+    sum INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (queue, owner)
 ) WITHOUT ROWID;
 ",
@@ -104,6 +111,8 @@ fn check(connection: &Connection) -> Result<Vec<Damage>> {
         };
         damaged.push(Damage::new("requests", id, what));
     }
+    damaged.extend(takes::check(connection)?);
+    damaged.extend(beside::check(connection)?);
     Ok(damaged)
 }
 

@@ -1,13 +1,15 @@
 //! What left the queue in the last minute: every copy counts it against rates, and makes up the tenants' turns from it.
 
 use super::replica::Position;
-use super::rows::{moment, nanos};
+use super::rows::{is_whole, moment, nanos};
 use crate::Result;
 use crate::queue::core::{Core, Departure};
 use crate::queue::moment::Moment;
-use crate::store::Checksum;
+use crate::store::{Checksum, Damage};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
+
+const TAKES: &str = "SELECT n, queue, at, owner, tenant, provider, model, class, requests, sum FROM takes";
 
 /// Notes what one transaction took, a row for each way it went.
 pub(super) fn write(
@@ -56,13 +58,11 @@ pub(super) fn write(
 
 /// Takes in what others took since.
 pub(super) fn read(connection: &Connection, queue: &str, core: &mut Core, position: &mut Position) -> Result<()> {
-    let sql =
-        "SELECT n, queue, at, owner, tenant, provider, model, class, requests, sum FROM takes WHERE n > ?1 ORDER BY n";
-    let mut select = connection.prepare_cached(sql)?;
+    let mut select = connection.prepare_cached(&format!("{TAKES} WHERE n > ?1 ORDER BY n"))?;
     let mut rows = select.query([position.take])?;
     while let Some(row) = rows.next()? {
         position.take = row.get(0)?;
-        if row.get::<_, u32>(9).ok() != Some(Checksum::of("takes").columns(row, 0..9)?.finish()) {
+        if !is_whole(row, "takes", 9)? {
             tracing::error!(
                 n = position.take,
                 "a row of what left the queue is damaged: rates may count too little for a minute"
@@ -86,6 +86,19 @@ pub(super) fn read(connection: &Connection, queue: &str, core: &mut Core, positi
         core.note_taken(&taken, moment(row.get(2)?));
     }
     Ok(())
+}
+
+/// The rows that are not what was written.
+pub(super) fn check(connection: &Connection) -> Result<Vec<Damage>> {
+    let mut select = connection.prepare(&format!("{TAKES} ORDER BY n"))?;
+    let mut rows = select.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if !is_whole(row, "takes", 9)? {
+            found.push(Damage::new("takes", row.get(0)?, "it is not what was written: its checksum differs"));
+        }
+    }
+    Ok(found)
 }
 
 /// Forgets what left long enough ago; the newest stays, so that no number is given twice.

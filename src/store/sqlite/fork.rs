@@ -19,7 +19,7 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// How long a fork waits for a thread that does not come out: a disk that hangs must not hang a fork for ever.
-const MOST: Duration = Duration::from_secs(5);
+const MOST: Duration = Duration::from_secs(30);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_micros(50);
 

@@ -11,7 +11,7 @@ mod connect;
 mod doctor;
 mod erase;
 mod exit;
-pub(super) mod fork;
+pub(crate) mod fork;
 mod header;
 pub(super) mod locks;
 mod patience;

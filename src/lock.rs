@@ -1,0 +1,101 @@
+//! A mutex that a forked child finds free.
+//!
+//! In a child only the thread that forked lives on. What another thread held at that moment stays locked in the child for
+//! ever, and a busy machine, which stops threads anywhere, makes that likely. So whoever holds one of these counts as
+//! inside the gate of forks, and a fork waits until it is free.
+
+use crate::store::sqlite::fork::{Inside, enter};
+use parking_lot::{Mutex, MutexGuard};
+use std::ops::{Deref, DerefMut};
+
+/// The mutex. Nobody may wait for anything but another of its kind while holding it.
+#[derive(Debug, Default)]
+pub(crate) struct Lock<T> {
+    inner: Mutex<T>,
+}
+
+/// What is locked.
+pub(crate) struct Locked<'a, T> {
+    // Freed before the thread goes outside.
+    guard: MutexGuard<'a, T>,
+    _inside: Inside,
+}
+
+impl<T> Lock<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self { inner: Mutex::new(value) }
+    }
+
+    /// Waits for it.
+    pub(crate) fn lock(&self) -> Locked<'_, T> {
+        let inside = enter();
+        Locked { guard: self.inner.lock(), _inside: inside }
+    }
+
+    /// Takes it where it is free.
+    pub(crate) fn try_lock(&self) -> Option<Locked<'_, T>> {
+        let inside = enter();
+        self.inner.try_lock().map(|guard| Locked { guard, _inside: inside })
+    }
+}
+
+impl<T> Deref for Locked<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for Locked<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::Lock;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    #[allow(unsafe_code, reason = "no library forks in a safe form")]
+    fn a_child_finds_it_free_however_busy_it_was() {
+        let (lock, is_over) = (Arc::new(Lock::new(0_u64)), Arc::new(AtomicBool::new(false)));
+        let busy: Vec<_> = (0..2)
+            .map(|_| {
+                let (lock, is_over) = (Arc::clone(&lock), Arc::clone(&is_over));
+                std::thread::spawn(move || {
+                    while !is_over.load(Ordering::Relaxed) {
+                        let mut held = lock.lock();
+                        *held += 1;
+                        std::thread::sleep(std::time::Duration::from_micros(200));
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..20 {
+            // SAFETY: the child touches the lock and leaves at once.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // A child that cannot have it is ended by the alarm.
+                // SAFETY: both are allowed in a child of a process with threads.
+                unsafe {
+                    libc::alarm(60);
+                    drop(lock.lock());
+                    libc::_exit(7);
+                }
+            }
+            let mut status = 0;
+            // SAFETY: the status lives as long as the call.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "the child was ended by {status}");
+        }
+        is_over.store(true, Ordering::Relaxed);
+        for thread in busy {
+            thread.join().unwrap();
+        }
+        assert!(*lock.lock() > 0);
+    }
+}
