@@ -1,20 +1,24 @@
-//! Budgets of every period and scope beside a model that keeps every call in a list and adds it all up each time.
+//! Budgets of every period and scope beside a model that keeps every call in a list and adds it all up each time. Through
+//! the trait of ledgers alone, in memory, on a file and in Redis: there by two handles in turns, with closings and crashes.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod models;
 mod servers;
 
-use headrace::clock::Clock;
+use headrace::Error;
 use headrace::cost::budget::{Budget, Period, Scope};
+use headrace::cost::ledger::{Held, LedgerStore, MemoryLedger, PageRequest, RedisLedger, SqliteLedger};
 use headrace::cost::money::Money;
 use headrace::cost::price::PriceTable;
-use headrace::cost::{Attribution, Call, CostTracker, Reservation, Settlement};
+use headrace::cost::{Attribution, Call, CostRecord, CostTracker, Filter};
+use headrace::store::Location;
 use headrace::usage::Usage;
+use models::{ModelFile, cases};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 use servers::RedisServer;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 const MODELS: [&str; 2] = ["openai/gpt-4", "deepseek/deepseek-chat"];
@@ -46,9 +50,20 @@ enum Step {
     Release {
         which: usize,
     },
+    /// Sets money aside and lets it go at once.
+    Glance {
+        who: usize,
+        model: usize,
+        tokens: u64,
+    },
     /// As a process that dies: the lease is all that is left.
     Forget {
         which: usize,
+    },
+    /// Makes a lease last that long from now.
+    Extend {
+        which: usize,
+        lease_s: u64,
     },
     Record {
         who: usize,
@@ -69,6 +84,12 @@ enum Step {
     SetBack {
         seconds: i64,
     },
+    /// Goes on with the other handle of the store.
+    Switch,
+    /// The handle is closed, and another opened.
+    Reopen,
+    /// All processes are killed: of what they held the numbers are left.
+    Crash,
     /// Looking ends leases that are over, so it is not done after every step.
     Look,
 }
@@ -86,12 +107,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(who, model, tokens, lease_s)| Step::Reserve { who, model, tokens, lease_s }),
         4 => (0..6_usize, tokens()).prop_map(|(which, tokens)| Step::Settle { which, tokens }),
         2 => (0..6_usize).prop_map(|which| Step::Release { which }),
+        1 => (0..4_usize, 0..2_usize, tokens()).prop_map(|(who, model, tokens)| Step::Glance { who, model, tokens }),
         1 => (0..6_usize).prop_map(|which| Step::Forget { which }),
+        1 => (0..6_usize, 1..9000_u64).prop_map(|(which, lease_s)| Step::Extend { which, lease_s }),
         1 => (0..4_usize, 0..2_usize, 0..500_u64).prop_map(|(who, model, tokens)| Step::Record { who, model, tokens }),
         1 => (0..4_usize, 0..2_usize, 0..500_u64, -20_000..200_000_i64)
             .prop_map(|(who, model, tokens, seconds)| Step::RecordAt { who, model, tokens, seconds }),
         3 => (0..20_000_u64).prop_map(|seconds| Step::Wait { seconds }),
         1 => (0..3600_i64).prop_map(|seconds| Step::SetBack { seconds }),
+        3 => Just(Step::Switch),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Crash),
         3 => Just(Step::Look),
     ];
     proptest::collection::vec(step, 0..60)
@@ -132,30 +158,6 @@ fn counts(place: usize, then: i64, now: i64) -> bool {
     }
 }
 
-/// A clock that can be set back.
-#[derive(Debug, Clone)]
-struct SetClock(Arc<AtomicI64>);
-
-impl SetClock {
-    fn new() -> Self {
-        Self(Arc::new(AtomicI64::new(START.as_micros() as i64)))
-    }
-
-    fn set(&self, micros: i64) {
-        self.0.store(micros, Ordering::SeqCst);
-    }
-}
-
-impl Clock for SetClock {
-    fn monotonic(&self) -> Duration {
-        self.wall()
-    }
-
-    fn wall(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::SeqCst) as u64)
-    }
-}
-
 /// A call, over or running.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -187,154 +189,226 @@ fn usage(tokens: u64) -> Usage {
 struct Model {
     limits: [Option<Money>; 16],
     spent: Vec<Entry>,
-    held: Vec<(Entry, Reservation)>,
-    /// Reservations of a process that died.
+    /// Calls that run, with what was set aside for each and the number of that.
+    held: Vec<(Entry, Arc<CostRecord>, u64)>,
+    /// What was set aside for calls that nobody makes any more.
     lost: Vec<Entry>,
 }
 
 impl Model {
     fn running(&self) -> Vec<Entry> {
-        self.held.iter().map(|(entry, _)| *entry).chain(self.lost.iter().copied()).collect()
+        self.held.iter().map(|(entry, ..)| *entry).chain(self.lost.iter().copied()).collect()
     }
 
     /// What ended by now has ended, whatever the clock will say.
     fn end_leases(&mut self, now: i64) {
         self.lost.retain(|entry| entry.expires > now);
-        for (entry, _) in self.held.iter_mut().filter(|(entry, _)| entry.expires <= now) {
+        for (entry, ..) in self.held.iter_mut().filter(|(entry, ..)| entry.expires <= now) {
             entry.expires = i64::MIN;
         }
     }
 
-    fn fits(&self, call: &Entry) -> bool {
-        if call.amount == Money::ZERO {
-            return true;
-        }
-        let running = self.running();
-        (0..16).filter(|&place| covers(place, call.who, call.model)).all(|place| {
-            let taken = sum(place, &self.spent, call.time) + sum(place, &running, call.time);
-            self.limits[place].is_none_or(|limit| taken + call.amount <= limit)
-        })
+    /// Whether a call fits beside what was spent and what `running` calls may cost.
+    fn fits(&self, call: &Entry, running: &[Entry]) -> bool {
+        call.amount == Money::ZERO
+            || (0..16).filter(|&place| covers(place, call.who, call.model)).all(|place| {
+                let taken = sum(place, &self.spent, call.time) + sum(place, running, call.time);
+                self.limits[place].is_none_or(|limit| taken + call.amount <= limit)
+            })
     }
 }
 
-fn play(tracker: &CostTracker, clock: &SetClock, steps: &[Step]) -> Result<(), TestCaseError> {
+/// Where a history takes place.
+enum Place<'a> {
+    Memory,
+    File(ModelFile),
+    Server(&'a RedisServer),
+}
+
+impl Place<'_> {
+    fn open(&self) -> Arc<dyn LedgerStore> {
+        match self {
+            Self::Memory => Arc::new(MemoryLedger::default()),
+            Self::File(file) => Arc::new(SqliteLedger::open(&file.path()).unwrap()),
+            Self::Server(server) => {
+                let Location::Redis(address) = Location::parse(&server.url()).unwrap() else { panic!("no address") };
+                Arc::new(RedisLedger::open(address, "default", false).unwrap())
+            }
+        }
+    }
+
+    /// Another handle, which in memory is the same.
+    fn again(&self, store: &Arc<dyn LedgerStore>) -> Arc<dyn LedgerStore> {
+        if matches!(self, Self::Memory) { Arc::clone(store) } else { self.open() }
+    }
+}
+
+/// Makes records, and keeps none.
+fn quoted(prices: &CostTracker, who: usize, model: usize, tokens: u64, time: i64) -> Arc<CostRecord> {
+    let used = usage(tokens);
+    let call = Call { time: Some(time), ..Call::new(MODELS[model], &used) };
+    Arc::new(prices.quote(call, &attribution(who)).unwrap())
+}
+
+fn play(place: &Place<'_>, steps: &[Step]) -> Result<(), TestCaseError> {
+    let prices = CostTracker::open("memory://", PriceTable::builtin()).unwrap();
+    let mut store = place.open();
+    let mut other = place.again(&store);
     let mut model = Model::default();
-    let unit = tracker.quote(Call::new(MODELS[0], &usage(1000)), &attribution(0)).unwrap().amount;
     let mut now = START.as_micros() as i64;
-    let mut latest = now;
+    let unit = quoted(&prices, 0, 0, 1000, now).amount;
+    let (mut latest, mut nonce) = (now, 0);
     for step in steps {
-        let quote = |who: usize, model: usize, tokens: u64, expires: i64| {
-            let amount = tracker.quote(Call::new(MODELS[model], &usage(tokens)), &attribution(who)).unwrap().amount;
-            Entry { who, model, time: now, amount, expires }
+        let call = |who: usize, model: usize, tokens: u64, time: i64, expires: i64| {
+            let record = quoted(&prices, who, model, tokens, time);
+            (Entry { who, model, time, amount: record.amount, expires }, record)
         };
+        nonce += 1;
         match *step {
             Step::Set { place, limit } => {
                 let limit = Money::from_attodollars(unit.attodollars() * i128::from(limit) / 4);
-                tracker.set_budget(budget(place, limit), vec![], None).wait().unwrap();
+                store.set_budget(budget(place, limit), now).wait().unwrap();
                 model.limits[place] = Some(limit);
             }
             Step::Remove { place } => {
-                let found = tracker.remove_budget(budget(place, Money::ZERO)).wait().unwrap();
+                let found = store.remove_budget(budget(place, Money::ZERO)).wait().unwrap();
                 prop_assert_eq!(found, model.limits[place].take().is_some());
             }
-            Step::Reserve { who, model: at, tokens, lease_s } => {
-                let call = quote(who, at, tokens, now + lease_s as i64 * SECOND);
-                let lease = Duration::from_secs(lease_s);
-                let found = tracker.reserve(MODELS[at], &usage(tokens), &attribution(who), lease).wait();
-                prop_assert_eq!(found.is_ok(), model.fits(&call), "{:?}", call);
-                model.held.extend(found.ok().map(|found| (call, found)));
+            Step::Reserve { who, model: at, tokens, .. } | Step::Glance { who, model: at, tokens } => {
+                let (is_kept, lease_s) = match *step {
+                    Step::Reserve { lease_s, .. } => (true, lease_s),
+                    _ => (false, 60),
+                };
+                let expires = now + lease_s as i64 * SECOND;
+                let (call, record) = call(who, at, tokens, now, expires);
+                let is_admitted = model.fits(&call, &[]);
+                prop_assert_eq!(store.admit(&record).wait().is_ok(), is_admitted, "{:?}", call);
+                match store.hold(&record, expires).wait() {
+                    Ok(Held::Taken(hold)) => {
+                        prop_assert!(model.fits(&call, &model.running()), "{:?}", call);
+                        if is_kept && let Some(number) = hold.take() {
+                            model.held.push((call, record, number));
+                        }
+                    }
+                    Ok(Held::InTheWay(_)) => {
+                        prop_assert!(is_admitted && !model.fits(&call, &model.running()), "{:?}", call);
+                    }
+                    Err(Error::BudgetExceeded(_)) => prop_assert!(!is_admitted, "{:?}", call),
+                    Err(error) => panic!("{error}"),
+                }
             }
             Step::Settle { which, tokens } if which < model.held.len() => {
-                let (call, held) = model.held.remove(which);
-                let record = held.settle(&usage(tokens), Settlement::default()).wait().unwrap();
-                model.spent.push(Entry { amount: record.cost(), expires: i64::MAX, ..call });
+                let (call, _, number) = model.held.remove(which);
+                let record = quoted(&prices, call.who, call.model, tokens, call.time);
+                store.settle(&record, Some(number), nonce, now).wait().unwrap();
+                model.spent.push(Entry { amount: record.amount, expires: i64::MAX, ..call });
             }
             Step::Release { which } if which < model.held.len() => {
-                let (_, held) = model.held.remove(which);
-                drop(held);
+                let (.., number) = model.held.remove(which);
+                store.release(number).wait().unwrap();
+                prop_assert!(!store.release(number).wait().unwrap(), "it is given back once");
             }
             Step::Forget { which } if which < model.held.len() => {
-                let (call, held) = model.held.remove(which);
-                std::mem::forget(held);
+                let (call, ..) = model.held.remove(which);
                 model.lost.push(call);
             }
+            Step::Extend { which, lease_s } if which < model.held.len() => {
+                let expires = now + lease_s as i64 * SECOND;
+                let (call, _, number) = &mut model.held[which];
+                let is_running = store.extend(*number, expires, now).wait().unwrap();
+                prop_assert_eq!(is_running, call.expires > now, "{:?}", call);
+                if is_running {
+                    call.expires = expires;
+                }
+            }
             Step::Record { who, model: at, tokens } => {
-                let call = quote(who, at, tokens, i64::MAX);
-                tracker.record(Call::new(MODELS[at], &usage(tokens)), &attribution(who)).wait().unwrap();
+                let (call, record) = call(who, at, tokens, now, i64::MAX);
+                store.settle(&record, None, nonce, now).wait().unwrap();
                 model.spent.push(call);
             }
             Step::RecordAt { who, model: at, tokens, seconds } => {
-                let time = now + seconds * SECOND;
-                let call = Entry { time, ..quote(who, at, tokens, i64::MAX) };
-                let used = usage(tokens);
-                let past = Call { time: Some(time), ..Call::new(MODELS[at], &used) };
-                let amount = tracker.record(past, &attribution(who)).wait().unwrap().cost();
-                model.spent.push(Entry { amount, ..call });
+                let (call, record) = call(who, at, tokens, now + seconds * SECOND, i64::MAX);
+                store.settle(&record, None, nonce, now).wait().unwrap();
+                model.spent.push(call);
             }
             Step::Wait { seconds } => {
                 now += seconds as i64 * SECOND;
                 latest = latest.max(now);
-                clock.set(now);
             }
             Step::SetBack { seconds } => {
-                drop(tracker.budgets().wait().unwrap());
+                drop(store.budgets(now).wait().unwrap());
                 model.end_leases(now);
                 now = (now - seconds * SECOND).max(latest - 3600 * SECOND);
-                clock.set(now);
+            }
+            Step::Switch => std::mem::swap(&mut store, &mut other),
+            Step::Reopen => store = place.again(&store),
+            Step::Crash if !matches!(place, Place::Memory) => {
+                if let Place::File(file) = place {
+                    file.crash();
+                }
+                (store, other) = (place.open(), place.open());
             }
             _ => {}
         }
-        if !matches!(step, Step::Look) {
-            continue;
+        if matches!(step, Step::Look) {
+            look(&*store, &model, now)?;
         }
-        let running = model.running();
-        let mut found = tracker.budgets().wait().unwrap();
-        for (place, limit) in model.limits.iter().enumerate().filter_map(|(at, limit)| Some((at, (*limit)?))) {
-            let wanted = budget(place, limit);
-            let at = found.iter().position(|status| status.budget == wanted).expect("the budget is there");
-            let taken = found.swap_remove(at).taken;
-            prop_assert_eq!(taken.spent, sum(place, &model.spent, now), "spent of {} after {:?}", place, step);
-            prop_assert_eq!(taken.reserved, sum(place, &running, now), "reserved of {} after {:?}", place, step);
-        }
-        prop_assert!(found.is_empty());
     }
+    adds_up(&*store, &model)
+}
+
+fn look(store: &dyn LedgerStore, model: &Model, now: i64) -> Result<(), TestCaseError> {
+    let running = model.running();
+    let mut found = store.budgets(now).wait().unwrap();
+    for (place, limit) in model.limits.iter().enumerate().filter_map(|(at, limit)| Some((at, (*limit)?))) {
+        let wanted = budget(place, limit);
+        let at = found.iter().position(|status| status.budget == wanted).expect("the budget is there");
+        let taken = found.swap_remove(at).taken;
+        prop_assert_eq!(taken.spent, sum(place, &model.spent, now), "spent of {}", place);
+        prop_assert_eq!(taken.reserved, sum(place, &running, now), "reserved of {}", place);
+    }
+    prop_assert!(found.is_empty());
+    Ok(())
+}
+
+/// Records and sums are those that were written.
+fn adds_up(store: &dyn LedgerStore, model: &Model) -> Result<(), TestCaseError> {
+    let wanted: Money = model.spent.iter().map(|call| call.amount).sum();
+    let sums = store.sums(&Filter::default(), None).wait().unwrap();
+    prop_assert_eq!(sums.cells.iter().map(|(_, cell)| cell.cost).sum::<Money>(), wanted);
+    let (mut records, mut next) = (Vec::new(), Some(PageRequest { limit: Some(7), ..PageRequest::default() }));
+    while let Some(asked) = next {
+        let page = store.page(asked).wait().unwrap();
+        records.extend(page.records);
+        next = page.rest;
+    }
+    prop_assert_eq!(records.len(), model.spent.len());
+    prop_assert_eq!(records.iter().map(CostRecord::cost).sum::<Money>(), wanted);
     Ok(())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(cases(256))]
     #[test]
     fn memory_agrees_with_the_list(steps in steps()) {
-        let clock = SetClock::new();
-        let tracker =
-            CostTracker::with_clock("memory://", PriceTable::builtin(), Arc::new(clock.clone())).unwrap();
-        play(&tracker, &clock, &steps)?;
+        play(&Place::Memory, &steps)?;
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(16))]
     #[test]
     fn sqlite_agrees_with_the_list(steps in steps()) {
-        let (clock, dir) = (SetClock::new(), tempfile::tempdir().unwrap());
-        let url = format!("sqlite:///{}", dir.path().join("costs.db").display());
-        let tracker = CostTracker::with_clock(&url, PriceTable::builtin(), Arc::new(clock.clone())).unwrap();
-        play(&tracker, &clock, &steps)?;
+        play(&Place::File(ModelFile::new()), &steps)?;
     }
 }
 
 #[test]
 fn redis_agrees_with_the_list() {
     let Some(server) = RedisServer::start(&[]) else { return };
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(64) });
-    let checked = runner.run(&steps(), |steps| {
+    let checked = TestRunner::new(cases(48)).run(&steps(), |steps| {
         assert_eq!(server.tell("FLUSHALL"), "+OK");
-        let clock = SetClock::new();
-        let tracker = CostTracker::with_clock(&server.url(), PriceTable::builtin(), Arc::new(clock.clone())).unwrap();
-        let played = play(&tracker, &clock, &steps);
-        // What is dropped is given back in the background: not into the next history's ledger.
-        drop(tracker);
-        played
+        play(&Place::Server(&server), &steps)
     });
     checked.unwrap();
 }

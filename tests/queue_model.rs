@@ -1,19 +1,29 @@
-//! Random histories of a queue beside a model of it, by a clock that the history moves: order, ageing, leases,
-//! idempotency, deadlines, dead letters; on a file and in Redis through two handles in turns, with crashes between the steps.
+//! Random histories of a store of requests beside a model of it, by a clock that the history moves: order, ageing, leases,
+//! idempotency, deadlines, dead letters, results, pauses. Through the trait alone, in memory, on a file and in Redis: there by
+//! two handles in turns, with closings, crashes, and processes that take a request and die.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod models;
 mod servers;
 
 use headrace::clock::ManualClock;
-use headrace::queue::{Lease, Priority, PutOptions, QueueConfig, RequestId, RequestQueue, Status};
+use headrace::queue::{LeaseEnd, Priority, PutOptions, QueueConfig, QueueStore, RequestId, RequestQueue, Status};
 use headrace::{Error, Payload};
+use models::{ModelFile, cases};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use servers::RedisServer;
 use std::collections::HashMap;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Tells the other process of a history its store, the time there, and where to say what it took.
+const URL: &str = "QUEUE_MODEL_URL";
+const NOW: &str = "QUEUE_MODEL_NOW";
+const TOOK: &str = "QUEUE_MODEL_TOOK";
+const START: Duration = Duration::from_secs(1_700_000_000);
 
 const AGEING: u64 = 30;
 const LEASE: u64 = 20;
@@ -36,10 +46,17 @@ enum Step {
     Cancel(usize),
     Requeue(usize),
     Advance(u64),
-    /// Goes on with the other handle of the file.
+    Pause(bool),
+    /// Forgets what was finished long enough ago, which nothing here is.
+    Purge,
+    /// Goes on with the other handle of the store.
     Switch,
-    /// Both handles are gone, and what they held with them.
+    /// The handle is closed, and another opened.
+    Reopen,
+    /// All processes are killed. What they had leased is leased until its time is over.
     Crash,
+    /// Another process takes a request, and dies without a word.
+    TakenElsewhere,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -57,8 +74,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any.clone().prop_map(Step::Cancel),
         1 => any.prop_map(Step::Requeue),
         4 => (1..25u64).prop_map(Step::Advance),
+        1 => prop::bool::weighted(0.3).prop_map(Step::Pause),
+        1 => Just(Step::Purge),
         3 => Just(Step::Switch),
+        1 => Just(Step::Reopen),
         1 => Just(Step::Crash),
+        1 => Just(Step::TakenElsewhere),
     ]
 }
 
@@ -82,6 +103,7 @@ struct Model {
     requests: Vec<Request>,
     keys: HashMap<u8, RequestId>,
     next_order: u64,
+    paused: bool,
 }
 
 impl Model {
@@ -116,6 +138,20 @@ impl Model {
         }
     }
 
+    /// Notes what was handed out, which must have been the next.
+    fn take(&mut self, taken: &Taken) {
+        self.check_next(taken.id);
+        assert!(!self.paused, "nothing is handed out in a pause");
+        let place = self.requests.iter().position(|request| request.id == taken.id).expect("known");
+        assert_eq!(taken.payload, place.to_string().as_bytes());
+        let until = self.now + LEASE;
+        let request = &mut self.requests[place];
+        request.attempt += 1;
+        request.lease_until = until;
+        request.status = Status::Leased;
+        assert_eq!(taken.attempt, request.attempt);
+    }
+
     fn class(&self, request: &Request) -> usize {
         request.priority.saturating_sub(usize::try_from((self.now - request.ready_at) / AGEING).unwrap_or(4))
     }
@@ -145,13 +181,85 @@ fn config() -> QueueConfig {
     }
 }
 
-async fn run(url: &str, steps: Vec<Step>) {
-    let clock = ManualClock::new(Duration::from_secs(1_700_000_000));
-    let open = || RequestQueue::open_with_clock(url, config(), Arc::new(clock.clone())).expect("opens");
-    let mut queue = open();
-    let mut other = open();
+/// What was handed out. Its id and attempt name the lease, whoever holds it.
+struct Taken {
+    id: RequestId,
+    attempt: u32,
+    payload: Vec<u8>,
+}
+
+/// Where a history takes place.
+enum Place<'a> {
+    Memory,
+    File(ModelFile),
+    Server(&'a RedisServer),
+}
+
+impl Place<'_> {
+    fn url(&self) -> String {
+        match self {
+            Self::Memory => "memory://".into(),
+            Self::File(file) => file.url(),
+            Self::Server(server) => server.url(),
+        }
+    }
+
+    fn open(&self, clock: &ManualClock) -> Arc<dyn QueueStore> {
+        RequestQueue::open_with_clock(&self.url(), config(), Arc::new(clock.clone())).expect("opens").store()
+    }
+
+    /// Another handle, which in memory is the same.
+    fn again(&self, store: &Arc<dyn QueueStore>, clock: &ManualClock) -> Arc<dyn QueueStore> {
+        if matches!(self, Self::Memory) { Arc::clone(store) } else { self.open(clock) }
+    }
+}
+
+async fn take(store: &dyn QueueStore) -> Option<Taken> {
+    let handout = store.take(1).await.expect("a store").pop()?;
+    Some(Taken { id: handout.id, attempt: handout.attempt, payload: handout.payload.as_bytes().to_vec() })
+}
+
+/// The other process: takes a request, says so, and dies.
+#[test]
+fn a_process_that_takes_and_dies() {
+    let (Ok(url), Ok(now), Ok(took)) = (std::env::var(URL), std::env::var(NOW), std::env::var(TOOK)) else { return };
+    let clock = ManualClock::new(Duration::from_secs(now.parse().unwrap()));
+    block_on(async {
+        let store = RequestQueue::open_with_clock(&url, config(), Arc::new(clock)).unwrap().store();
+        let words = take(&*store).await.map_or("nothing".to_owned(), |taken| {
+            format!("{} {} {}", taken.id, taken.attempt, std::str::from_utf8(&taken.payload).unwrap())
+        });
+        std::fs::write(&took, words).unwrap();
+        std::process::abort();
+    });
+}
+
+fn taken_elsewhere(place: &Place<'_>, now: u64) -> Option<Taken> {
+    let folder = tempfile::tempdir().unwrap();
+    let took = folder.path().join("took");
+    let died = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_process_that_takes_and_dies"])
+        .env(URL, place.url())
+        .env(NOW, (START.as_secs() + now).to_string())
+        .env(TOOK, &took)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(!died.success());
+    let words = std::fs::read_to_string(&took).expect("the other process took something, or nothing");
+    let mut words = words.split(' ');
+    let id = words.next()?.parse().ok()?;
+    Some(Taken { id, attempt: words.next()?.parse().ok()?, payload: words.next()?.into() })
+}
+
+async fn run(place: Place<'_>, steps: Vec<Step>) {
+    let clock = ManualClock::new(START);
+    let mut store = place.open(&clock);
+    let mut other = place.again(&store, &clock);
+    let is_shared = !matches!(place, Place::Memory);
     let mut model = Model::default();
-    let mut held: Vec<Lease> = Vec::new();
+    let mut held: Vec<Taken> = Vec::new();
     for step in steps {
         match step {
             Step::Put { priority, tenant, delay, deadline, key } => {
@@ -164,7 +272,7 @@ async fn run(url: &str, steps: Vec<Step>) {
                     ..PutOptions::default()
                 };
                 let body = Payload::bytes(model.requests.len().to_string());
-                let id = queue.put_async(body, options, None).await.expect("a put");
+                let id = store.put(vec![body], options).await.expect("a put")[0];
                 if let Some(first) = key.and_then(|key| model.keys.get(&key)) {
                     assert_eq!(id, *first, "a known key puts nothing");
                     continue;
@@ -185,34 +293,35 @@ async fn run(url: &str, steps: Vec<Step>) {
                 });
                 model.settle();
             }
-            Step::Get => match queue.get_async(Some(Duration::ZERO)).await {
-                Ok(lease) => {
-                    lease.accept();
-                    model.check_next(lease.id());
-                    let place = model.requests.iter().position(|request| request.id == lease.id());
-                    assert_eq!(lease.payload().as_bytes(), format!("{}", place.expect("known")).as_bytes());
-                    let until = model.now + LEASE;
-                    let request = model.at(lease.id());
-                    request.attempt += 1;
-                    request.lease_until = until;
-                    request.status = Status::Leased;
-                    assert_eq!(lease.attempt(), request.attempt);
-                    held.push(lease);
+            Step::Get | Step::TakenElsewhere => {
+                let taken = match step {
+                    Step::Get => take(&*store).await,
+                    _ if is_shared => taken_elsewhere(&place, model.now),
+                    _ => continue,
+                };
+                match taken {
+                    Some(taken) => {
+                        model.take(&taken);
+                        held.push(taken);
+                    }
+                    None => assert!(model.paused || model.waiting().count() == 0, "what waits is handed out"),
                 }
-                Err(Error::Timeout(_)) => assert_eq!(model.waiting().count(), 0, "what waits is handed out"),
-                Err(error) => panic!("{error}"),
-            },
+            }
             Step::Ack(i) | Step::Nack(i, ..) | Step::Extend(i, _) | Step::GiveBack(i) if !held.is_empty() => {
                 let lease = held.remove(i % held.len());
                 let now = model.now;
-                let request = model.at(lease.id());
-                let holds = request.status == Status::Leased && request.attempt == lease.attempt();
+                let request = model.at(lease.id);
+                let holds = request.status == Status::Leased && request.attempt == lease.attempt;
                 let outcome = match step {
-                    Step::Ack(_) => lease.ack_async(None, None).await,
-                    Step::Nack(_, delay, retry) => {
-                        lease.nack_async("no", Some(Duration::from_secs(delay)), retry).await
+                    Step::Ack(_) => {
+                        let result = Some(Payload::bytes(lease.payload.clone()));
+                        store.settle(lease.id, lease.attempt, LeaseEnd::Ack { result, tokens: None }).await
                     }
-                    Step::Extend(_, by) => lease.extend_async(Duration::from_secs(by)).await,
+                    Step::Nack(_, delay, retry) => {
+                        let delay = Some(Duration::from_secs(delay));
+                        store.settle(lease.id, lease.attempt, LeaseEnd::Nack { error: "no".into(), delay, retry }).await
+                    }
+                    Step::Extend(_, by) => store.extend(lease.id, lease.attempt, Duration::from_secs(by)).await,
                     // A worker that vanishes: its lease runs out.
                     _ => continue,
                 };
@@ -222,7 +331,11 @@ async fn run(url: &str, steps: Vec<Step>) {
                     continue;
                 }
                 match step {
-                    Step::Ack(_) => request.status = Status::Done,
+                    Step::Ack(_) => {
+                        request.status = Status::Done;
+                        let acked = store.result(lease.id).await.expect("it is done").expect("a result");
+                        assert_eq!(acked.result, Some(Payload::bytes(lease.payload)));
+                    }
                     Step::Nack(_, _, retry) if !retry || request.attempt >= MAX_ATTEMPTS => {
                         request.status = Status::Dead;
                     }
@@ -241,7 +354,7 @@ async fn run(url: &str, steps: Vec<Step>) {
             Step::Cancel(i) if !model.requests.is_empty() => {
                 let i = i % model.requests.len();
                 let request = &mut model.requests[i];
-                let cancelled = queue.cancel_async(request.id).await.expect("a known id");
+                let cancelled = store.cancel(request.id).await.expect("a known id");
                 assert_eq!(cancelled, request.status.is_open());
                 if cancelled {
                     request.status = Status::Cancelled;
@@ -251,7 +364,7 @@ async fn run(url: &str, steps: Vec<Step>) {
                 let i = i % model.requests.len();
                 let now = model.now;
                 let request = &mut model.requests[i];
-                let outcome = queue.requeue_async(request.id).await;
+                let outcome = store.revive(request.id).await;
                 assert_eq!(outcome.is_ok(), request.status == Status::Dead);
                 if outcome.is_ok() {
                     *request = Request {
@@ -270,18 +383,38 @@ async fn run(url: &str, steps: Vec<Step>) {
                 model.now += seconds;
                 model.settle();
             }
-            Step::Crash if url != "memory://" => {
-                held.clear();
-                (queue, other) = (open(), open());
+            Step::Pause(paused) => {
+                store.pause(paused).await.expect("a pause");
+                model.paused = paused;
             }
-            Step::Switch if url != "memory://" => std::mem::swap(&mut queue, &mut other),
+            Step::Purge => store.purge().await.expect("a purge"),
+            Step::Switch => std::mem::swap(&mut store, &mut other),
+            Step::Reopen => store = place.again(&store, &clock),
+            Step::Crash if is_shared => {
+                if let Place::File(file) = &place {
+                    file.crash();
+                }
+                (store, other) = (place.open(&clock), place.open(&clock));
+            }
             _ => {}
         }
-        let open = model.requests.iter().filter(|request| request.status.is_open()).count();
-        assert_eq!(queue.len().expect("a count"), open);
-        for request in &model.requests {
-            assert_eq!(queue.status(request.id).expect("known"), request.status, "{request:?} at {}", model.now);
+        check(&*store, &model).await;
+    }
+}
+
+async fn check(store: &dyn QueueStore, model: &Model) {
+    let count = |status: Status| model.requests.iter().filter(|request| request.status == status).count();
+    let stats = store.stats().await.expect("counts");
+    assert_eq!(stats.paused, model.paused);
+    for (status, found) in stats.by_status {
+        if status.is_open() {
+            assert_eq!(found, count(status), "{status:?} at {}", model.now);
         }
+    }
+    assert_eq!(store.dead().await.expect("letters").len(), count(Status::Dead));
+    for request in &model.requests {
+        let found = store.look(request.id).await.expect("a store");
+        assert_eq!(found, Some(request.status), "{request:?} at {}", model.now);
     }
 }
 
@@ -290,31 +423,29 @@ fn block_on(future: impl Future<Output = ()>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(cases(200))]
     #[test]
     fn in_memory(steps in prop::collection::vec(step(), 1..80)) {
-        block_on(run("memory://", steps));
+        block_on(run(Place::Memory, steps));
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(16))]
     #[test]
-    fn on_a_file_through_two_handles_with_crashes(steps in prop::collection::vec(step(), 1..50)) {
-        let directory = tempfile::tempdir().expect("a directory");
-        block_on(run(&format!("sqlite:///{}/q.db", directory.path().display()), steps));
+    fn on_a_file(steps in prop::collection::vec(step(), 1..50)) {
+        block_on(run(Place::File(ModelFile::new()), steps));
     }
 }
 
 /// The rules are the core's, decided by the server's scripts.
 #[test]
-fn in_redis_through_two_handles() {
+fn in_redis() {
     let Some(server) = RedisServer::start(&[]) else { return };
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) };
     let histories = prop::collection::vec(step(), 1..50);
-    let outcome = TestRunner::new(config).run(&histories, |steps| {
+    let outcome = TestRunner::new(cases(32)).run(&histories, |steps| {
         assert_eq!(server.tell("FLUSHALL"), "+OK");
-        block_on(run(&server.url(), steps));
+        block_on(run(Place::Server(&server), steps));
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
