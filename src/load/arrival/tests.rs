@@ -56,6 +56,12 @@ fn the_seed_decides() {
 }
 
 #[test]
+fn a_trace_of_five_centuries_keeps_its_times() {
+    let text = "1700-01-01 00:00:00,1,1\n2200-01-01 00:00:00,1,1\n";
+    assert_eq!(Trace::parse(text).unwrap().length().as_secs() / (365 * 86_400), 500);
+}
+
+#[test]
 fn traces_are_read_and_sped_up() {
     let mooncake = "{\"timestamp\": 40, \"input_length\": 7, \"output_length\": 3, \"hash_ids\": [1]}\n\
                     {\"timestamp\": 10, \"input_length\": 5, \"output_length\": 2}\n";

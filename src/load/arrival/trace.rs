@@ -65,7 +65,7 @@ impl Trace {
         };
         let arrivals = rows
             .into_iter()
-            .map(|(at, tokens)| Arrival { at: Duration::from_nanos((at - first).max(0) as u64), tokens: Some(tokens) })
+            .map(|(at, tokens)| Arrival { at: Duration::from_nanos(at.abs_diff(first)), tokens: Some(tokens) })
             .collect();
         Ok(Self { arrivals })
     }
