@@ -8,6 +8,7 @@ from endpoint_ways import simulated
 from pydantic import BaseModel
 from raw_server import RawServer, client_of, completion, http
 
+openai = pytest.importorskip("openai")
 pytest.importorskip("langchain_openai")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -55,7 +56,7 @@ def test_tools_and_structured_output():
 def test_a_budget_that_is_spent_reaches_langchains_caller():
     with simulated() as client:
         client.costs.set_budget("0.000001")
-        with pytest.raises(Exception, match="budget"):
+        with pytest.raises(openai.APIStatusError, match="does not fit the budget"):
             chat_model(client, "simulated/esg", max_tokens=100_000).invoke("What were they?")
 
 

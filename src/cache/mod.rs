@@ -34,6 +34,7 @@ mod stats;
 pub mod store;
 mod vector;
 pub mod verify;
+mod wording;
 
 pub use coalesce::{Flight, Flights, Joined, Waiter};
 pub use config::{CacheConfig, DEFAULT_THRESHOLD};

@@ -8,6 +8,7 @@ use super::policy::Candidate;
 use super::request::LookupRequest;
 use super::stats::Counters;
 use super::verify::{Judgement, QuestionPair, Reader, Ruling, UnreadPair, bounds};
+use super::wording::is_one_wording;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -140,7 +141,7 @@ impl CacheCore {
         if let Verdict::Blocked { reason } = guards.compare_facts(asked, stored) {
             return Err(reason);
         }
-        if is_given_as_equal(request, similarity) {
+        if is_given_as_equal(request, similarity) || is_one_wording(request.prompt, prompt) {
             return Ok(None);
         }
         let is_foreign = is_other_script || asked.is_foreign() || stored.is_foreign();
@@ -279,10 +280,10 @@ mod tests {
         for (is_foreign, by_wording, judged, passes) in [
             (false, None, unsure(0.95), true),
             (false, Some(1.0), unsure(0.05), false),
-            (false, Some(1.0), unsure(0.6), true),
-            (false, Some(1.0), unsure(0.5), false),
+            (false, Some(1.0), unsure(0.8), true),
+            (false, Some(1.0), unsure(0.7), false),
             (false, Some(1.0), unsure(0.3), false),
-            (false, None, unsure(0.6), false),
+            (false, None, unsure(0.8), false),
             (false, Some(1.0), None, true),
             (false, None, None, false),
             (true, Some(1.0), unsure(0.3), true),

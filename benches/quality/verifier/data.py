@@ -10,11 +10,14 @@ from model import CLS, SEP, Verifier, batch, tokenizer
 
 HERE = Path(__file__).parent
 QUESTIONS = HERE.parent / "questions"
+FRAMES = HERE.parent / "frames"
 TEMPLATES = HERE.parent / "esg_templates.json"
 #: Set out in questions/README.md.
 TEACH = (
-    "bank", "carmaker", "chemicals", "climate", "confusable", "contrast", "everyday", "food_fashion", "general",
-    "hostile_pairs", "manufacturer", "people", "phone", "public", "rules", "rules_auditors", "transport", "workforce",
+    "agriculture", "audit", "bank", "buildings", "carmaker", "chemicals", "climate", "confusable", "contrast",
+    "electronics", "everyday", "food_drink", "food_fashion", "general", "hospital", "hostile_pairs", "insurance",
+    "manufacturer", "pension_fund", "people", "phone", "public", "rules", "rules_auditors", "telecom", "transport",
+    "workforce",
 )  # fmt: skip
 CALIBRATE = ("utility", "hostile")
 JUDGE = ("investor", "technology", "hostile_judge", "paper", "consultancy")

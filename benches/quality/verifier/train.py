@@ -1,10 +1,10 @@
-"""Trains the verifier: first on pairs, then on lists of rivals; on the CPU, or on an accelerator where torch finds one.
+"""Trains the verifier: on pairs, then on lists of rivals; on the CPU, or on an accelerator where torch finds one.
 
     pip install -r benches/quality/verifier/requirements.txt
     python benches/quality/verifier/train.py --out verifier.pt [--hold AUTHOR,...] [--threads 2]
 
-The pairs teach what is the same. The lists teach what the cache asks: which of these stored questions has the answer, or
-none. Weights are bfloat16 with a float32 copy that is updated; word vectors stay as they are.
+The pairs teach what is the same. The lists, drawn anew for each pass, teach what the cache asks: which of these stored
+questions has the answer, or none; in the last passes a third of them are edited in a way that changes no answer. Weights are bfloat16 with a float32 copy that is updated; word vectors stay as they are.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
-from data import QUESTIONS, TEACH, TEMPLATES, TEMPLATES_THAT_JUDGE, vectors
+from data import FRAMES, QUESTIONS, TEACH, TEMPLATES, TEMPLATES_THAT_JUDGE, vectors
+from edits import edited
+from frames import Frames
 from model import Encoded, Verifier, batch, encode, tokenizer
-from pairs import QuestionPair, Rivals, of_templates, pairs, questions, read, rivals
+from pairs import Group, QuestionPair, Rivals, of_templates, pairs, questions, read, rivals
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,6 +31,10 @@ SMOOTHING = 0.02
 #: What a pair of templates counts beside a pair by hand: it is easier.
 TEMPLATE_WEIGHT = 0.6
 WARM_UP = 0.06
+#: What the loss of pairs counts beside that of lists.
+PAIR_LOSS = 0.7
+#: The share of lists with edits.
+EDITED = 0.35
 
 
 class Trainer:
@@ -111,18 +118,23 @@ def teach_pairs(
     return run(state, loss, epoch, args.pair_epochs, args.pair_rate)
 
 
-def teach_lists(state: dict[str, Tensor] | None, taught: list[Rivals], args: argparse.Namespace) -> dict[str, Tensor]:
-    """The second part: which of these is the same, or none? Beside it the loss of the first part, at half its weight."""
+def teach_lists(
+    state: dict[str, Tensor] | None, drawn: Callable[[], list[Rivals]], args: argparse.Namespace
+) -> dict[str, Tensor]:
+    """Which of these is the same, or none? Beside it the loss of the pairs, weighed less."""
     draw = random.Random(args.seed + 1)
-    spans, flat = [], []
-    for one in taught:
-        stored = [*([one.right] if one.right else []), *one.wrong]
-        spans.append((len(flat), len(flat) + len(stored), one.right is not None))
-        flat += [(one.asked, other) if draw.random() < 0.5 else (other, one.asked) for other in stored]
-    items = encode(tokenizer(), flat)
-    lengths = [max(len(items[place][0]) for place in range(start, end)) for start, end, _ in spans]
+    spans: list[tuple[int, int, bool]] = []
+    items: list[Encoded] = []
 
     def epoch() -> list[list[int]]:
+        spans.clear()
+        flat = []
+        for one in drawn():
+            stored = [*([one.right] if one.right else []), *one.wrong]
+            spans.append((len(flat), len(flat) + len(stored), one.right is not None))
+            flat += [(one.asked, other) if draw.random() < 0.5 else (other, one.asked) for other in stored]
+        items[:] = encode(tokenizer(), flat)
+        lengths = [max(len(items[place][0]) for place in range(start, end)) for start, end, _ in spans]
         return batches(lengths, [end - start for start, end, _ in spans], args.tokens, draw)
 
     def loss(net: Verifier, places: list[int]) -> Tensor:
@@ -137,9 +149,23 @@ def teach_lists(state: dict[str, Tensor] | None, taught: list[Rivals], args: arg
             same += [1.0] * has_right + [0.0] * (end - start - has_right)
             at += end - start
         expected = torch.tensor(same, device=DEVICE) * (1 - 2 * SMOOTHING) + SMOOTHING
-        return torch.stack(lists).mean() + 0.5 * functional.binary_cross_entropy_with_logits(out, expected)
+        pairwise = functional.binary_cross_entropy_with_logits(out, expected)
+        return torch.stack(lists).mean() + PAIR_LOSS * pairwise
 
     return run(state, loss, epoch, args.list_epochs, args.list_rate)
+
+
+def with_edits(one: Rivals, draw: random.Random) -> Rivals:
+    """A third of the lists: the right one is an edit of a wording or of the question itself, and the wrong are edited too."""
+    if draw.random() >= EDITED:
+        return one
+    right = edited(draw.choice([one.asked, one.asked, one.right]) if one.right else one.asked, draw)
+    has_right = right != one.asked and (one.right is not None or draw.random() < 0.5)
+    return Rivals(
+        one.asked,
+        right if has_right else None,
+        [edited(other, draw) if draw.random() < 0.5 else other for other in one.wrong],
+    )
 
 
 def run(
@@ -172,9 +198,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--hold", default="", help="authors that do not teach this time, with commas")
     parser.add_argument("--pair-epochs", type=float, default=4)
-    parser.add_argument("--list-epochs", type=float, default=1)
+    parser.add_argument("--list-epochs", type=float, default=4)
+    parser.add_argument("--lists-of-frames", type=int, default=2000, help="of each author of frames, a pass")
     parser.add_argument("--pair-rate", type=float, default=1.5e-4)
-    parser.add_argument("--list-rate", type=float, default=6e-5)
+    parser.add_argument("--list-rate", type=float, default=8e-5)
     parser.add_argument("--tokens", type=int, default=4500, help="tokens a batch")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -183,19 +210,27 @@ def main() -> None:
     torch.manual_seed(args.seed)
     draw = random.Random(args.seed)
     taught: list[QuestionPair] = []
-    lists: list[Rivals] = []
+    authors: list[tuple[list[Group], np.ndarray]] = []
     for author in (author for author in TEACH if author not in args.hold.split(",")):
         groups = read(QUESTIONS / f"{author}.json")
         near = vectors(questions(groups))
         found = list(pairs(groups, near, draw, near=1 if author == "confusable" else 3))
         print(f"{author}: {len(found)} pairs, {sum(pair.same for pair in found)} the same", flush=True)
         taught += found
-        lists += rivals(groups, near, draw)
+        authors.append((groups, near))
     templates = json.loads(TEMPLATES.read_text(encoding="utf-8"))
     for name in list(templates)[-TEMPLATES_THAT_JUDGE:]:
         del templates[name]
     taught += of_templates(templates, 3, draw)
-    print(f"{len(taught)} pairs, {len(lists)} lists, on {DEVICE}", flush=True)
+    frames = [Frames.read(file) for file in sorted(FRAMES.glob("*.json"))]
+
+    def lists() -> list[Rivals]:
+        """Of all authors, with other rivals in each pass."""
+        by_hand = [one for groups, near in authors for one in rivals(groups, near, draw)]
+        filled = [one for author in frames for one in author.rivals(args.lists_of_frames, draw)]
+        return [with_edits(one, draw) for one in by_hand + filled]
+
+    print(f"{len(taught)} pairs, {len(authors)} authors, {len(frames)} of frames, on {DEVICE}", flush=True)
     state = teach_pairs(None, taught, args)
     torch.save({"state": state, "layers": 6, "args": vars(args)}, args.out)
     state = teach_lists(state, lists, args)

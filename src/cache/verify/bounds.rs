@@ -3,7 +3,7 @@
 /// The most entries that are read for one question: the right one is among the five nearest in 97 of 100 cases.
 pub const MOST_READ: usize = 6;
 /// How much less similar than the first that the facts let pass an entry may be and still be read.
-pub const RIVAL_MARGIN: f32 = 0.25;
+pub const RIVAL_MARGIN: f32 = 0.4;
 /// The most entries whose facts are compared for one question.
 pub const MOST_COMPARED: usize = 1_000;
 /// How far below the threshold that an embedder recommends for the guards alone an entry is still a candidate: the
@@ -17,4 +17,4 @@ pub const SAME_AT: f32 = 0.9;
 pub const DIFFERENT_AT: f32 = 0.1;
 /// Above this probability a pair of which a verifier is unsure serves where the guards let it pass by its wording too: two
 /// judges that know different things.
-pub const SAME_BY_WORDING: f32 = 0.5;
+pub const SAME_BY_WORDING: f32 = 0.72;

@@ -12,7 +12,7 @@ const WEIGHT: f32 = 4.0;
 /// From this probability on a pair looks right, so that it is worth a look whether its rivals are wordings of it.
 const LOOKS_RIGHT: f32 = 0.5;
 /// From this probability on two stored questions are wordings of one.
-pub(super) const ONE_QUESTION: f32 = 0.88;
+pub(super) const ONE_QUESTION: f32 = 0.95;
 
 /// The couples of pairs of one asked question that both look right.
 pub(super) fn couples(pairs: &[QuestionPair<'_>], probabilities: &[Option<f32>]) -> Vec<(usize, usize)> {
