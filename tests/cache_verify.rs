@@ -169,7 +169,7 @@ fn a_verifier_that_fails_is_a_miss_and_counted() {
 
 #[test]
 fn another_language_is_judged_by_the_guards_where_no_verifier_reads_it() {
-    let (stored, asked) = ("Wie hoch waren die Emissionen in 2023?", "Wie hoch waren die Emissionen in 2023");
+    let (stored, asked) = ("Wie hoch waren die Emissionen in 2023?", "Wie hoch waren die Emissionen 2023?");
     let local = Arc::new(Known { english_only: true, ..Known::default() });
     let verified = cache(vec![local.clone()]);
     put(&verified, stored, 0.97);
