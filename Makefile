@@ -4,6 +4,7 @@
 #   make lint    formatting, clippy, ruff, types, stubs, licences
 #   make ci      all of it in a fresh clone of HEAD on a busy machine; notes the commit that passed
 #   make bench   headrace beside its peers
+#   make fuzz    every reader of outside bytes under a coverage-guided fuzzer: SECONDS=60 each, READERS="sse prices" for some
 #   make docs    the site in target/site and the pages of the Rust core, built strictly
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 WITH_VENV := VIRTUAL_ENV=$(abspath $(VENV)) PATH="$(abspath $(BIN)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build release demo test test-rust test-python lint ci format bench docs clean
+.PHONY: help setup build release demo test test-rust test-python lint ci format bench fuzz docs clean
 
 help:
 	@grep '^#' Makefile | cut -c3-
@@ -65,6 +66,12 @@ bench: release
 	$(WITH_VENV) pip install --quiet -r benches/requirements.txt
 	cargo bench --package headrace
 	for peer in benches/peers/*.py; do $(BIN)/python $$peer || exit 1; done
+
+SECONDS ?= 60
+READERS ?=
+
+fuzz:
+	fuzz/run.sh $(SECONDS) $(READERS)
 
 docs: build
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package headrace

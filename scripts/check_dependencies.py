@@ -27,6 +27,7 @@ ALLOWED = {
     "ISC",
     "MIT",
     "MIT-0",
+    "NCSA",
     "OpenSSL",
     "Unicode-3.0",
     "Unlicense",

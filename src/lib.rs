@@ -12,6 +12,8 @@ pub mod cost;
 pub mod doctor;
 pub mod embed;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod gateway;
 pub mod load;
 mod lock;

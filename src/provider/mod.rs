@@ -24,6 +24,8 @@ pub use registry::{Authentication, ProviderRow, protocol, registry};
 pub use retry::RetryPolicy;
 pub use secret::Secret;
 pub(crate) use sse::SseDecoder;
+#[cfg(any(test, fuzzing))]
+pub(crate) use {failure::waits_of, http::events_of, sse::TooLarge};
 
 use crate::Result;
 use crate::chat::{Event, Reply, Request};

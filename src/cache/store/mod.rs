@@ -16,6 +16,8 @@ mod sqlite;
 pub use memory::MemoryEntries;
 pub use record::StoredEntry;
 pub use redis::RedisEntries;
+#[cfg(any(test, fuzzing))]
+pub(crate) use redis::read_summed;
 pub use sqlite::SqliteEntries;
 pub(crate) use sqlite::{SCHEMA, load, save};
 

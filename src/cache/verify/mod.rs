@@ -10,6 +10,8 @@ mod reading;
 mod spent;
 
 pub use local::LocalVerifier;
+#[cfg(any(test, fuzzing))]
+pub(crate) use local::read_model;
 pub(super) use reading::{Reader, UnreadPair};
 pub use spent::{SpentMeter, VerifierSpending};
 

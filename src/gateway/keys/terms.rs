@@ -91,7 +91,7 @@ impl KeyTerms {
     }
 
     /// As the file has them.
-    pub(super) fn from_json(text: &str) -> Result<Self> {
+    pub(crate) fn from_json(text: &str) -> Result<Self> {
         let unreadable = |error: &dyn std::fmt::Display| Error::Store(format!("a key cannot be read: {error}"));
         let written: Written = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
         let period = Period::parse(written.period.as_deref().unwrap_or("month"))?;

@@ -3,6 +3,9 @@
 mod class;
 mod patience;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use patience::waits_of;
+
 use super::gate::Gate;
 use crate::wire::ToldError;
 use crate::{ProviderError, ProviderErrorKind};

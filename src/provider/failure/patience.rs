@@ -50,6 +50,15 @@ fn moment(text: &str, now: Timestamp) -> Option<Duration> {
     text.parse::<jiff::SignedDuration>().ok().and_then(|length| Duration::try_from(length).ok())
 }
 
+/// What a text says as each of the headers that are read, where it may stand in one.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn waits_of(text: &str) -> Vec<Option<Duration>> {
+    let Ok(value) = text.parse::<reqwest::header::HeaderValue>() else { return Vec::new() };
+    let names = ["retry-after-ms", "retry-after", "x-ratelimit-reset-requests", "ratelimit-reset"];
+    let read = |name| retry_after(&HeaderMap::from_iter([(name, value.clone())]), Timestamp::UNIX_EPOCH);
+    names.map(reqwest::header::HeaderName::from_static).into_iter().map(read).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,13 @@ mod config;
 mod connection;
 mod learned;
 mod patience;
+#[cfg(any(test, fuzzing))]
+mod pieces;
 mod stream;
 
 pub use config::HttpProviderConfig;
+#[cfg(any(test, fuzzing))]
+pub(crate) use pieces::events_of;
 
 use super::failure::Failures;
 use super::{Answer, BatchProvider, EmbedReply, Provider};

@@ -27,3 +27,5 @@ pub use reach::StoreReach;
 pub(crate) use reply::{bytes_of, int_of, list_of, text_of};
 pub(crate) use runtime::{on_redis, start_on_redis};
 pub(crate) use script::RedisScript;
+#[cfg(any(test, fuzzing))]
+pub(crate) use upstash::value as upstash_value;

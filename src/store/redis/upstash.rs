@@ -99,7 +99,8 @@ fn body(command: &Cmd) -> RedisResult<Vec<u8>> {
     serde_json::to_vec(&arguments).map_err(|_| (ErrorKind::Client, "a command has no JSON form").into())
 }
 
-fn value(json: Json) -> RedisResult<Value> {
+/// What an answer says.
+pub(crate) fn value(json: Json) -> RedisResult<Value> {
     let strange = || RedisError::from((ErrorKind::Parse, "an answer of Upstash is in no form that is known"));
     Ok(match json {
         Json::Null => Value::Nil,

@@ -27,6 +27,8 @@ mod writer;
 pub use connect::open_read_only;
 pub use doctor::{FileReport, RoomReport, examine};
 pub use exit::close_all;
+#[cfg(any(test, fuzzing))]
+pub(crate) use row_sum::install as install_row_sum;
 pub use schema::{Change, Check, Schema, Step};
 
 use super::notice::Notices;

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
 /// Lets a connection use `row_sum('table', column, ...)`: the sum of these values as a row of that table.
-pub(super) fn install(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn install(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function("row_sum", -1, flags, |call| {
         let sum = Checksum::of(call.get_raw(0).as_str()?);

@@ -86,3 +86,9 @@ pub(super) fn entry_of(id: u64, is_rejected: bool, body: &[u8], is_binary: bool)
         is_rejected,
     })
 }
+
+/// The entry of bytes that a fitting sum is put behind.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_summed(bytes: &[u8]) -> Option<StoredEntry> {
+    entry_of(1, false, &[bytes, &sum(bytes)].concat(), true)
+}

@@ -12,6 +12,9 @@ mod body;
 mod feed;
 mod write;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use body::read_summed;
+
 use super::{EntryName, EntryStore, Erasure, FeedPage, FeedPosition, Learned, StoredEntry, Told, Unseen};
 use crate::store::redis::{Arguments, RedisChannel, RedisLink, RedisScript, on_redis};
 use crate::store::{RedisUrl, StoreReach};

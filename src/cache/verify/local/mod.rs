@@ -8,16 +8,21 @@ mod calibration;
 mod embedding;
 mod file;
 mod head;
+#[cfg(any(test, fuzzing))]
+mod headed;
 mod layers;
 mod model;
 #[cfg(test)]
 mod reference;
 mod rivals;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod sample;
 #[cfg(test)]
 mod tests;
 mod word_pieces;
+
+#[cfg(any(test, fuzzing))]
+pub(crate) use headed::read_model;
 
 use super::{Judgement, QuestionPair, Verifier};
 use crate::{Error, Result};
