@@ -25,11 +25,11 @@ def unused(folder):
 @pytest.fixture
 def workspace(tmp_path):
     """A copy of what the check reads."""
-    for folder in ("src", "python/src", "tests", "benches"):
+    for folder in ("src", "python/src", "fuzz/src", "tests", "benches"):
         shutil.copytree(
             ROOT / folder, tmp_path / folder, ignore=lambda at, names: [n for n in names if is_other(at, n)]
         )
-    for file in ("Cargo.toml", "python/Cargo.toml"):
+    for file in ("Cargo.toml", "python/Cargo.toml", "fuzz/Cargo.toml"):
         shutil.copy(ROOT / file, tmp_path / file)
     return tmp_path
 

@@ -6,12 +6,13 @@ before it are unsure of. Nothing is served on unsure.
 Example:
     >>> import headrace
     >>> def alike(pairs):
-    ...     return [sorted(asked.lower().split()) == sorted(stored.lower().split()) for asked, stored in pairs]
+    ...     plain = lambda question: question.replace("consumption", "use")
+    ...     return [plain(asked) == plain(stored) for asked, stored in pairs]
     >>> cache = headrace.SemanticCache(headrace.embedders.static(), verifier=alike)
     >>> key = cache.put("What was the water use in 2023?", "1.2 million m3")
-    >>> cache.get("In 2023 what was the water use?") is None
+    >>> cache.get("What was the water price in 2023?") is None
     True
-    >>> cache.get("what was the Water use in 2023?").verified
+    >>> cache.get("What was the water consumption in 2023?").verified
     1.0
 """
 
