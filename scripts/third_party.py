@@ -30,6 +30,7 @@ PYTHON = {
     "fastapi": "MIT",
     "httpx": "BSD-3-Clause",
     "langchain-openai": "MIT",
+    "llama-index-core": "MIT",
     "matplotlib": "LicenseRef-Matplotlib (as the PSF licence)",
     "narwhals": "MIT",
     "numpy": "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0",

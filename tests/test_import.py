@@ -69,6 +69,7 @@ def test_no_signal_handler_is_replaced():
         ("pandas", "headrace.CostTracker().to_pandas()", "pip install 'headrace[dataframe]'"),
         ("polars", "headrace.CostTracker().to_polars()", "pip install 'headrace[dataframe]'"),
         ("langchain_core", "import headrace.langchain", "pip install 'headrace[langchain]'"),
+        ("llama_index", "import headrace.llamaindex", "pip install 'headrace[llamaindex]'"),
         ("matplotlib", "headrace.plots.spend(headrace.CostTracker())", "pip install 'headrace[plots]'"),
         ("matplotlib", "headrace.plots.queue(headrace.RequestQueue())", "pip install 'headrace[plots]'"),
     ],

@@ -22,6 +22,7 @@ MODULES = (
     "frame",
     "guards",
     "langchain",
+    "llamaindex",
     "loadgen",
     "metrics",
     "plots",

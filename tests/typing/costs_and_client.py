@@ -24,6 +24,7 @@ from headrace import (
     UnknownModel,
     Usage,
     langchain,
+    llamaindex,
     plots,
     providers,
 )
@@ -124,6 +125,11 @@ def with_langchain(client: Client) -> str:
     model = langchain.chat_model(client, "openai/gpt-4o-mini", temperature=0)
     model.cache = langchain.AnswerCache(client.cache)
     return str(model.invoke("Which scope is travel?").content)
+
+
+def with_llamaindex(client: Client) -> str:
+    llm = llamaindex.ClientLLM(client, "openai/gpt-4o-mini", temperature=0)
+    return str(llm.complete("Which scope is travel?").text)
 
 
 def make() -> list[HttpProvider | Simulated]:
