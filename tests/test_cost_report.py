@@ -138,3 +138,15 @@ def test_the_amounts_of_the_scale_are_inside_of_the_chart(tokens):
     assert len(amounts) == 3
     # A digit of this size is 6.4 wide in the fonts of browsers.
     assert min(float(text.get("x")) - 6.4 * len(text.text) for text in amounts) >= 0
+
+
+def test_a_footprint_that_is_not_known_is_not_zero():
+    costs = CostTracker()
+    costs.record("simulated/esg", Usage(100, 20))
+    told = costs.report()
+    assert "not known" in told._repr_html_()
+    assert "Energy" not in str(told)
+    costs.record("openai/gpt-4o", Usage(100, 20))
+    told = costs.report()
+    assert "not known" not in told._repr_html_()
+    assert "Energy" in str(told)

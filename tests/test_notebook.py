@@ -70,6 +70,22 @@ def test_what_a_view_says():
     assert "other scopes of the tenant hold 1 entries" in OBJECTS["no explanation"]._repr_html_()
 
 
+def test_figures_have_units_and_what_never_happened_is_left_out():
+    cache = OBJECTS["cache"]._repr_html_()
+    assert re.search(r"hit rate</td><td[^>]*>[\d.]+%", cache)
+    assert "evictions" not in cache
+    assert re.search(r"wait</td>.*\d (µs|ms|s),", OBJECTS["queue"]._repr_html_())
+    assert re.search(r"age</td><td[^>]*>[\d.]+ (µs|ms|s)<", OBJECTS["hit"]._repr_html_())
+    known = headrace.CostTracker().record("openai/gpt-4o", headrace.Usage(12, 5))
+    assert "energy (Wh)" in known._repr_html_()
+    assert re.search(r"cost high</td><td[^>]*>\$", OBJECTS["estimate"]._repr_html_())
+
+
+def test_a_name_stands_over_its_numbers():
+    sides = re.findall(r"<th style='[^']*text-align:(\w+)[^']*'>(\w+)", OBJECTS["costs"]._repr_html_())
+    assert {("left", "provider"), ("right", "calls"), ("right", "spent")} <= set(sides)
+
+
 def test_an_address_is_shown_without_its_password():
     from headrace.notebook import views
 

@@ -58,6 +58,10 @@ class Drawable(Protocol):
         """Grams of CO2 equivalent."""
 
     @property
+    def is_footprint_known(self) -> bool:
+        """Whether the footprint of any call is known."""
+
+    @property
     def groups(self) -> list[SummaryRow]:
         """Rows of a summary, the dearest first."""
 
@@ -97,11 +101,13 @@ def tiles(report: Drawable) -> str:
     """Show the four figures that matter."""
     ahead = report.forecast
     interval = f"{dollars(ahead.low)} to {dollars(ahead.high)}" if ahead.high is not None else ""
+    is_known = report.is_footprint_known
+    carbon = ("CO2e", grams(report.co2e_g), f"{report.energy_wh:,.1f} Wh") if is_known else ("CO2e", "not known", "")
     figures = [
         ("spent", dollars(report.total), f"{report.calls:,} calls"),
         (f"forecast to {ahead.until - timedelta(seconds=1):%d %b}", dollars(ahead.total), interval),
         ("saved by cache and routes", dollars(report.saved), f"{report.cache_hits:,} answers"),
-        ("CO2e", grams(report.co2e_g), f"{report.energy_wh:,.1f} Wh"),
+        carbon,
     ]
     cells = [
         '<div style="flex:1;padding:6px 10px;border:1px solid rgba(128,128,128,.35);border-radius:6px">'
@@ -121,7 +127,7 @@ def days(report: Drawable) -> str:
     last = shown[-1][0]
     ahead = [(day, cost) for day, cost in report.forecast.days if day > last]
     bars = [(day, cost, PAID) for day, cost in shown] + [(day, cost, AHEAD) for day, cost in ahead]
-    most = max((cost for _, cost, _ in bars), default=Decimal(0)) or Decimal(1)
+    most = rounded_up(max((cost for _, cost, _ in bars), default=Decimal(0)) or Decimal(1))
     odd = {anomaly.day for anomaly in report.anomalies}
     # Room for the longest amount beside the scale: those of a first day have many digits.
     left = max(64, 6 + 7 * max(len(dollars(most * part)) for part in SCALE))
@@ -143,6 +149,16 @@ def days(report: Drawable) -> str:
         f'style="display:block">{grid(most, room, left)}{"".join(drawn)}{names}</svg>'
         f"{legend(bool(odd), bool(ahead))}"
     )
+
+
+def rounded_up(amount: Decimal) -> Decimal:
+    """The next amount whose half is as easily read.
+
+    >>> rounded_up(Decimal("0.9445")), rounded_up(Decimal(31)), rounded_up(Decimal(5))
+    (Decimal('1.0'), Decimal('4E+1'), Decimal('5'))
+    """
+    unit = Decimal(1).scaleb(amount.adjusted())
+    return next(unit * step for step in (1, 2, 4, 5, 6, 8, 10) if amount <= unit * step)
 
 
 def grid(most: Decimal, room: int, left: int) -> str:

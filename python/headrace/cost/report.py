@@ -76,13 +76,19 @@ class Report:
         lines += ["", *self.sentences()]
         return "\n".join(lines)
 
+    @property
+    def is_footprint_known(self) -> bool:
+        """Whether the footprint of any call is known: sums of nothing but unknown ones are no sums."""
+        return self.calls_of_unknown_footprint < self.calls or not self.calls
+
     def sentences(self) -> list[str]:
         """Say in words what stands beside the table."""
         lines = [
             f"The cache answered {self.cache_hits:,} of {self.calls:,} calls; it and routes saved "
             f"{dollars(self.saved)} and {grams(self.avoided_co2e_g)} CO2e.",
-            f"Energy {self.energy_wh:,.1f} Wh, {grams(self.co2e_g)} CO2e (middle of the range).",
         ]
+        if self.is_footprint_known:
+            lines.append(f"Energy {self.energy_wh:,.1f} Wh, {grams(self.co2e_g)} CO2e (middle of the range).")
         if self.estimated_calls:
             lines.append(f"Calls whose price or usage is an estimate: {self.estimated_calls:,}.")
         if self.calls_of_unknown_footprint:

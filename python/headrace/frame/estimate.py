@@ -49,4 +49,4 @@ class MapEstimate(NamedTuple):
         )
 
     def _repr_html_(self) -> str:
-        return facts("Estimate of a map", self.to_dict())
+        return facts("Estimate of a map", {**self._asdict(), "seconds": f"{self.seconds:,.0f}"})

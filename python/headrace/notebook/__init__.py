@@ -23,6 +23,8 @@ __all__ = ["Table", "cell", "facts", "page", "rows"]
 _LONGEST = 400
 _MOST_ROWS = 20
 _LINE = "border-bottom:1px solid currentColor"
+_UNITS = {"wh": "Wh", "g": "g", "l": "l", "ms": "ms"}
+_NAME = ";opacity:.7;white-space:nowrap"
 _CELL = "padding:2px 12px 2px 0;text-align:{side};vertical-align:top;color:inherit"
 
 
@@ -68,10 +70,10 @@ def facts(title: str, values: Mapping[str, Any]) -> str:
 
     Args:
         title: what it is.
-        values: by name; underscores are shown as spaces.
+        values: by name; underscores are shown as spaces, a unit at the end as a unit.
     """
     lines = [
-        f"<tr>{_td(html.escape(name.replace('_', ' ')), 'left', dim=True)}{_td(cell(value), 'left')}</tr>"
+        f"<tr>{_td(html.escape(_named(name)), 'left', dim=True)}{_td(cell(value), 'left')}</tr>"
         for name, value in values.items()
         if value is not None and value != "" and value != []
     ]
@@ -90,8 +92,10 @@ def rows(title: str, found: Sequence[Mapping[str, Any]], columns: Iterable[str],
     if not found:
         return page(title, f"<div>{html.escape(empty)}</div>")
     names = list(columns)
+    # A name stands over its values.
     head = "".join(
-        f"<th style='{_CELL.format(side='left')};{_LINE}'>{html.escape(name.replace('_', ' '))}</th>" for name in names
+        f"<th style='{_CELL.format(side=_side(found[0].get(name)))};{_LINE}'>{html.escape(_named(name))}</th>"
+        for name in names
     )
     body = "".join(
         f"<tr>{''.join(_td(cell(row.get(name)), _side(row.get(name))) for name in names)}</tr>"
@@ -112,8 +116,15 @@ def page(title: str, *parts: str) -> str:
     return f"<div style='font-family:inherit;font-size:13px;color:inherit'>{head}{''.join(parts)}</div>"
 
 
+def _named(name: str) -> str:
+    """A name in words: `avoided_co2e_g` is avoided CO2e (g)."""
+    head, _, last = name.rpartition("_")
+    words = f"{head} ({_UNITS[last]})" if head and last in _UNITS else name
+    return words.replace("_", " ").replace("co2e", "CO2e")
+
+
 def _td(shown: str, side: str, *, dim: bool = False) -> str:
-    return f"<td style='{_CELL.format(side=side)}{';opacity:.7' if dim else ''}'>{shown}</td>"
+    return f"<td style='{_CELL.format(side=side)}{_NAME if dim else ''}'>{shown}</td>"
 
 
 def _side(value: Any) -> str:

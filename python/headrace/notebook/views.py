@@ -22,6 +22,7 @@ else:
 
 __all__ = ["cache", "client", "costs", "explanation", "explanations", "hit", "queue", "record", "response", "usage"]
 
+_CACHE = ("entries", "bytes", "exact_hits", "semantic_hits", "misses", "hit_rate", "saved_cost")
 _BUDGET = ("scope", "period", "limit", "spent", "reserved", "remaining")
 _SUMMARY = ("provider", "model", "calls", "cache_hits", "cost", "saved")
 
@@ -50,7 +51,11 @@ def cache(shown: SemanticCache) -> str:
     Args:
         shown: the cache.
     """
-    return facts("SemanticCache", {**shown.stats(), "threshold": shown.threshold})
+    stats = shown.stats()
+    # What never happened is left out, but for what is looked for first.
+    told = {name: value for name, value in stats.items() if value or name in _CACHE}
+    told["hit_rate"] = f"{stats['hit_rate']:.1%}"
+    return facts("SemanticCache", {**told, "threshold": shown.threshold})
 
 
 def queue(shown: RequestQueue) -> str:
@@ -64,8 +69,16 @@ def queue(shown: RequestQueue) -> str:
     wait = stats["wait"]
     return facts(
         f"RequestQueue {shown.name} at {_place(shown.url)}",
-        {**told, "wait": f"p50 {wait['p50']:.4f} s, p99 {wait['p99']:.4f} s"},
+        {**told, "wait": f"p50 {_time(wait['p50'])}, p99 {_time(wait['p99'])}"},
     )
+
+
+def _time(seconds: float) -> str:
+    """A duration in the unit that fits it."""
+    for unit, scale in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
+        if seconds * scale >= 1:
+            return f"{seconds * scale:,.3g} {unit}"
+    return f"{seconds * 1e6:.2g} µs"
 
 
 def _place(url: str) -> str:
@@ -144,7 +157,7 @@ def hit(shown: CacheHit) -> str:
     Args:
         shown: the hit.
     """
-    return facts("CacheHit", shown.to_dict())
+    return facts("CacheHit", {**shown.to_dict(), "age": _time(shown.age)})
 
 
 def explanation(shown: Explanation) -> str:

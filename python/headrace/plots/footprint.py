@@ -46,9 +46,11 @@ def draw_carbon(costs: CostTracker, by: str, since: datetime | None, until: date
         [row["co2e_g"].max - value for value, row in zip(middle, shown, strict=True)],
     ]
     ink = ax.xaxis.label.get_color()
-    caused = [place - 0.19 for place in places]
+    # Two bars share the place of a group; one alone stands in its middle.
+    is_pair = any(row["avoided_co2e_g"] for row in shown)
+    caused = [place - 0.19 * is_pair for place in places]
     ax.barh(caused, middle, 0.36, xerr=reach, ecolor=ink, capsize=3, color=BLUE, label="caused, with bounds")
-    if any(row["avoided_co2e_g"] for row in shown):
+    if is_pair:
         avoided = [float(row["avoided_co2e_g"]) for row in shown]
         ax.barh([place + 0.19 for place in places], avoided, 0.36, color=GREEN, label="avoided by the cache")
     ax.set_yticks(list(places), [group_name(row, by) for row in shown], parse_math=False)
