@@ -14,6 +14,7 @@ from decimal import Decimal
 import headrace
 import pandas
 import pytest
+from headrace.frame.outcome import Failed, Kept
 from headrace.frame.store import RunFile
 from raw_server import MODEL, RawServer, client_of, error, whole
 
@@ -303,3 +304,54 @@ def test_what_was_on_its_way_counts_at_its_worst(tmp_path):
     store = RunFile(run, "id", "{}", MODEL)
     assert store.sums().lost == Decimal("0.75")
     store.close()
+
+
+def with_words(old, new):
+    """What stands in the file, also where that need not be text."""
+
+    def damage(path):
+        content = path.read_bytes()
+        assert old in content
+        path.write_bytes(content.replace(old, new))
+
+    return damage
+
+
+def with_value(statement):
+    def damage(path):
+        base = sqlite3.connect(path)
+        with base:
+            assert base.execute(statement).rowcount > 0
+        base.close()
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        with_words(b"CREATE TABLE answer", b"CREATE TA\xf0LE answer"),
+        with_words(b"state BLOB, cells TEXT", b"st\xf0te BLOB, cells TEXT"),
+        with_value("UPDATE answer SET cost = 'nothing'"),
+        with_value("UPDATE answer SET cost = NULL"),
+        with_value("UPDATE run SET lost = 'x'"),
+        with_value("UPDATE failure SET paid = CAST(x'ff' AS TEXT)"),
+        with_value("UPDATE batched SET prompt = '{'"),
+    ],
+)
+def test_a_damaged_file_is_told_as_an_error_that_names_it(tmp_path, damage):
+    run = tmp_path / "q.db"
+    store = RunFile(run, "id", "{}", MODEL)
+    store.keep(b"key", Kept(b"state", "{}", Decimal("0.01"), False, MODEL, 10, 5))
+    store.fail(b"other", Failed("ProviderError", "gone"), Decimal("0.1"))
+    store.batches.begin("token", [(b"third", Decimal(1), "text")])
+    store.close()
+    damage(run)
+    with pytest.raises(headrace.StoreError, match=r"q\.db"):
+        store = RunFile(run, "id", "{}", MODEL)
+        try:
+            store.sums()
+            store.outcome(b"key", 0)
+            store.batches.prompt("token", b"third")
+        finally:
+            store.close()

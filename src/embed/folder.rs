@@ -1,5 +1,6 @@
 //! Word vectors on disk: one tensor of rows in a safetensors file, and a tokenizer in JSON.
 
+use super::caught::caught;
 use crate::{Error, Result};
 use half::f16;
 use safetensors::{Dtype, SafeTensors};
@@ -43,10 +44,43 @@ pub(super) fn rows(path: &Path) -> Result<Rows> {
 }
 
 pub(super) fn tokenizer(path: &Path) -> Result<tokenizers::Tokenizer> {
-    tokenizers::Tokenizer::from_file(path).map_err(|error| {
+    let read = caught(|| tokenizers::Tokenizer::from_file(path).map_err(|error| error.to_string())).flatten();
+    read.map_err(|error| {
         Error::Config(format!(
             "{} is no tokenizer: {error}; give the JSON file that the tokenizers library writes",
             path.display()
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Error;
+    use crate::embed::StaticEmbedder;
+    use safetensors::tensor::{Dtype, TensorView};
+
+    /// A tokenizer of two words that has `part` in it.
+    fn embedded(part: &str) -> crate::Result<()> {
+        let folder = tempfile::tempdir().unwrap();
+        let (rows, tokenizer) = (folder.path().join("rows.safetensors"), folder.path().join("tokenizer.json"));
+        let numbers = [1.0_f32; 4].map(f32::to_le_bytes).concat();
+        let tensor = TensorView::new(Dtype::F32, vec![2, 2], &numbers).unwrap();
+        std::fs::write(&rows, safetensors::serialize([("embeddings", tensor)], None).unwrap()).unwrap();
+        let model = r#""model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "scope": 1}, "unk_token": "[UNK]"}"#;
+        std::fs::write(&tokenizer, format!(r#"{{"version": "1.0", {part} {model}}}"#)).unwrap();
+        StaticEmbedder::open(&rows, &tokenizer)?.embed_into("scope", &mut [0.0; 2])
+    }
+
+    #[test]
+    fn a_damaged_tokenizer_is_an_error() {
+        embedded("").unwrap();
+        let cut = embedded(r#""decoder": {"typeon": "1.0", "added_tokens": [","cleanup": true},"#).unwrap_err();
+        assert!(matches!(&cut, Error::Config(words) if words.contains("is no tokenizer")), "{cut}");
+        let no_map = r#""normalizer": {"type": "Precompiled", "precompiled_charsmap": 1},"#;
+        assert!(matches!(embedded(no_map).unwrap_err(), Error::Config(_)));
+        // It is read, and breaks over the first text: its table ends before its first row.
+        let short = r#""normalizer": {"type": "Precompiled", "precompiled_charsmap": "BAAAAAD/AAA="},"#;
+        let said = embedded(short).unwrap_err();
+        assert!(matches!(&said, Error::Embedding(words) if words.contains("cannot read a text")), "{said}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Text to vectors: the trait that the cache asks, and the offline embedder of static word vectors.
 
+mod caught;
 mod folder;
 mod pieces;
 mod static_vectors;

@@ -4,6 +4,7 @@
 //! the whole text to, so words can be remembered. The cache is the thread's own: no lock that a fork could
 //! leave closed.
 
+use super::caught::caught;
 use crate::{Error, Result};
 use hashbrown::HashMap;
 use std::cell::RefCell;
@@ -36,10 +37,9 @@ impl Pieces {
         let vocabulary = tokenizer.get_vocab(true);
         let spaced = vocabulary.contains_key(&SPACE.to_string());
         let inside = vocabulary.keys().any(|token| token.trim_start_matches(SPACE).contains(SPACE));
-        let prepends = tokenizer.encode_fast("a b", false).is_ok_and(|both| {
-            let halves = ["a", "b"].map(|word| tokenizer.encode_fast(word, false));
-            let [Ok(a), Ok(b)] = halves else { return false };
-            both.get_ids() == [a.get_ids(), b.get_ids()].concat()
+        let prepends = encode(&tokenizer, "a b").is_ok_and(|both| {
+            let [Ok(a), Ok(b)] = ["a", "b"].map(|word| encode(&tokenizer, word)) else { return false };
+            *both == [a, b].concat()
         });
         let by_word = spaced && !inside && prepends && tokenizer.get_pre_tokenizer().is_none();
         Self { tokenizer, by_word, instance: INSTANCES.fetch_add(1, Ordering::Relaxed) }
@@ -54,7 +54,7 @@ impl Pieces {
     pub(super) fn for_each(&self, text: &str, mut each: impl FnMut(u32)) -> Result<()> {
         // An added token such as "<s>" cuts the text before words are looked at; a last space is a token alone.
         if !self.by_word || text.ends_with(' ') || text.contains(['<', SPACE]) {
-            return self.encode(text).map(|ids| ids.iter().copied().for_each(each));
+            return encode(&self.tokenizer, text).map(|ids| ids.iter().copied().for_each(each));
         }
         CACHE.with_borrow_mut(|(owner, cache)| {
             if *owner != self.instance || cache.len() > CACHED_WORDS {
@@ -66,7 +66,7 @@ impl Pieces {
                     ids.iter().copied().for_each(&mut each);
                     continue;
                 }
-                let ids = self.encode(word)?;
+                let ids = encode(&self.tokenizer, word)?;
                 ids.iter().copied().for_each(&mut each);
                 if word.len() <= LONGEST_WORD {
                     cache.insert(word.into(), ids);
@@ -75,15 +75,13 @@ impl Pieces {
             Ok(())
         })
     }
+}
 
-    fn encode(&self, text: &str) -> Result<Box<[u32]>> {
-        match self.tokenizer.encode_fast(text, false) {
-            Ok(encoding) => Ok(encoding.get_ids().into()),
-            Err(error) => {
-                Err(Error::Embedding(format!("the tokenizer cannot read a text of {} bytes: {error}", text.len())))
-            }
-        }
-    }
+fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Box<[u32]>> {
+    let encode = || tokenizer.encode_fast(text, false).map(|encoding| encoding.get_ids().into());
+    caught(|| encode().map_err(|error| error.to_string()))
+        .flatten()
+        .map_err(|error| Error::Embedding(format!("the tokenizer cannot read a text of {} bytes: {error}", text.len())))
 }
 
 /// The words of a text, each without the one space before it, which the tokenizer puts back.

@@ -94,7 +94,7 @@ class BatchTables:
             found = self._store.base.execute(
                 "SELECT prompt FROM batched WHERE key = ? AND token = ?", (key, token)
             ).fetchone()
-        read: Prompt | None = json.loads(found[0]) if found else None
+            read: Prompt | None = json.loads(found[0]) if found else None
         return read
 
     def rest(self, token: str) -> list[bytes]:

@@ -153,8 +153,7 @@ class RunFile:
         """What the run has cost so far, in all its parts."""
         with self.named():
             [lost] = self.base.execute("SELECT lost FROM run WHERE id = ?", (self.run,)).fetchone()
-            spent = self._sum("cost", "answer") + self._sum("paid", "failure")
-        return Sums(spent, Decimal(lost))
+            return Sums(self._sum("cost", "answer") + self._sum("paid", "failure"), Decimal(lost))
 
     def mean_output(self) -> float | None:
         """The mean length of the run's answers, in tokens; None before the first."""
@@ -311,3 +310,8 @@ class RunFile:
                 else "see that the folder is there and writable, and that the disk has room"
             )
             raise StoreError(f"the run's file {self.path}: {error}; {advice}") from None
+        # Damage that SQLite does not see: an amount that is none, a row that is gone, a name that is no text.
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"the run's file {self.path} is damaged ({error}): bring back a copy of it, or give run= another name"
+            ) from error

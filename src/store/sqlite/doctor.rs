@@ -177,17 +177,28 @@ fn set_aside(connection: &Connection, schema: &Schema, damage: &Damage) -> Resul
 
 /// A row as JSON, whatever its columns hold; bytes that are no text in hexadecimal.
 fn content(connection: &Connection, table: &str, rowid: i64) -> Result<String> {
+    let names = columns(connection, table)?;
     let mut select = connection.prepare(&format!("SELECT * FROM {table} WHERE rowid = ?1"))?;
-    let names: Vec<String> = select.column_names().into_iter().map(str::to_owned).collect();
     let row = select.query_row([rowid], |row| {
         let mut fields = serde_json::Map::new();
+        // By place, since two damaged names may read the same.
         for (column, name) in names.iter().enumerate() {
-            fields.insert(name.clone(), value(row.get_ref(column)?));
+            let name = if fields.contains_key(name) { format!("{name} ({column})") } else { name.clone() };
+            fields.insert(name, value(row.get_ref(column)?));
         }
         Ok(fields)
     });
     let fields = row.optional()?.unwrap_or_default();
     Ok(serde_json::Value::Object(fields).to_string())
+}
+
+/// The names of a table's columns. A damaged one need not be text, and rusqlite panics where it tells such a name itself.
+fn columns(connection: &Connection, table: &str) -> Result<Vec<String>> {
+    let mut select = connection.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
+    let names = select.query_map([table], |row| {
+        Ok(row.get_ref(0)?.as_bytes().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default())
+    })?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
 }
 
 fn value(value: ValueRef<'_>) -> serde_json::Value {

@@ -24,6 +24,10 @@ const RECORD: &str =
     usage, lines, record.nano, record.atto, cache, latency, attempts)";
 /// The tables that have them.
 const RECORDS: &str = "record LEFT JOIN told ON told.record = record.id LEFT JOIN routed ON routed.record = record.id";
+/// The columns that an hour is read from, in the order of its table.
+pub(super) const HOUR_COLUMNS: &str = "start, entry, attribution, calls, cache_hits, estimated, input_tokens, cached_input_tokens, output_tokens, \
+     cost_nano, cost_atto, saved_nano, saved_atto, energy_min, energy_max, co2e_min, co2e_max, avoided_min, avoided_max, \
+     unknown_footprint";
 const ATTO_PER_NANO: i128 = 1_000_000_000;
 
 /// Its id is "hrld" in ASCII. What version 3 added are tables of their own, made where they are missing: an earlier
@@ -244,7 +248,8 @@ fn read_hour(row: &Row<'_>) -> rusqlite::Result<(Cell, Aggregate)> {
 
 /// The hourly sums that pass. The filter's ends must be whole hours.
 pub(crate) fn hours(connection: &Connection, filter: &Filter, names: &Dictionary) -> Result<Vec<(Cell, Aggregate)>> {
-    let mut statement = connection.prepare_cached("SELECT * FROM hour WHERE start >= ? AND start < ?")?;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {HOUR_COLUMNS} FROM hour WHERE start >= ? AND start < ?"))?;
     let ends = params![filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX)];
     let rows = statement.query_map(ends, read_hour)?;
     let covered =

@@ -1,7 +1,7 @@
 //! Whether the ledger's file is what was written to it: every row has a sum over all its columns.
 
 use super::budgets;
-use super::tables::{SCHEMA, rebuild_hours};
+use super::tables::{HOUR_COLUMNS, SCHEMA, rebuild_hours};
 use crate::store::Damage;
 use crate::store::sqlite::Database;
 use crate::{Error, Result};
@@ -31,12 +31,7 @@ const TABLES: [Summed; 11] = [
     with_rowid("record", RECORD),
     with_rowid("told", "record, nano, atto"),
     with_rowid("routed", "record, nano, atto"),
-    by_key(
-        "hour",
-        "start, entry, attribution, calls, cache_hits, estimated, input_tokens, cached_input_tokens, output_tokens, \
-         cost_nano, cost_atto, saved_nano, saved_atto, energy_min, energy_max, co2e_min, co2e_max, avoided_min, \
-         avoided_max, unknown_footprint",
-    ),
+    by_key("hour", HOUR_COLUMNS),
     with_rowid("budget", "id, tenant, provider, model, tag, period, zone, nano, atto, on_exceed"),
     by_key("spend", "budget, start, nano, atto"),
     by_key("tenant_spend", "budget, tenant, start, nano, atto"),

@@ -72,3 +72,20 @@ fn what_is_not_ours_is_refused() {
     assert!(examine(&path, &[&CHECKED], true).is_err());
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
+
+#[test]
+fn a_column_whose_name_is_no_text_is_set_aside_with_its_row() {
+    let (_folder, path) = made(&["good", "bad"]);
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("PRAGMA writable_schema = ON").unwrap();
+    let other = "UPDATE sqlite_schema SET sql = CAST(replace(CAST(sql AS BLOB), CAST('n INTEGER' AS BLOB), x'FF20494E5445474552') AS TEXT)
+                 WHERE name = 't'";
+    assert_eq!(connection.execute(other, []).unwrap(), 1);
+    drop(connection);
+
+    let told = Schema { check: Some(|_| Ok(vec![crate::store::Damage::new("t", 2, "as a test")])), ..SCHEMA };
+    let _ = examine(&path, &[&told], true);
+    let connection = Connection::open(&path).unwrap();
+    let kept = connection.query_row("SELECT content FROM headrace_damaged", [], |row| row.get::<_, String>(0));
+    assert_eq!(kept.unwrap(), "{\"b\":\"bad\",\"\u{fffd}\":2}");
+}
