@@ -1,6 +1,7 @@
 //! Two questions, slot by slot, and the first thing that differs.
 
 use super::Verdict;
+use super::capital;
 use super::evidence::{self, Evidence};
 use super::place::Relation;
 use super::policy::{Policy, Rule};
@@ -27,6 +28,7 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| aims(asked, stored))
         .or_else(|| negation(asked, stored))
         .or_else(|| order(asked, stored))
+        .or_else(|| capital::differs(&asked.cased, &stored.cased))
         .or_else(|| contrast(asked, stored))
         .or_else(|| relations(asked, stored))
         .or_else(|| asked.wording.parts(&stored.wording, || has_moved(asked, stored)));
@@ -41,6 +43,7 @@ pub(super) fn compare_facts(asked: &Signature, stored: &Signature) -> Verdict {
         .find_map(|slot| parts(&slot))
         .or_else(|| names(asked, stored))
         .or_else(|| order(asked, stored))
+        .or_else(|| capital::differs(&asked.cased, &stored.cased))
     {
         Some(reason) => Verdict::Blocked { reason },
         None => Verdict::Pass { agreement: 1.0 },

@@ -3,7 +3,7 @@
 use super::lexicon::{Language, Lexicon};
 use super::signature::{Fact, Signature, Term, TermKind};
 use super::text::Token;
-use super::{code, language, name, quantity, text, time};
+use super::{capital, code, language, name, quantity, text, time};
 use crate::embed::WordVectors;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -152,6 +152,7 @@ impl Reading<'_> {
         };
         let asides: Vec<Term> =
             std::mem::take(&mut self.asides).into_iter().map(|(_, aside)| aside).filter(is_fact).collect();
+        let cased = capital::read(&self.tokens);
         let (negations, frame) = (self.negations.len(), self.frame());
         let wording = self.wording();
         let (names, starts) = (self.names(), self.starts());
@@ -168,6 +169,7 @@ impl Reading<'_> {
             ordered,
             frame,
             wording,
+            cased,
             text: None,
         }
     }

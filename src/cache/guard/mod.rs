@@ -7,11 +7,15 @@
 
 mod align;
 mod asks;
+mod capital;
 mod category;
 mod code;
 mod compare;
+mod digit;
 mod direction;
 mod evidence;
+#[cfg(test)]
+mod examples;
 mod extract;
 mod implied;
 mod language;
@@ -138,8 +142,11 @@ impl Guards {
 
     /// Takes a question apart.
     pub fn signature(&self, text: &str) -> Signature {
-        let mut signature =
-            extract::read(text, &self.lexicon, self.vectors.as_deref().filter(|vectors| vectors.is_available()));
+        let mut signature = extract::read(
+            &digit::plain(text),
+            &self.lexicon,
+            self.vectors.as_deref().filter(|vectors| vectors.is_available()),
+        );
         own::read(&self.patterns, text, &mut signature);
         if !self.checks.is_empty() {
             signature.text = Some(text.into());

@@ -96,6 +96,15 @@ impl Reading<'_> {
             self.take(at, 1);
             return Some(1);
         }
+        // "5+ sites": the plus stands right behind a number, and before nothing that it adds.
+        let is_open = self.free(at).is_some_and(|token| token.text == "+" && token.glued)
+            && at.checked_sub(1).is_some_and(|before| self.is_amount(before))
+            && !self.tokens.get(at + 1).is_some_and(|next| next.is_number() || next.glued);
+        if is_open {
+            self.fact(at, "bound", "above");
+            self.take(at, 1);
+            return Some(1);
+        }
         let bound = match self.free(at).map(|token| token.text) {
             Some(">" | "≥" | ">=") => Some("above"),
             Some("<" | "≤" | "<=") => Some("below"),

@@ -69,9 +69,13 @@ fn amount(reading: &mut Reading<'_>, at: usize) -> Option<usize> {
     let percent = reading.free(next).filter(|token| !token.apart).is_some_and(|token| {
         token.text == "%" || matches!(reading.lexicon.meaning(&token.stem), Some(Meaning::Percent))
     });
-    let per_cent = reading.lower(Some(next)) == "per" && reading.lower(Some(next + 1)) == "cent";
-    let slot = if percent || per_cent { "percentage" } else { "number" };
-    next += usize::from(percent) + 2 * usize::from(per_cent);
+    let per = |whole: &str| reading.lower(Some(next)) == "per" && reading.lower(Some(next + 1)) == whole;
+    let (per_cent, per_mille) = (per("cent"), per("mille"));
+    let slot = if percent || per_cent || per_mille { "percentage" } else { "number" };
+    next += usize::from(percent) + 2 * usize::from(per_cent || per_mille);
+    if per_mille {
+        value.push('‰');
+    }
     if next == at + 1 && is_version(reading, at) {
         reading.tokens[at].text.clone_into(&mut value);
     }

@@ -1,5 +1,6 @@
 //! What a question asks, taken apart.
 
+use super::capital::Cased;
 use super::lexicon::Language;
 use super::place::Place;
 use super::text;
@@ -28,6 +29,8 @@ pub struct Signature {
     /// A digest of the small words with places for the others: two questions that differ in one word have the same.
     pub(super) frame: u64,
     pub(super) wording: Wording,
+    /// Words whose capitals count.
+    pub(super) cased: Box<[Cased]>,
     /// The question itself, kept where the user's own check wants it.
     pub(super) text: Option<Box<str>>,
 }

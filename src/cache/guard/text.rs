@@ -79,7 +79,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     while let Some(letter) = text[at..].chars().next()
         && found.len() < MOST
     {
-        let kind = if letter.is_ascii_digit() {
+        let kind = if letter.is_ascii_digit() || is_point(&text[..at], &text[at..]) {
             Kind::Number
         } else if is_letter(letter) {
             Kind::Word
@@ -100,11 +100,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         let hyphen = between.len() <= 4 && between.chars().count() == 1 && between.starts_with(HYPHENS);
         let apart = between.contains([',', ';', ':', '(', ')', '.', '?', '!', '"']);
         let written = if kind == Kind::Word { without_possessive(without_contraction(raw)) } else { raw };
-        let mut lower = if kind == Kind::Number {
-            number::canonical(raw)
-        } else {
-            written.chars().map(level).collect::<String>().to_lowercase()
-        };
+        let mut lower = if kind == Kind::Number { number::canonical(raw) } else { written.to_lowercase() };
         if kind == Kind::Number && is_negative(&text[..at]) {
             lower.insert(0, '-');
         }
@@ -132,9 +128,15 @@ fn is_letter(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '°'
 }
 
+/// Whether a number begins with its point, as ".5" does.
+fn is_point(before: &str, here: &str) -> bool {
+    let follows = here.strip_prefix('.').is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()));
+    follows && !before.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '.' | ')' | ']' | '_'))
+}
+
 /// Whether a minus stands right before a number, and nothing before that: "-5 %", but not "2020-2025".
 fn is_negative(before: &str) -> bool {
-    let Some(rest) = before.strip_suffix(['-', '−']) else { return false };
+    let Some(rest) = before.strip_suffix(['-', '−', '–', '‒']) else { return false };
     rest.chars().next_back().is_none_or(|letter| letter.is_whitespace() || letter == '(')
 }
 
@@ -193,14 +195,6 @@ pub(super) fn plain(letter: char) -> char {
         'ł' => 'l',
         'š' | 'ś' => 's',
         'ž' | 'ź' | 'ż' => 'z',
-        other => other,
-    }
-}
-
-/// Subscripts as the digits that they are: "CO₂".
-fn level(letter: char) -> char {
-    match letter {
-        '₀'..='₉' => char::from_u32(u32::from(letter) - u32::from('₀') + u32::from('0')).unwrap_or(letter),
         other => other,
     }
 }

@@ -43,10 +43,27 @@ pub(super) fn read(reading: &mut Reading<'_>) {
         iso_date(reading, at);
         period(reading, at);
         month(reading, at);
+        half_of_the_day(reading, at);
     }
     for at in 0..reading.tokens.len() {
         spelled_year(reading, at);
         year(reading, at);
+    }
+}
+
+/// "9 am", "9pm", "9 p.m.": the hour stays a number.
+fn half_of_the_day(reading: &mut Reading<'_>, at: usize) {
+    let is_hour = at.checked_sub(1).is_some_and(|before| reading.tokens[before].is_number());
+    let (half, count) = match (reading.lower(Some(at)), reading.lower(Some(at + 1))) {
+        ("am", _) => ("am", 1),
+        ("pm", _) => ("pm", 1),
+        ("a", "m") => ("am", 2),
+        ("p", "m") => ("pm", 2),
+        _ => return,
+    };
+    if is_hour && reading.is_free(at) {
+        reading.fact(at, "half of the day", half);
+        reading.take(at, count);
     }
 }
 

@@ -1,0 +1,130 @@
+//! Words that their capitals make another word: "IT" and "it", "the US" and "us", "mW" and "MW".
+//!
+//! A model without capitals reads them as one. Which they are is in `lexicon/capitals.txt`.
+
+use super::text::{Kind, Token};
+use hashbrown::HashMap;
+use std::sync::LazyLock;
+
+const FILE: &str = include_str!("lexicon/capitals.txt");
+
+/// A table that cannot be read parts nothing; a test reads it.
+static STANDARD: LazyLock<CapitalTable> = LazyLock::new(|| CapitalTable::parse(FILE).unwrap_or_default());
+
+/// The words of the table, each with its rule.
+#[derive(Debug, Default)]
+struct CapitalTable(HashMap<&'static str, CapitalRule>);
+
+/// When a word in small letters is another word than in capitals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum CapitalRule {
+    Capitals,
+    CapitalsAmongSmallLetters,
+    CapitalLetter,
+    ToTheLetter,
+}
+
+/// A word whose capitals count, and how it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cased {
+    pub(super) word: Box<str>,
+    pub(super) written: Box<str>,
+}
+
+impl CapitalTable {
+    fn parse(file: &'static str) -> Result<Self, String> {
+        let (mut table, mut rule) = (Self::default(), None);
+        for line in file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '+', '-'])) {
+            if line.starts_with('[') {
+                rule = Some(match line {
+                    "[capitals]" => CapitalRule::Capitals,
+                    "[capitals among small letters]" => CapitalRule::CapitalsAmongSmallLetters,
+                    "[capital letter]" => CapitalRule::CapitalLetter,
+                    "[to the letter]" => CapitalRule::ToTheLetter,
+                    _ => return Err(format!("{line} is no rule of capitals")),
+                });
+                continue;
+            }
+            let rule = rule.ok_or_else(|| format!("{line:?} stands in no section"))?;
+            for word in line.split([',', ' ']).filter(|word| !word.is_empty()) {
+                if table.0.insert(word, rule).is_some() {
+                    return Err(format!("the word {word:?} has two rules"));
+                }
+            }
+        }
+        Ok(table)
+    }
+}
+
+/// The words of a question whose capitals count, in their order.
+pub(super) fn read(tokens: &[Token<'_>]) -> Box<[Cased]> {
+    let words = || tokens.iter().filter(|token| token.kind == Kind::Word);
+    let is_small = |token: &Token<'_>| !token.text.contains(char::is_uppercase);
+    // Who writes only capitals, or begins every word with one, says nothing by them.
+    let shouts = !words().any(|token| token.text.contains(char::is_lowercase));
+    let is_title = !words().any(|token| is_small(token) && token.text.len() > 3);
+    let has_capitals = !shouts && words().any(Token::is_capital);
+    let written = |at: usize, token: &Token<'_>| -> Option<Box<str>> {
+        if STANDARD.0.get(token.text) == Some(&CapitalRule::ToTheLetter) {
+            return Some(token.text.into());
+        }
+        let is_named = at > 0 && tokens[at - 1].lower == "the";
+        let small = || is_small(token).then(|| token.lower.as_str().into());
+        let capitals = || (token.is_acronym() && !shouts).then(|| token.text.into());
+        match STANDARD.0.get(token.lower.as_str())? {
+            // "the us" is a country, whatever its letters.
+            CapitalRule::Capitals if is_named && is_small(token) => Some(token.text.to_uppercase().into()),
+            CapitalRule::Capitals => {
+                capitals().or_else(|| (shouts || is_small(token)).then(|| token.lower.as_str().into()))
+            }
+            CapitalRule::CapitalsAmongSmallLetters => capitals().or_else(|| small().filter(|_| has_capitals)),
+            CapitalRule::CapitalLetter => (token.is_capital() && !token.starts && !is_title && !shouts)
+                .then(|| token.text.into())
+                .or_else(|| small().filter(|_| has_capitals)),
+            CapitalRule::ToTheLetter => None,
+        }
+    };
+    let cased = |(at, token): (usize, &Token<'_>)| {
+        Some(Cased { word: token.text.to_lowercase().into(), written: written(at, token)? })
+    };
+    tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Word).filter_map(cased).collect()
+}
+
+/// A word that both have, and each in other capitals, or in another order of them.
+pub(super) fn differs(asked: &[Cased], stored: &[Cased]) -> Option<String> {
+    asked.iter().find_map(|mine| {
+        let of = |all: &[Cased]| -> Vec<Box<str>> {
+            all.iter().filter(|cased| cased.word == mine.word).map(|cased| cased.written.clone()).collect()
+        };
+        let (ours, theirs) = (of(asked), of(stored));
+        let parted = !theirs.is_empty() && !ours.iter().any(|written| theirs.contains(written));
+        let moved = ours != theirs && sorted(&ours) == sorted(&theirs);
+        let other = theirs.iter().find(|written| **written != mine.written).or(theirs.first())?;
+        (parted || moved).then(|| format!("“{}” differs from “{other}”", mine.written))
+    })
+}
+
+fn sorted(words: &[Box<str>]) -> Vec<&str> {
+    let mut words: Vec<&str> = words.iter().map(|word| &**word).collect();
+    words.sort_unstable();
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples;
+    use super::*;
+
+    #[test]
+    fn the_table_is_whole() {
+        CapitalTable::parse(FILE).unwrap();
+        assert!(CapitalTable::parse("[often]\nit").unwrap_err().contains("[often]"));
+        assert!(CapitalTable::parse("it").unwrap_err().contains("no section"));
+        assert!(CapitalTable::parse("[capitals]\nit\n[to the letter]\nit").unwrap_err().contains("two rules"));
+    }
+
+    #[test]
+    fn every_example_of_the_table_holds() {
+        examples::hold(FILE);
+    }
+}
