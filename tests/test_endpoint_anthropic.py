@@ -95,3 +95,23 @@ def test_by_asyncio(way):
 
     with simulated() as client, served(client, way, anthropic.AsyncAnthropic, path="") as ai:
         assert asyncio.run(main(ai)) == [f"question {n}" for n in range(20)]
+
+
+def test_models_are_listed_page_by_page_in_its_own_form(way):
+    names = [f"m{number}" for number in range(45)]
+    lists = http(200, {"data": [{"id": name} for name in names]})
+    with (
+        RawServer(lists) as server,
+        client_of(server) as client,
+        served(client, way, anthropic.Anthropic, path="") as ai,
+    ):
+        page = ai.models.list()
+        assert (len(page.data), page.has_more, page.last_id) == (20, True, "openai/m19")
+        assert [model.id for model in page] == [f"openai/{name}" for name in names]
+        assert [model.id for model in ai.models.list(before_id="openai/m2")] == ["openai/m0", "openai/m1"]
+        one = ai.models.retrieve("openai/m7")
+        assert (one.type, one.display_name, one.created_at.year) == ("model", "openai/m7", 1970)
+        with pytest.raises(anthropic.NotFoundError):
+            ai.models.retrieve("openai/nosuch")
+        with pytest.raises(anthropic.BadRequestError):
+            ai.models.list(after_id="openai/nosuch")

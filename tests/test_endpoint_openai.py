@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from endpoint_ways import WAYS, served, simulated
-from raw_server import DONE, RawServer, chunk, client_of, completion, eventually, http, sse, streamed
+from raw_server import DONE, RawServer, chunk, client_of, completion, error, eventually, http, sse, streamed
 
 openai = pytest.importorskip("openai")
 pydantic = pytest.importorskip("pydantic")
@@ -110,6 +110,33 @@ def test_models_are_listed(way):
         listed = [model.id for model in ai.models.list()]
         assert ECHO in listed
         assert ai.models.retrieve(ECHO).owned_by == "simulated"
+        with pytest.raises(openai.NotFoundError):
+            ai.models.retrieve("simulated/nosuch")
+
+
+def test_routes_and_what_a_provider_lists_are_listed_as_a_client_sends_them(way):
+    lists = http(200, {"object": "list", "data": [{"id": "gpt-4o-mini"}, {"id": "ft:gpt-4o:esg"}]})
+    routes = {"report": {"models": ["openai/gpt-4o-mini", "openai/gpt-5"]}}
+    with (
+        RawServer(lists) as server,
+        client_of(server, routes=routes) as client,
+        served(client, way, openai.OpenAI) as ai,
+    ):
+        first, second = list(ai.models.list()), list(ai.models.list())
+        assert [model.id for model in first] == ["report", "openai/gpt-4o-mini", "openai/ft:gpt-4o:esg", "openai/gpt-5"]
+        assert [model.owned_by for model in first] == ["headrace", "openai", "openai", "openai"]
+        assert [model.created for model in first] == [model.created for model in second]
+        # As it is named without its provider, too.
+        assert ai.models.retrieve("gpt-4o-mini").id == "openai/gpt-4o-mini"
+        # The provider was asked once.
+        assert [request.line for request in server.requests] == ["GET /v1/models HTTP/1.1"]
+
+
+def test_a_provider_that_does_not_list_has_what_the_price_list_knows(way):
+    with RawServer(error(500)) as server, client_of(server) as client, served(client, way, openai.OpenAI) as ai:
+        listed = [model.id for model in ai.models.list()]
+        assert "openai/gpt-4o-mini" in listed and "openai/text-embedding-3-small" in listed
+        assert not [name for name in listed if not name.startswith("openai/") or "gpt-image" in name]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ mod flight;
 mod hedge;
 mod latency;
 mod lookup;
+mod offer;
 mod opening;
 mod orphan;
 mod overload;
@@ -58,6 +59,7 @@ use crate::queue::RequestQueue;
 use crate::{Error, Result};
 use flight::Flights;
 use latency::Latencies;
+use offer::Offer;
 use overload::{Overload, Overloads};
 use routes::OpenRoute;
 use std::collections::HashMap;
@@ -128,6 +130,7 @@ struct Inner {
     flights: Flights,
     orphans: orphan::Watch,
     tally: Tally,
+    offer: Offer,
 }
 
 impl std::fmt::Debug for Client {
@@ -168,6 +171,7 @@ impl Client {
                 flights: Flights::default(),
                 orphans: orphan::Watch::default(),
                 tally: Tally::default(),
+                offer: Offer::default(),
             }),
         };
         client.check_names()?;

@@ -2,6 +2,7 @@
 
 use super::Gateway;
 use super::caller::{Caller, key_in, no_key};
+use super::models::spoken;
 use super::refusal::Refusal;
 use super::routes::protocol_of;
 use axum::extract::{Request, State};
@@ -45,7 +46,7 @@ impl Gateway {
         let Some(keys) = self.config().keys.as_ref().filter(|_| !OPEN_PATHS.contains(&path)) else {
             return Ok(Caller::default());
         };
-        let protocol = protocol_of(path);
+        let protocol = if path.starts_with("/v1/models") { spoken(headers) } else { protocol_of(path) };
         let looked = keys.refresh(self.client().costs()).await;
         if let Err(error) = looked {
             return Err(Box::new(Refusal::from(error).into_response(protocol)));

@@ -75,6 +75,14 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         Vec::new()
     }
 
+    /// Asks for the models that it lists; None where it has no list.
+    ///
+    /// # Errors
+    /// `Provider`.
+    async fn list_models(&self) -> Result<Option<Vec<String>>> {
+        Ok(Some(self.models()).filter(|models| !models.is_empty()))
+    }
+
     /// The protocol that it speaks: a streamed reply's `raw` is written in it.
     fn protocol(&self) -> &'static dyn Protocol;
 

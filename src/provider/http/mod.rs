@@ -5,6 +5,7 @@ mod body;
 mod config;
 mod connection;
 mod learned;
+mod listed;
 mod patience;
 #[cfg(any(test, fuzzing))]
 mod pieces;
@@ -206,6 +207,10 @@ impl Provider for HttpProvider {
     async fn embed(&self, model: &str, texts: &[String]) -> Result<EmbedReply> {
         let patience = Patience::begin(&self.config, false);
         patience.within(&self.failures, self.ask_vectors(model, texts)).await
+    }
+
+    async fn list_models(&self) -> Result<Option<Vec<String>>> {
+        self.list().await
     }
 
     fn batches(&self) -> Option<&dyn BatchProvider> {
