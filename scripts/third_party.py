@@ -36,6 +36,8 @@ PYTHON = {
     "numpy": "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0",
     "onnxruntime": "MIT",
     "opentelemetry-api": "Apache-2.0",
+    "opentelemetry-exporter-otlp-proto-http": "Apache-2.0",
+    "opentelemetry-sdk": "Apache-2.0",
     "pandas": "BSD-3-Clause",
     "polars": "MIT",
     "pyarrow": "Apache-2.0",

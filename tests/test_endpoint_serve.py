@@ -50,6 +50,11 @@ class Serving:
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
 
+    def read(self, path):
+        """The text of a reply."""
+        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
+            return reply.read().decode()
+
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         status = self.process.wait(60)
@@ -128,6 +133,52 @@ def test_the_file_is_read_again_and_no_call_is_lost(tmp_path):
             # The ledger is the same one: it has both.
             assert serving.ask("/v1/headrace/costs")[1]["by"][0]["calls"] == 2
             assert serving.stop() == 0
+
+
+def test_a_file_that_changes_is_read_again_and_one_with_a_fault_is_told_of(tmp_path):
+    config = tmp_path / "headrace.toml"
+    with RawServer(http(200, completion("old"))) as old, RawServer(http(200, completion("new"))) as new:
+        text = '[[providers]]\nname = "local"\nbase_url = "{}"\n'
+        config.write_text(text.format(old.url))
+        with Serving("--config", str(config)) as serving:
+            config.write_text(text.format(new.url) + "typo = 1\n")
+            assert f"{config}, line 4, column 1: unknown field `typo`" in serving.line("as before")
+            told = serving.read("/readyz")
+            assert told.splitlines()[0] == "ready" and "has a fault" in told and "typo" not in told
+            assert serving.ask(body=question("one", "local/m"))[1]["choices"][0]["message"]["content"] == "old"
+            # As an editor does, or a mounted volume: another file in its place.
+            (tmp_path / "next.toml").write_text(text.format(new.url))
+            (tmp_path / "next.toml").replace(config)
+            serving.line("was read again")
+            assert serving.read("/readyz") == "ready"
+            assert serving.ask(body=question("two", "local/m"))[1]["choices"][0]["message"]["content"] == "new"
+            assert serving.stop() == 0
+
+
+def test_traces_go_where_the_environment_says():
+    from test_telemetry import Receiver
+
+    with Receiver() as receiver:
+        more = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_METRIC_EXPORT_INTERVAL": "3600000"}
+        with Serving(**more) as serving:
+            trace = "0af7651916cd43dd8448eb211c80319c"
+            traceparent = f"00-{trace}-b7ad6b7169203331-01"
+            assert serving.ask(body=question(), traceparent=traceparent)[0] == 200
+            # What is not sent yet is sent at the end.
+            assert serving.stop() == 0
+        (span,) = receiver.spans()
+        assert (span.name, span.trace_id.hex()) == ("chat echo", trace)
+        assert "gen_ai.client.operation.duration" in receiver.metrics()
+        receiver.shutdown()
+
+
+def test_traces_that_cannot_be_sent_are_an_error_where_they_were_asked_for():
+    more = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    told = headrace_command("serve", "--port", "0", "--otel", **more)
+    assert told.returncode != 0 and "give http/protobuf" in told.stderr
+    with Serving(**more) as serving:
+        assert "no traces are sent" in "".join(serving.lines)
+        assert serving.ask(body=question())[0] == 200
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path):

@@ -98,6 +98,7 @@ struct Shared {
     client: RwLock<Client>,
     config: GatewayConfig,
     is_stopping: AtomicBool,
+    is_stale: AtomicBool,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -111,7 +112,8 @@ impl Gateway {
     #[must_use]
     pub fn new(client: Client, config: GatewayConfig) -> Self {
         let client = RwLock::new(client);
-        Self { shared: Arc::new(Shared { client, config, is_stopping: AtomicBool::new(false) }) }
+        let (is_stopping, is_stale) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { client, config, is_stopping, is_stale }) }
     }
 
     /// The client that is asked now.
@@ -129,7 +131,17 @@ impl Gateway {
             budgets::set(client.costs(), &keys.all()).await?;
         }
         *self.shared.client.write() = client;
+        self.set_stale(false);
         Ok(())
+    }
+
+    /// Says by `/readyz` that the configuration has changed and could not be taken, until a client is.
+    pub fn set_stale(&self, is_stale: bool) {
+        self.shared.is_stale.store(is_stale, Ordering::Relaxed);
+    }
+
+    fn is_stale(&self) -> bool {
+        self.shared.is_stale.load(Ordering::Relaxed)
     }
 
     /// Says by `/readyz` that it takes no new work; what comes is served all the same.

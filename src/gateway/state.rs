@@ -28,12 +28,18 @@ const MEANWHILE: [(&str, bool, &str); 3] = [
     ("cache", true, "what is known here is served for 45 s at most; then lookups miss, and answers are not kept"),
 ];
 
+/// No more than this: no key is asked for, and the fault may name what is nobody else's business.
+const STALE: &str = "\nconfiguration: the file has changed and has a fault, which the log tells: it goes on as before";
+
 /// Whether it takes work, and which of its stores' servers do not answer.
 pub(super) async fn readyz(State(gateway): State<Gateway>) -> (StatusCode, String) {
     if gateway.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping".into());
     }
     let (mut is_open, mut silent) = (true, String::new());
+    if gateway.is_stale() {
+        silent.push_str(STALE);
+    }
     for (store, reach) in gateway.client().reach().await {
         let Some(silence) = reach.silent_for else { continue };
         let meanwhile = MEANWHILE.iter().find(|(name, ..)| *name == store);

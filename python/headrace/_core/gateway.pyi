@@ -67,6 +67,7 @@ class Server:
         """The root, as in `http://127.0.0.1:8080`: what Anthropic's client takes; OpenAI's takes `url + "/v1"`."""
     def use_client(self, client: Client) -> None:
         """Ask another client from now on; what runs is finished by the one before."""
+    def _stale(self) -> None: ...
     def close(self, timeout: _Seconds | None = None) -> bool:
         """Take no new connection, and finish what runs.
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import headrace
+from headrace.cli.telling import Telling
+from headrace.cli.wake import Watched, wakes
 from headrace.config import Configured, load
 from headrace.errors import HeadraceError
 
@@ -41,11 +40,19 @@ def register(subparsers: Subparsers) -> None:
     serve.add_argument("--host", help="where to listen (127.0.0.1); a place that others can reach needs --keys")
     serve.add_argument("--port", type=int, help=f"where to listen ({_PORT}); 0 takes a free port")
     serve.add_argument("--keys", metavar="FILE", help="the file of the keys that may ask, from `headrace keys create`")
+    serve.add_argument(
+        "--otel",
+        action="store_true",
+        help="send traces and figures over OTLP, as OpenTelemetry's variables say (headrace[otlp]); "
+        "OTEL_EXPORTER_OTLP_ENDPOINT alone does so too",
+    )
     serve.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
     """Run `headrace serve`."""
+    # Before the file is read: a change from then on is one.
+    watched = Watched(given.config) if given.config else None
     made = load(given.config) if given.config else None
     client = made.client if made else headrace.Client()
     said: dict[str, Any] = dict(made.server) if made else {}
@@ -53,49 +60,52 @@ def run(given: argparse.Namespace) -> int:
     port = given.port if given.port is not None else said.get("port", _PORT)
     keys = _url(given.keys) if given.keys else said.get("keys")
     bounds = {name: said[name] for name in _BOUNDS if name in said}
-    with _signals() as signals:
+    telling = Telling(given.otel)
+    with wakes(watched) as woken:
         server = headrace.Server(client, host, port, keys, **bounds)
+        telling.of(client)
         print(f"headrace {headrace.__version__} at {server.url}: {client!r}", file=sys.stderr, flush=True)
-        for number in signals:
-            if number != getattr(signal, "SIGHUP", None):
+        serving = _Serving(server, telling, watched, made)
+        for what in woken:
+            if what == "stop":
                 break
-            made = _reloaded(server, given.config, made)
+            serving.read_again(given.config, is_asked=what == "read")
         is_whole = server.close(said.get("stop_timeout", 30.0))
     client.close()
+    telling.close()
     if not is_whole:
         print("headrace: what ran longer than stop_timeout was broken off", file=sys.stderr)
     return 0
 
 
-def _reloaded(server: headrace.Server, path: str | None, before: Configured | None) -> Configured | None:
-    """Serve by the file as it is now; as before, where it cannot be read."""
-    if path is None or before is None:
-        _log.warning("there is no configuration file to be read again: give --config")
-        return before
-    try:
-        made = load(path, before.parts)
-        server.use_client(made.client)
-    except (HeadraceError, ValueError) as error:
-        print(f"headrace: {error}; it goes on as before", file=sys.stderr, flush=True)
-        return before
-    print(f"headrace: {path} was read again: {made.client!r}", file=sys.stderr, flush=True)
-    return made
+@dataclass
+class _Serving:
+    """What serves, and the file that it is by."""
 
+    server: headrace.Server
+    telling: Telling
+    watched: Watched | None
+    made: Configured | None
 
-@contextmanager
-def _signals() -> Iterator[Iterator[int]]:
-    """The signals to stop and to read again, one after the other, as they come."""
-    reader, writer = os.pipe()
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
-    # A pipe may be written to wherever the handler finds the program.
-    before = {number: signal.signal(number, lambda caught, _: os.write(writer, bytes([caught]))) for number in numbers}
-    try:
-        yield iter(lambda: os.read(reader, 1)[0], 0)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(reader)
-        os.close(writer)
+    def read_again(self, path: str | None, is_asked: bool) -> None:
+        """Serve by the file as it is now; as before, where it cannot be read."""
+        if path is None or self.made is None or self.watched is None:
+            _log.warning("there is no configuration file to be read again: give --config")
+            return
+        if not (is_asked or self.watched.has_changed()):
+            # A signal came for the same change.
+            return
+        self.watched.seen()
+        try:
+            made = load(path, self.made.parts)
+            self.server.use_client(made.client)
+        except (HeadraceError, ValueError) as error:
+            self.server._stale()
+            print(f"headrace: {error}; it goes on as before", file=sys.stderr, flush=True)
+            return
+        self.telling.of(made.client)
+        print(f"headrace: {path} was read again: {made.client!r}", file=sys.stderr, flush=True)
+        self.made = made
 
 
 def _url(file: str) -> str:

@@ -108,6 +108,11 @@ impl Server {
         wait(py, async move { Ok(gateway.replace_client(client).await?) })
     }
 
+    /// Say by `/readyz` that the configuration has changed and could not be taken; `use_client` ends it.
+    fn _stale(&self) {
+        self.gateway.set_stale(true);
+    }
+
     /// Take no new connection, and finish what runs.
     ///
     /// Args:
