@@ -18,28 +18,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import http.client
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-# Nothing may leave the machine: no price map is fetched, nobody is told of the use, no proxy is asked.
-os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-os.environ.setdefault("TENSORZERO_DISABLE_PSEUDONYMOUS_USAGE_ANALYTICS", "1")
-os.environ.setdefault("NO_PROXY", "127.0.0.1")
+# Before the peers: it says that nothing may leave the machine.
+from behind import MODEL, provider
+
 # TensorZero writes each start to stdout.
 os.environ.setdefault("RUST_LOG", "warn")
 
@@ -48,7 +44,6 @@ import headrace
 AT_ONCE = 64
 # Calls of each place in a round.
 EACH, EACH_ALONE = 4, 50
-MODEL = "echo"
 SYSTEM = "You read sustainability reports. Answer in one sentence, with the figure, its unit and its year."
 QUESTION = (
     "What were the scope 1 and scope 2 emissions of the group in 2024, market-based, and how did they change? " * 4
@@ -59,14 +54,6 @@ PARAMETERS = {"temperature": 0.0, "max_tokens": 512}
 # The text, the tokens of the input, the tokens of the output.
 Answer = tuple[str, int, int]
 
-SERVER = """
-import sys
-from headrace.providers import SimulatedServer
-with SimulatedServer(time_to_first_token=0, tokens_per_second=0) as server:
-    print(server.url, flush=True)
-    sys.stdin.read()
-"""
-
 
 @dataclass
 class Subject:
@@ -75,14 +62,6 @@ class Subject:
     name: str
     call: Callable[[int], Answer]
     acall: Callable[[int], Awaitable[Answer]]
-
-
-@contextlib.contextmanager
-def server() -> Iterator[str]:
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process.stdout.readline().strip()
 
 
 def request_body() -> bytes:
@@ -373,7 +352,7 @@ def main() -> None:
     parser.add_argument("which", nargs="*", choices=[*TABLES, []])
     parser.add_argument("--rounds", type=int, default=15, help="a round is 50 calls of each one at a time, 256 at once")
     arguments = parser.parse_args()
-    with server() as url:
+    with provider() as url:
         found = subjects(url)
         for name in arguments.which or TABLES:
             TABLES[name](found, arguments.rounds)
