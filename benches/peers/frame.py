@@ -18,40 +18,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("NO_PROXY", "127.0.0.1")
 
 import headrace
 
+from provider import server
+
 MODEL = "echo"
 TEMPLATE = "Which ESRS topic does this disclosure belong to? {text}"
 AT_ONCE = 16
-
-SERVER = """
-import sys
-from headrace.providers import SimulatedServer
-with SimulatedServer(time_to_first_token=0, tokens_per_second=0) as server:
-    print(server.url, flush=True)
-    sys.stdin.read()
-"""
-
-
-@contextlib.contextmanager
-def server() -> Iterator[str]:
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process.stdout.readline().strip()
 
 
 def rows_of(count: int, turn: int) -> list[str]:

@@ -45,15 +45,6 @@ class Do:
     of: Any = None
     """Whose method it is; None for the batches'."""
 
-    def method(self, calls: Any, twin: str = "") -> Any:
-        """The method, or its twin.
-
-        Args:
-            calls: the batches.
-            twin: "a" for the twin.
-        """
-        return getattr(calls if self.of is None else self.of, twin + self.name)
-
 
 @dataclass(frozen=True)
 class Pause:

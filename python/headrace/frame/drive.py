@@ -1,11 +1,9 @@
-"""The loop of a map, once as it stands and once for asyncio: ask, note, commit, go on."""
+"""The loop of a map: ask, note, commit, go on; written once, for threads and for asyncio (see `headrace.frame.way`)."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from headrace.frame.reckon import estimate
 from headrace.frame.source import source_of
 from headrace.frame.store import RunFile
 from headrace.frame.template import Template
+from headrace.frame.way import Later, Now, Way, finish
 from headrace.frame.work import Settings, Work
 
 __all__ = ["adrive", "drive", "settings_of"]
@@ -38,24 +37,7 @@ def drive(settings: Settings, progress: Shown, dry_run: bool) -> Any:
         progress: whether to show how far it is.
         dry_run: whether only to say what it would cost.
     """
-    with _store_of(settings) as store:
-        if dry_run:
-            return estimate(settings, store)
-        if settings.mode == "batch":
-            return _drive_batches(settings, store, progress)
-        with _within_budget(settings, store):
-            shown = Progress(settings.source.count, progress)
-            work, calls = Work(settings, store, shown), settings.client._map()
-            try:
-                while _is_on(work):
-                    given = _next_calls(work, settings)
-                    store.commit()
-                    _ask(calls, work, given)
-                    if _is_full(work, settings):
-                        work.take(calls.take(settings.concurrency))
-            finally:
-                _end(calls, work, store, shown)
-        return work.give()
+    return finish(_drive(settings, progress, dry_run, Now()))
 
 
 async def adrive(settings: Settings, progress: Shown, dry_run: bool) -> Any:
@@ -66,85 +48,62 @@ async def adrive(settings: Settings, progress: Shown, dry_run: bool) -> Any:
         progress: whether to show how far it is.
         dry_run: whether only to say what it would cost.
     """
+    return await _drive(settings, progress, dry_run, Later())
+
+
+async def _drive(settings: Settings, progress: Shown, dry_run: bool, way: Way) -> Any:
     with _store_of(settings) as store:
         if dry_run:
-            return await asyncio.to_thread(estimate, settings, store)
-        if settings.mode == "batch":
-            return await _adrive_batches(settings, store, progress)
-        async with _awithin_budget(settings, store):
+            return await way.work(estimate, settings, store)
+        async with _within_budget(settings, store, way):
             shown = Progress(settings.source.count, progress)
-            work, calls = Work(settings, store, shown), settings.client._map()
+            work = Work(settings, store, shown)
+            if settings.mode == "batch":
+                await _by_batches(settings, store, work, shown, way)
+            else:
+                await _by_calls(settings, store, work, shown, way)
+        return await way.work(work.give)
+
+
+async def _by_calls(settings: Settings, store: RunFile, work: Work, shown: Progress, way: Way) -> None:
+    calls = settings.client._map()
+    try:
+        while _is_on(work):
+            given = _next_calls(work, settings)
+            if store.is_durable:
+                await way.work(store.commit)
+            _ask(calls, work, given)
+            if _is_full(work, settings):
+                work.take(await way.call(calls, "take", settings.concurrency))
+            else:
+                await way.sleep(0)
+    finally:
+        _end(calls, work, store, shown)
+
+
+async def _by_batches(settings: Settings, store: RunFile, work: Work, shown: Progress, way: Way) -> None:
+    calls = settings.client._batches(settings.model)
+    steps = BatchWay(settings, store, work, calls).steps()
+    answer: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            step: Step = steps.send(answer) if error is None else steps.throw(error)
+            answer = error = None
             try:
-                while _is_on(work):
-                    given = _next_calls(work, settings)
-                    if store.is_durable:
-                        await asyncio.to_thread(store.commit)
-                    _ask(calls, work, given)
-                    if _is_full(work, settings):
-                        work.take(await calls.atake(settings.concurrency))
-                    else:
-                        await asyncio.sleep(0)
-            finally:
-                _end(calls, work, store, shown)
-        return await asyncio.to_thread(work.give)
-
-
-def _drive_batches(settings: Settings, store: RunFile, progress: Shown) -> Any:
-    calls = settings.client._batches(settings.model)
-    with _within_budget(settings, store):
-        shown = Progress(settings.source.count, progress)
-        work = Work(settings, store, shown)
-        steps = BatchWay(settings, store, work, calls).steps()
-        answer: Any = None
-        error: BaseException | None = None
-        try:
-            while True:
-                step: Step = steps.send(answer) if error is None else steps.throw(error)
-                answer = error = None
-                try:
-                    if isinstance(step, Commit):
-                        store.commit()
-                    elif isinstance(step, Pause):
-                        time.sleep(step.seconds)
-                    else:
-                        answer = step.method(calls)(*step.arguments)
-                except BaseException as failure:
-                    error = failure
-        except StopIteration:
-            pass
-        finally:
-            store.commit()
-            shown.close()
-    return work.give()
-
-
-async def _adrive_batches(settings: Settings, store: RunFile, progress: Shown) -> Any:
-    calls = settings.client._batches(settings.model)
-    async with _awithin_budget(settings, store):
-        shown = Progress(settings.source.count, progress)
-        work = Work(settings, store, shown)
-        steps = BatchWay(settings, store, work, calls).steps()
-        answer: Any = None
-        error: BaseException | None = None
-        try:
-            while True:
-                step: Step = steps.send(answer) if error is None else steps.throw(error)
-                answer = error = None
-                try:
-                    if isinstance(step, Commit):
-                        await asyncio.to_thread(store.commit)
-                    elif isinstance(step, Pause):
-                        await asyncio.sleep(step.seconds)
-                    else:
-                        answer = await step.method(calls, "a")(*step.arguments)
-                except BaseException as failure:
-                    error = failure
-        except StopIteration:
-            pass
-        finally:
-            store.commit()
-            shown.close()
-    return await asyncio.to_thread(work.give)
+                if isinstance(step, Commit):
+                    await way.work(store.commit)
+                elif isinstance(step, Pause):
+                    await way.sleep(step.seconds)
+                else:
+                    answer = await way.call(calls if step.of is None else step.of, step.name, *step.arguments)
+            except BaseException as failure:
+                error = failure
+    except StopIteration:
+        pass
+    finally:
+        store.commit()
+        shown.close()
 
 
 def settings_of(
@@ -240,34 +199,19 @@ def _budget_of(settings: Settings, store: RunFile, booked: Decimal) -> _Budget |
     return _Budget(max(settings.budget - earlier, Decimal(0)), settings.tag)
 
 
-@contextmanager
-def _within_budget(settings: Settings, store: RunFile) -> Iterator[None]:
-    costs = settings.client.costs
-    booked = sum((row["cost"] for row in costs.summary(tag=settings.tag)), Decimal(0))
-    budget = _budget_of(settings, store, booked)
-    if budget is None:
-        yield
-        return
-    costs.set_budget(budget.limit, alert_at=[], **budget.keywords)
-    try:
-        yield
-    finally:
-        costs.remove_budget(**budget.keywords)
-
-
 @asynccontextmanager
-async def _awithin_budget(settings: Settings, store: RunFile) -> AsyncIterator[None]:
+async def _within_budget(settings: Settings, store: RunFile, way: Way) -> AsyncIterator[None]:
     costs = settings.client.costs
-    booked = sum((row["cost"] for row in await costs.asummary(tag=settings.tag)), Decimal(0))
+    booked = sum((row["cost"] for row in await way.call(costs, "summary", tag=settings.tag)), Decimal(0))
     budget = _budget_of(settings, store, booked)
     if budget is None:
         yield
         return
-    await costs.aset_budget(budget.limit, alert_at=[], **budget.keywords)
+    await way.call(costs, "set_budget", budget.limit, alert_at=[], **budget.keywords)
     try:
         yield
     finally:
-        await costs.aremove_budget(**budget.keywords)
+        await way.call(costs, "remove_budget", **budget.keywords)
 
 
 def _is_on(work: Work) -> bool:
