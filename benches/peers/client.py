@@ -41,8 +41,6 @@ os.environ.setdefault("RUST_LOG", "warn")
 
 import headrace
 
-from provider import server
-
 AT_ONCE = 64
 # Calls of each place in a round.
 EACH, EACH_ALONE = 4, 50

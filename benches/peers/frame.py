@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import statistics
 import tempfile
 import time
@@ -26,13 +25,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("NO_PROXY", "127.0.0.1")
-
 import headrace
 
-from provider import server
+from behind import MODEL, provider
 
-MODEL = "echo"
 TEMPLATE = "Which ESRS topic does this disclosure belong to? {text}"
 AT_ONCE = 16
 
@@ -124,7 +120,7 @@ def compare(names: list[str], subjects: dict[str, Callable[[list[str]], list[str
 
 
 def times(rounds: int, count: int) -> None:
-    with server() as url, tempfile.TemporaryDirectory() as folder:
+    with provider() as url, tempfile.TemporaryDirectory() as folder:
         subjects = {
             "openai, a loop": sdk(url),
             "headrace.map, one at a time": ours(url, 1),
