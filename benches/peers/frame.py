@@ -26,7 +26,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import headrace
-
 from behind import MODEL, provider
 
 TEMPLATE = "Which ESRS topic does this disclosure belong to? {text}"
