@@ -9,6 +9,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How many turns are remembered by their ids: only their callers know those, and a client takes one for each call.
+const MOST_TURNS: usize = 8192;
+
+/// What is counted in one number.
+const COUNTED: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(super) struct Finished {
     keep_results: Duration,
@@ -19,6 +25,10 @@ pub(super) struct Finished {
     /// In the order in which they finished.
     plain: VecDeque<(Moment, u64)>,
     keyed: VecDeque<(Moment, u64)>,
+    /// The newest of those that `acquire` put.
+    turns: VecDeque<(Moment, u64)>,
+    /// How many older ones were done, by the second: of them the number is all that is remembered.
+    counted: VecDeque<(Moment, usize)>,
     done: usize,
     cancelled: usize,
 }
@@ -33,6 +43,8 @@ impl Finished {
             keys: IdMap::default(),
             plain: VecDeque::new(),
             keyed: VecDeque::new(),
+            turns: VecDeque::new(),
+            counted: VecDeque::new(),
             done: 0,
             cancelled: 0,
         }
@@ -60,6 +72,22 @@ impl Finished {
         }
     }
 
+    /// Remembers a turn that was done, which has neither key nor result: the newest by their ids, all in the count.
+    pub(super) fn insert_turn(&mut self, id: u64, now: Moment) {
+        self.states.insert(id, Status::Done);
+        self.done += 1;
+        self.turns.push_back((now, id));
+        if self.turns.len() <= MOST_TURNS {
+            return;
+        }
+        let Some((at, oldest)) = self.turns.pop_front() else { return };
+        self.states.remove(oldest);
+        match self.counted.back_mut() {
+            Some((since, count)) if since.plus(COUNTED) > at => *count += 1,
+            _ => self.counted.push_back((at, 1)),
+        }
+    }
+
     fn counter(&mut self, status: Status) -> &mut usize {
         if status == Status::Done { &mut self.done } else { &mut self.cancelled }
     }
@@ -83,9 +111,14 @@ impl Finished {
 
     /// Forgets one request whose time is over: its id, and its key where it had one. Call until it gives None.
     pub(super) fn expire(&mut self, now: Moment) -> Option<(u64, Option<Arc<str>>)> {
+        while let Some((_, count)) = self.counted.pop_front_if(|(at, _)| at.plus(self.keep_results) <= now) {
+            self.done -= count;
+        }
         let over = |line: &VecDeque<(Moment, u64)>, keep| line.front().is_some_and(|(at, _)| at.plus(keep) <= now);
         let (_, id) = if over(&self.plain, self.keep_results) {
             self.plain.pop_front()?
+        } else if over(&self.turns, self.keep_results) {
+            self.turns.pop_front()?
         } else if over(&self.keyed, self.keep_keys) {
             self.keyed.pop_front()?
         } else {
@@ -120,5 +153,26 @@ mod tests {
         assert!(keyed.len() == 1000 && keyed.iter().all(|(_, key)| key.is_some()));
         assert!(finished.states.iter().next().is_none() && finished.results.is_empty() && finished.keys.is_empty());
         assert_eq!((finished.count(Status::Done), finished.count(Status::Cancelled)), (0, 0));
+    }
+
+    #[test]
+    fn however_many_turns_end_the_newest_alone_take_memory() {
+        let second = Duration::from_secs(1);
+        let mut finished = Finished::new(10 * second, 10 * second);
+        let all = 5 * MOST_TURNS as u64;
+        // A thousand a second.
+        let at = |id: u64| Moment::from_nanos(id * 1_000_000);
+        for id in 1..=all {
+            finished.insert_turn(id, at(id));
+        }
+        assert_eq!((finished.states.iter().count(), finished.turns.len()), (MOST_TURNS, MOST_TURNS));
+        assert!(finished.counted.len() <= 34, "{} numbers for 33 seconds", finished.counted.len());
+        assert_eq!(finished.count(Status::Done), all as usize);
+        assert_eq!((finished.status(1), finished.status(all)), (None, Some(Status::Done)));
+        assert!(finished.expire(at(all)).is_none());
+        let within = finished.count(Status::Done);
+        assert!((9_000..=10_000).contains(&within), "{within} in the last ten seconds, to a second");
+        while finished.expire(at(all).plus(10 * second)).is_some() {}
+        assert_eq!((finished.count(Status::Done), finished.states.iter().count()), (0, 0));
     }
 }

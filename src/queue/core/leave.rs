@@ -136,6 +136,8 @@ impl Core {
             entry.state = State::Dead;
             self.counts[Status::Dead as usize] += 1;
             self.entries.insert(id, entry);
+        } else if status == Status::Done && result.is_none() && self.flows.owner(entry.flow) != NOBODY {
+            self.finished.insert_turn(id, now);
         } else {
             self.finished.insert(id, status, result, entry.rare.and_then(|rare| rare.key), now);
         }
