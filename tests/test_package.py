@@ -88,6 +88,9 @@ def test_the_workflow_of_releases_uses_what_is_there():
     assert "id-token: write" in text
     assert "attest-build-provenance" in text
     assert "--locked" in text
+    # The best code that there is, not the one that is sooner built.
+    assert text.count("--profile dist ") == 2
+    assert "--release" not in text
     assert "secrets." not in text
 
 
