@@ -112,7 +112,7 @@ def started(command: list[str], ready: str, own: set[int]) -> Iterator[subproces
             command, stdout=said, stderr=said, preexec_fn=lambda: os.sched_setaffinity(0, own), start_new_session=True
         )
         try:
-            until = time.monotonic() + 180
+            until = time.monotonic() + 300
             while True:
                 try:
                     urllib.request.urlopen(ready, timeout=1).close()
