@@ -6,9 +6,10 @@
 
 use super::plan::{Candidate, Plan};
 use super::question::Question;
-use super::{ChatCall, Client, Response, estimate};
+use super::running::told;
+use super::{ChatCall, Client, Response};
 use crate::cost::money::Money;
-use crate::cost::{Attribution, CacheUse, Call, Together};
+use crate::cost::{Attribution, Call, Together};
 use crate::provider::{BatchLimits, BatchLine, BatchLines, BatchProvider, BatchState, Guarded};
 use crate::usage::{ServiceTier, Usage, UsageReport};
 use crate::{Error, Result};
@@ -179,27 +180,13 @@ impl ModelBatches {
     /// Those of the result.
     pub async fn settle(&self, call: &ChatCall, line: BatchLine) -> Result<Response> {
         let reply = line.outcome?;
-        let told = if let Some(told) = reply.usage.clone() {
-            told
-        } else {
-            let (_, candidate) = self.plan(call)?;
-            UsageReport::estimated(estimate::of_reply(&candidate.expected, &candidate.model, &reply))
+        let told = match &reply.usage {
+            Some(told) => told.clone(),
+            None => told(&reply, &self.plan(call)?.1),
         };
         let who = Arc::new(Attribution::new(&*call.tenant, call.tags.clone())?);
         let told = UsageReport { usage: on_terms(told.usage), ..told };
-        let response = Response {
-            usage: told.usage,
-            cost: Money::ZERO,
-            saved: Money::ZERO,
-            estimated: told.is_estimated,
-            cache: CacheUse::Miss,
-            similarity: None,
-            provider: self.provider.provider().name().to_owned(),
-            model: self.model.clone(),
-            attempts: 1,
-            waited: Duration::ZERO,
-            reply: Arc::from(reply),
-        };
+        let response = Response::first(*reply, &told, self.provider.provider().name(), &self.model);
         let recorded = self.client.costs().record(Call::reported(&self.model, &told), &who).await;
         let response = match recorded {
             Ok(record) => response.booked(&record),

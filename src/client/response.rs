@@ -4,7 +4,7 @@ use crate::Payload;
 use crate::chat::Reply;
 use crate::cost::money::Money;
 use crate::cost::{CacheUse, Call, CostRecord};
-use crate::usage::Usage;
+use crate::usage::{Usage, UsageReport};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +66,23 @@ impl Response {
     #[must_use]
     pub fn text(&self) -> String {
         self.reply.text()
+    }
+
+    /// What a provider replied, before it is booked.
+    pub(super) fn first(reply: Reply, told: &UsageReport, provider: &str, model: &str) -> Self {
+        Self {
+            usage: told.usage,
+            cost: Money::ZERO,
+            saved: Money::ZERO,
+            estimated: told.is_estimated,
+            cache: CacheUse::Miss,
+            similarity: None,
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            attempts: 1,
+            waited: Duration::ZERO,
+            reply: Arc::new(reply),
+        }
     }
 
     /// With the figures of a ledger record.

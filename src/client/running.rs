@@ -6,8 +6,6 @@ use super::plan::Plan;
 use super::question::Question;
 use super::{ChatCall, Client, Opening, Response, estimate};
 use crate::chat::{Accumulator, Event, Reply};
-use crate::cost::CacheUse;
-use crate::cost::money::Money;
 use crate::usage::UsageReport;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -79,19 +77,8 @@ impl Running {
         };
         let candidate = &self.plan.candidates[taken.candidate];
         let told = told(&reply, candidate);
-        let response = Response {
-            usage: told.usage,
-            cost: Money::ZERO,
-            saved: Money::ZERO,
-            estimated: told.is_estimated,
-            cache: CacheUse::Miss,
-            similarity: None,
-            provider: candidate.provider.provider().name().to_owned(),
-            model: candidate.model.clone(),
-            attempts: taken.attempts,
-            waited: taken.waited,
-            reply: Arc::new(reply),
-        };
+        let first = Response::first(reply, &told, candidate.provider.provider().name(), &candidate.model);
+        let response = Response { attempts: taken.attempts, waited: taken.waited, ..first };
         let settlement = self.client.settlement(&taken, candidate, &told);
         let response = match taken.hold.settle_as(Some(&candidate.model), &told.usage, settlement).await {
             Ok(record) => response.booked(&record),
@@ -158,7 +145,7 @@ impl Drop for Running {
 }
 
 /// What the provider told, or the best estimate of it.
-fn told(reply: &Reply, candidate: &super::plan::Candidate) -> UsageReport {
+pub(super) fn told(reply: &Reply, candidate: &super::plan::Candidate) -> UsageReport {
     let estimated = || UsageReport::estimated(estimate::of_reply(&candidate.expected, &candidate.model, reply));
     reply.usage.clone().unwrap_or_else(estimated)
 }
