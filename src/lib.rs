@@ -16,7 +16,7 @@ pub mod error;
 pub mod fuzz;
 pub mod gateway;
 pub mod load;
-mod lock;
+pub mod lock;
 pub mod metrics;
 pub mod payload;
 pub mod process;

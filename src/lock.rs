@@ -1,35 +1,45 @@
-//! A mutex that a forked child finds free.
+//! Locks that a forked child finds free.
 //!
 //! In a child only the thread that forked lives on. What another thread held at that moment stays locked in the child for
 //! ever, and a busy machine, which stops threads anywhere, makes that likely. So whoever holds one of these counts as
 //! inside the gate of forks, and a fork waits until it is free.
 
-use crate::store::sqlite::fork::{Inside, enter};
-use parking_lot::{Mutex, MutexGuard};
+use crate::store::sqlite::fork;
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::ops::{Deref, DerefMut};
+
+/// While it lives, no fork comes: for what has locks of its own. Wait for nobody meanwhile, the interpreter's lock included.
+pub(crate) use fork::{Inside, enter};
 
 /// The mutex. Nobody may wait for anything but another of its kind while holding it.
 #[derive(Debug, Default)]
-pub(crate) struct Lock<T> {
+pub struct Lock<T> {
     inner: Mutex<T>,
 }
 
 /// What is locked.
-pub(crate) struct Locked<'a, T> {
+pub struct Locked<'a, T> {
     // Freed before the thread goes outside.
     guard: MutexGuard<'a, T>,
     _inside: Inside,
 }
 
 impl<T> Lock<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    /// A lock around a value.
+    #[must_use]
+    pub const fn new(value: T) -> Self {
         Self { inner: Mutex::new(value) }
     }
 
     /// Waits for it.
-    pub(crate) fn lock(&self) -> Locked<'_, T> {
+    pub fn lock(&self) -> Locked<'_, T> {
         let inside = enter();
         Locked { guard: self.inner.lock(), _inside: inside }
+    }
+
+    /// What is in it, for who alone has it.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.inner.get_mut()
     }
 
     /// Takes it where it is free.
@@ -48,6 +58,64 @@ impl<T> Deref for Locked<'_, T> {
 }
 
 impl<T> DerefMut for Locked<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+/// One who writes, or many who read, by the same rule.
+#[derive(Debug, Default)]
+pub(crate) struct SharedLock<T> {
+    inner: RwLock<T>,
+}
+
+/// What is locked to read.
+pub(crate) struct Reading<'a, T> {
+    guard: RwLockReadGuard<'a, T>,
+    _inside: Inside,
+}
+
+/// What is locked to write.
+pub(crate) struct Writing<'a, T> {
+    guard: RwLockWriteGuard<'a, T>,
+    _inside: Inside,
+}
+
+impl<T> SharedLock<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self { inner: RwLock::new(value) }
+    }
+
+    /// Waits until nobody writes.
+    pub(crate) fn read(&self) -> Reading<'_, T> {
+        let inside = enter();
+        Reading { guard: self.inner.read(), _inside: inside }
+    }
+
+    /// Waits until it is free.
+    pub(crate) fn write(&self) -> Writing<'_, T> {
+        let inside = enter();
+        Writing { guard: self.inner.write(), _inside: inside }
+    }
+}
+
+impl<T> Deref for Reading<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> Deref for Writing<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for Writing<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.guard
     }

@@ -5,7 +5,7 @@
 //! waits, a task of its own where no call comes (behind the endpoint), or the end of the process.
 
 use crate::runtime::{Bridged, is_exiting};
-use parking_lot::Mutex;
+use headrace::lock::Lock;
 use pyo3::prelude::*;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
@@ -19,7 +19,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 /// Events that wait at most; the oldest go first.
 const MOST: usize = 1000;
 
-static WAITING: Mutex<VecDeque<(u8, String)>> = Mutex::new(VecDeque::new());
+static WAITING: Lock<VecDeque<(u8, String)>> = Lock::new(VecDeque::new());
 /// How long events wait for a call that takes them along.
 const PATIENCE: Duration = Duration::from_millis(100);
 

@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use headrace::blocking::block_on_looking;
-use parking_lot::Mutex;
+use headrace::lock::Lock;
 use pyo3::prelude::*;
 use std::future::Future;
 use std::sync::LazyLock;
@@ -31,7 +31,7 @@ struct Keyed {
     runtime: &'static tokio::runtime::Runtime,
 }
 
-static RUNTIME: Mutex<Option<Keyed>> = Mutex::new(None);
+static RUNTIME: Lock<Option<Keyed>> = Lock::new(None);
 
 /// This process's runtime, started at its first use.
 pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {

@@ -5,6 +5,7 @@
 //! joining again: the first of them leads the next flight, under his own budget, priority and deadline.
 
 use super::key::{DigestState, EntryKey};
+use crate::lock::enter;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use std::sync::Arc;
@@ -81,6 +82,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             (Flight { key, number, answer: sender, flights: self.clone() }, Underway { number, process, answer })
         };
+        let _inside = enter();
         match self.open.entry(key) {
             Entry::Occupied(open) if open.get().process == process => {
                 let Underway { number, answer, .. } = open.get();
@@ -102,6 +104,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
 
     /// Waits for the computation of `key`, where there is one.
     pub fn waiter(&self, key: EntryKey) -> Option<Waiter<T>> {
+        let _inside = enter();
         let open = self.open.get(&key).filter(|open| open.process == crate::process::id())?;
         Some(Waiter { number: open.number, answer: open.answer.clone() })
     }
@@ -109,13 +112,14 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
     /// How many computations are under way.
     #[must_use]
     pub fn len(&self) -> usize {
+        let _inside = enter();
         self.open.len()
     }
 
     /// Whether none is under way.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.len() == 0
     }
 }
 
@@ -151,6 +155,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
 
 impl<T: Clone + Send + Sync + 'static> Drop for Flight<T> {
     fn drop(&mut self) {
+        let _inside = enter();
         // Before the sender goes: who then finds it closed and joins again must not meet this flight.
         self.flights.open.remove_if(&self.key, |_, open| open.number == self.number);
     }

@@ -4,6 +4,7 @@ use super::guard::{Guards, Signature};
 use super::key::{EntryKey, PartitionKey};
 use super::store::{EntryName, StoredEntry};
 use crate::Payload;
+use crate::lock::enter;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -68,6 +69,8 @@ impl CacheEntry {
     }
 
     pub fn signature(&self, guards: &Guards) -> &Signature {
+        // Another thread that is about to make it is no thread of a forked child.
+        let _inside = enter();
         self.signature.get_or_init(|| guards.signature(&self.prompt))
     }
 

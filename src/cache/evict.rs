@@ -6,7 +6,7 @@
 
 use super::entry::CacheEntry;
 use super::key::DigestState;
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ const DEFAULT_COST: f64 = 1e15;
 
 /// All ids, to draw from, and the sum of their sizes.
 pub(crate) struct Evictor {
-    pool: Mutex<Pool>,
+    pool: Lock<Pool>,
     bytes: AtomicUsize,
     /// `L`, as bits of an f64.
     floor: AtomicU64,
@@ -34,7 +34,7 @@ struct Pool {
 impl Evictor {
     pub fn new() -> Self {
         let pool = Pool { ids: Vec::new(), places: HashMap::default(), random: StdRng::seed_from_u64(0x6865_6164) };
-        Self { pool: Mutex::new(pool), bytes: AtomicUsize::new(0), floor: AtomicU64::new(0) }
+        Self { pool: Lock::new(pool), bytes: AtomicUsize::new(0), floor: AtomicU64::new(0) }
     }
 
     /// The priority of an entry at its next hit.

@@ -74,13 +74,13 @@ impl SemanticCache {
         };
         let key = EntryKey::of(request.tenant, request.scope, request.prompt);
         let mut near: Vec<(Arc<CacheEntry>, f32)> = Vec::new();
-        near.extend(self.inner.entries.get(&key).map(|entry| (Arc::clone(&entry), 1.0)));
+        near.extend(self.inner.entries.get(&key).map(|entry| (entry, 1.0)));
         if let (Some(query), Some(index)) = (query, self.inner.index_of(request)) {
             let others = index
                 .search(&query, -2.0)
                 .into_iter()
                 .flatten()
-                .filter_map(|(id, score)| Some((Arc::clone(&*self.inner.by_id.get(&id)?), score)))
+                .filter_map(|(id, score)| Some((self.inner.by_id.get(&id)?, score)))
                 .filter(|(entry, _)| entry.key != key);
             near.extend(others.take(limit.saturating_sub(near.len())));
         }
@@ -91,7 +91,7 @@ impl SemanticCache {
         let is_elsewhere = |entry: &CacheEntry| *entry.tenant == *request.tenant && entry.partition != own;
         Ok(Nearest {
             entries: near.into_iter().map(explain).collect::<Result<_>>()?,
-            in_other_scopes: self.inner.by_id.iter().filter(|entry| is_elsewhere(entry)).count(),
+            in_other_scopes: self.inner.by_id.count(|entry| is_elsewhere(entry)),
         })
     }
 }

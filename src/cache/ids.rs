@@ -3,7 +3,7 @@
 //! Several caches put entries into one store, without asking each other. Each has a random number, and counts its
 //! entries from another; that two caches ever meet is less likely than a fault of the machine.
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -19,7 +19,7 @@ pub(super) struct Ids {
     process: AtomicU32,
     by: AtomicU64,
     next: AtomicU64,
-    renewing: Mutex<()>,
+    renewing: Lock<()>,
 }
 
 impl Ids {

@@ -276,15 +276,9 @@ impl CacheCore {
         let with_vector: Vec<_> = rows.iter().filter(|row| row.vector.is_some()).collect();
         let Some(first) = with_vector.first() else { return };
         let dimension = first.entry.dimension;
-        let index = {
-            let mut place =
-                self.indexes.entry(first.entry.partition).or_insert_with(|| Arc::new(Index::new(dimension)));
-            // One of another dimension is from before the cache was cleared, and empty.
-            if place.dimension() != dimension {
-                *place = Arc::new(Index::new(dimension));
-            }
-            Arc::clone(&place)
-        };
+        // One of another dimension is from before the cache was cleared, and empty.
+        let is_fit = |index: &Arc<Index>| index.dimension() == dimension;
+        let index = self.indexes.get_or_insert(first.entry.partition, is_fit, || Arc::new(Index::new(dimension)));
         let ids: Vec<u64> = with_vector.iter().map(|row| row.entry.id).collect();
         index.insert_many(&ids, |place, out| {
             if let Some((vector, scale)) = with_vector[place].vector {
@@ -302,12 +296,8 @@ impl CacheCore {
         };
         let now = self.now();
         while over() {
-            let drawn: Vec<_> = self
-                .evictor
-                .sample(newest.id)
-                .into_iter()
-                .filter_map(|id| self.by_id.get(&id).map(|entry| Arc::clone(&entry)))
-                .collect();
+            let drawn: Vec<_> =
+                self.evictor.sample(newest.id).into_iter().filter_map(|id| self.by_id.get(&id)).collect();
             let end = |entry: &&Arc<CacheEntry>| {
                 entry.freshness(now, self.config.stale_while_revalidate) == Freshness::Expired
             };

@@ -17,6 +17,7 @@ const MOST_EXPLORED: usize = 65_536;
 const SAME_ANSWER: f64 = 0.9;
 
 /// A question whose fresh answer will say whether an entry would have served rightly.
+#[derive(Clone)]
 pub(super) struct Explored {
     candidate: Candidate,
     cached: Payload,
@@ -58,7 +59,7 @@ impl SemanticCache {
     /// Ends the entry of a hit, but not one that was stored under its key since; the hit may come from elsewhere.
     fn reject(&self, hit: &CacheHit) {
         hit.entry.rejected.store(true, Ordering::Release);
-        let Some(entry) = self.inner.by_id.get(&hit.entry.id).map(|entry| Arc::clone(&entry)) else { return };
+        let Some(entry) = self.inner.by_id.get(&hit.entry.id) else { return };
         entry.rejected.store(true, Ordering::Release);
         if !entry.reported.swap(true, Ordering::AcqRel) {
             Counters::add(&self.inner.counters.rejections);
@@ -99,11 +100,11 @@ impl CacheCore {
     pub(super) fn policy(&self, tenant: &str) -> Result<Option<Arc<Policy>>> {
         let Some(config) = self.config.policy else { return Ok(None) };
         if let Some(known) = self.policies.get(tenant) {
-            return Ok(Some(Arc::clone(&known)));
+            return Ok(Some(known));
         }
         let is_alone = self.config.verifiers.is_empty();
         let made = Arc::new(if is_alone { Policy::new(config)? } else { Policy::behind_verifier(config)? });
-        Ok(Some(Arc::clone(&self.policies.entry(tenant.to_owned()).or_insert(made))))
+        Ok(Some(self.policies.get_or_insert(tenant.to_owned(), |_| true, || Arc::clone(&made))))
     }
 
     /// Whether the policy lets a candidate serve; if not, the next answer stored for the question teaches it.
@@ -120,7 +121,7 @@ impl CacheCore {
 
     /// Takes in a fresh answer to a question that was explored.
     pub(super) fn learn_from(&self, tenant: &str, asked: &EntryKey, fresh: &Payload) -> Result<()> {
-        let Some((_, explored)) = self.explored.remove(asked) else { return Ok(()) };
+        let Some(explored) = self.explored.remove(asked) else { return Ok(()) };
         if let Some(policy) = self.policy(tenant)? {
             let correct = self.says_the_same(&explored.cached, fresh);
             policy.learn(&explored.candidate, correct);
@@ -156,12 +157,12 @@ impl CacheCore {
             let evidence = |judged| Learned { tenant: tenant.to_owned(), judged };
             policy.evidence().into_iter().map(evidence).collect::<Vec<_>>()
         };
-        self.policies.iter().flat_map(|policy| of_tenant(policy.key(), &policy)).collect()
+        self.policies.pairs().iter().flat_map(|(tenant, policy)| of_tenant(tenant, policy)).collect()
     }
 
     /// Forgets what was learned of a tenant, or of all.
     pub(super) fn forget_evidence(&self, tenant: Option<&str>) -> Result<()> {
-        self.policies.retain(|known, _| tenant.is_some_and(|tenant| tenant != known));
+        self.policies.retain(|known| tenant.is_some_and(|tenant| tenant != known));
         let tenant = tenant.map(ToOwned::to_owned);
         self.shared.as_ref().map_or(Ok(()), |shared| block_on(shared.store.forget(self.ids.by(), tenant)))
     }

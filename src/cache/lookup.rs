@@ -114,7 +114,7 @@ impl SemanticCache {
     pub fn holds(&self, request: &LookupRequest<'_>) -> bool {
         self.inner.catch_up();
         let key = EntryKey::of(request.tenant, request.scope, request.prompt);
-        let entry = self.inner.entries.get(&key).map(|entry| Arc::clone(&entry));
+        let entry = self.inner.entries.get(&key);
         let grace = self.inner.config.stale_while_revalidate;
         entry
             .is_some_and(|entry| !entry.is_rejected() && entry.freshness(self.inner.now(), grace) != Freshness::Expired)
@@ -205,7 +205,7 @@ fn groups(requests: &[LookupRequest<'_>], hits: &[Option<CacheHit>], queries: &[
 impl CacheCore {
     pub(super) fn index_of(&self, request: &LookupRequest<'_>) -> Option<Arc<super::Index>> {
         let key = PartitionKey::of(request.tenant, request.scope);
-        let index = self.indexes.get(&key).map(|index| Arc::clone(&index))?;
+        let index = self.indexes.get(&key)?;
         (Some(index.dimension()) == self.dimension()).then_some(index)
     }
 }

@@ -24,6 +24,7 @@ mod kernel;
 mod key;
 mod learn;
 mod lookup;
+mod map;
 pub mod policy;
 mod replica;
 mod request;
@@ -48,17 +49,18 @@ pub(crate) use store::SCHEMA;
 
 use crate::store::{Location, StoreReach};
 use crate::{Error, Result, blocking};
-use dashmap::DashMap;
 use entry::CacheEntry;
 use evict::Evictor;
 use ids::Ids;
 use index::Index;
-use key::{DigestState, PartitionKey};
+use key::PartitionKey;
 use learn::Explored;
+use map::HeldMap;
 use policy::Policy;
 use replica::Replica;
 use stats::Counters;
 use std::fmt;
+use std::hash::RandomState;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,16 +89,16 @@ pub struct SemanticCache {
 struct CacheCore {
     config: CacheConfig,
     threshold: f64,
-    entries: DashMap<EntryKey, Arc<CacheEntry>, DigestState>,
-    by_id: DashMap<u64, Arc<CacheEntry>, DigestState>,
-    indexes: DashMap<PartitionKey, Arc<Index>, DigestState>,
+    entries: HeldMap<EntryKey, Arc<CacheEntry>>,
+    by_id: HeldMap<u64, Arc<CacheEntry>>,
+    indexes: HeldMap<PartitionKey, Arc<Index>>,
     evictor: Evictor,
     counters: Counters,
     ids: Ids,
     /// Of every vector here; 0 until the first.
     dimension: AtomicUsize,
-    policies: DashMap<String, Arc<Policy>>,
-    explored: DashMap<EntryKey, Explored, DigestState>,
+    policies: HeldMap<String, Arc<Policy>, RandomState>,
+    explored: HeldMap<EntryKey, Explored>,
     /// Where others may change the entries too.
     shared: Option<Replica>,
 }
@@ -147,15 +149,15 @@ impl SemanticCache {
         let inner = Arc::new_cyclic(|myself| CacheCore {
             threshold: config.effective_threshold(),
             config,
-            entries: DashMap::default(),
-            by_id: DashMap::default(),
-            indexes: DashMap::default(),
+            entries: HeldMap::default(),
+            by_id: HeldMap::default(),
+            indexes: HeldMap::default(),
             evictor: Evictor::new(),
             counters: Counters::default(),
             ids: Ids::default(),
             dimension: AtomicUsize::new(0),
-            policies: DashMap::new(),
-            explored: DashMap::default(),
+            policies: HeldMap::default(),
+            explored: HeldMap::default(),
             shared: shared.map(|shared| shared.of_cache(myself.clone())),
         });
         Self { inner }
@@ -227,8 +229,7 @@ impl SemanticCache {
     /// `Store` where the file does not take it.
     pub fn delete(&self, key: &EntryKey) -> Result<bool> {
         self.inner.catch_up_now();
-        let found = self.inner.entries.get(key).map(|entry| Arc::clone(&entry));
-        let Some(entry) = found else { return Ok(false) };
+        let Some(entry) = self.inner.entries.get(key) else { return Ok(false) };
         let is_gone = self.inner.remove(&entry);
         self.inner.flush().map(|()| is_gone)
     }
@@ -269,13 +270,7 @@ impl SemanticCache {
     /// Drops the entries whose time is over, and says how many those were.
     pub fn purge_expired(&self) -> usize {
         let (now, grace) = (self.inner.now(), self.inner.config.stale_while_revalidate);
-        let over: Vec<_> = self
-            .inner
-            .by_id
-            .iter()
-            .filter(|entry| entry.freshness(now, grace) == entry::Freshness::Expired)
-            .map(|entry| Arc::clone(&entry))
-            .collect();
+        let over = self.inner.by_id.values(|entry| entry.freshness(now, grace) == entry::Freshness::Expired);
         let dropped = over.iter().filter(|entry| self.inner.remove(entry)).count();
         self.inner.counters.expirations.fetch_add(dropped as u64, Ordering::Relaxed);
         dropped
@@ -312,9 +307,9 @@ impl SemanticCache {
             return Ok(self.len());
         }
         let (inner, evidence) = (Arc::clone(&self.inner), self.inner.evidence());
-        let entries: Vec<_> = inner.by_id.iter().map(|entry| Arc::clone(&entry)).collect();
+        let entries = inner.by_id.values(|_| true);
         let with_vectors = entries.into_iter().map(move |entry| {
-            let index = inner.indexes.get(&entry.partition).map(|index| Arc::clone(&index));
+            let index = inner.indexes.get(&entry.partition);
             let vector = index.filter(|_| entry.dimension > 0).and_then(|index| index.row(entry.id));
             entry.to_stored(vector.map(Into::into))
         });
@@ -369,20 +364,19 @@ impl CacheCore {
         if self.by_id.remove(&entry.id).is_none() {
             return false;
         }
-        self.entries.remove_if(&entry.key, |_, held| held.id == entry.id);
+        self.entries.remove_if(&entry.key, |held| held.id == entry.id);
         self.evictor.remove(entry);
         if let Ok(Some(policy)) = self.policy(&entry.tenant) {
             policy.forget(entry.id);
         }
         if entry.dimension > 0 {
-            let index = self.indexes.get(&entry.partition).map(|index| Arc::clone(&index));
-            let is_empty = index.is_some_and(|index| {
+            let is_empty = self.indexes.get(&entry.partition).is_some_and(|index| {
                 index.remove(entry.id);
                 index.len() == 0
             });
             // One reference is the map's own: no insert holds the index, so nothing can be lost with it.
             if is_empty {
-                self.indexes.remove_if(&entry.partition, |_, index| index.len() == 0 && Arc::strong_count(index) == 1);
+                self.indexes.remove_if(&entry.partition, |index| index.len() == 0 && Arc::strong_count(index) == 1);
             }
         }
         true

@@ -4,6 +4,7 @@ use super::entry::CacheEntry;
 use super::store::{EntryName, EntryStore, Erasure, FeedPage, FeedPosition, StoredEntry, Told, Unseen};
 use super::{CacheCore, follow, ids};
 use crate::blocking::block_on;
+use crate::lock::Lock;
 use crate::{Error, Result};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
@@ -21,13 +22,15 @@ const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Replica {
     pub store: Arc<dyn EntryStore>,
-    /// How far the feed is read. Taken before `order`.
-    position: Mutex<FeedPosition>,
+    /// How far the feed is read.
+    position: Lock<FeedPosition>,
+    /// Held by the thread that reads the feed, with its process: a child has a turn of its own. Taken before `order`.
+    reading: Lock<(u32, Arc<Mutex<()>>)>,
     /// When the feed is looked at again, in nanoseconds of the monotonic clock.
     due: AtomicU64,
     /// Held while the replica is changed and the store is told: both see their changes in one order.
-    pub order: Mutex<()>,
-    unsettled: Mutex<Unsettled>,
+    pub order: Lock<()>,
+    unsettled: Lock<Unsettled>,
     /// The cache itself.
     cache: Weak<CacheCore>,
     /// Whether the store tells of its news.
@@ -54,10 +57,11 @@ impl Replica {
         let tells = store.news(FeedPosition::START).is_some();
         Self {
             store,
-            position: Mutex::new(FeedPosition::START),
+            position: Lock::new(FeedPosition::START),
+            reading: Lock::default(),
             due: AtomicU64::new(0),
-            order: Mutex::new(()),
-            unsettled: Mutex::default(),
+            order: Lock::new(()),
+            unsettled: Lock::default(),
             cache: Weak::new(),
             tells,
             follower: AtomicU32::new(0),
@@ -105,6 +109,16 @@ impl Replica {
         }
     }
 
+    /// Who reads the feed in this process.
+    fn reading(&self) -> Arc<Mutex<()>> {
+        let (process, turn) = &mut *self.reading.lock();
+        if *process != crate::process::id() {
+            // The parent's may be held by a thread that is not here, which drops it never.
+            (*process, *turn) = (crate::process::id(), Arc::default());
+        }
+        Arc::clone(turn)
+    }
+
     fn is_due(&self, now: Duration) -> bool {
         nanos(now) >= self.due.load(Ordering::Relaxed)
     }
@@ -144,28 +158,32 @@ impl CacheCore {
 
     /// Drops everything here, and nothing in the store: it is read anew when the store can be reached.
     pub(super) fn forget_here(&self, shared: &Replica) {
-        let mut position = shared.position.lock();
+        let reading = shared.reading();
+        let _alone = reading.lock();
         let _one = shared.order.lock();
-        let held: Vec<_> = self.by_id.iter().map(|entry| Arc::clone(&entry)).collect();
+        let held = self.by_id.values(|_| true);
         for entry in &held {
             self.drop_here(entry);
         }
         self.policies.clear();
-        *position = FeedPosition::START;
+        *shared.position.lock() = FeedPosition::START;
     }
 
     /// Reads the feed to its end. Where another thread does so, there is nothing to do.
     pub(super) fn read_feed(&self, shared: &Replica) -> Result<()> {
         self.after_a_fork();
-        let Some(mut position) = shared.position.try_lock() else { return Ok(()) };
+        let reading = shared.reading();
+        let Some(_alone) = reading.try_lock() else { return Ok(()) };
         self.settle(shared);
+        let mut position = shared.position();
         // From the start, what this cache put itself is to be found again too: see `forget_here`.
-        let by = if *position == FeedPosition::START { ids::NOBODY } else { self.ids.by() };
-        while *position == FeedPosition::START || block_on(shared.store.has_news(*position))? {
-            let page = block_on(shared.store.read(by, *position))?;
+        let by = if position == FeedPosition::START { ids::NOBODY } else { self.ids.by() };
+        while position == FeedPosition::START || block_on(shared.store.has_news(position))? {
+            let page = block_on(shared.store.read(by, position))?;
             let (more, next) = (page.more, page.next);
             let reached = self.apply(shared, page)?;
-            *position = reached;
+            position = reached;
+            *shared.position.lock() = reached;
             if !more || reached != next {
                 break;
             }
@@ -227,12 +245,7 @@ impl CacheCore {
     /// Drops the entries that the store no longer has.
     fn look_through_the_roll(&self, shared: &Replica) -> Result<()> {
         // Before the roll is read: what is put after that is not in it.
-        let held: Vec<_> = self
-            .by_id
-            .iter()
-            .filter(|entry| entry.stored.load(Ordering::Acquire))
-            .map(|entry| Arc::clone(&entry))
-            .collect();
+        let held = self.by_id.values(|entry| entry.stored.load(Ordering::Acquire));
         let roll: HashMap<u64, bool> = block_on(shared.store.roll())?.into_iter().collect();
         for entry in held {
             match roll.get(&entry.id) {
@@ -300,8 +313,7 @@ impl CacheCore {
     }
 
     fn drop_id(&self, id: u64) {
-        let entry = self.by_id.get(&id).map(|entry| Arc::clone(&entry));
-        if let Some(entry) = entry {
+        if let Some(entry) = self.by_id.get(&id) {
             self.drop_here(&entry);
         }
     }
@@ -321,8 +333,7 @@ impl CacheCore {
     /// Drops entries here and for good in the store, with `unseen` of those that others put, and counts them.
     pub(super) fn erase(&self, is_known: impl Fn(&CacheEntry) -> bool, unseen: Unseen) -> Result<usize> {
         let drop_known = || -> Vec<EntryName> {
-            let known: Vec<_> =
-                self.by_id.iter().filter(|entry| is_known(entry)).map(|entry| Arc::clone(&entry)).collect();
+            let known = self.by_id.values(|entry| is_known(entry));
             known.iter().filter(|entry| self.drop_here(entry)).map(|entry| entry.name()).collect()
         };
         let Some(shared) = &self.shared else { return Ok(drop_known().len()) };
@@ -344,6 +355,8 @@ impl CacheCore {
             }
             Err(error) => {
                 // What is still in the store is to be found again, by this cache too, and to be erased.
+                let reading = shared.reading();
+                let _alone = reading.lock();
                 shared.position.lock().entry = 0;
                 shared.wait_until(Duration::ZERO);
                 Err(error)

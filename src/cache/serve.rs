@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 impl CacheCore {
     pub(super) fn exact(&self, request: &LookupRequest<'_>) -> Option<CacheHit> {
         let key = EntryKey::of(request.tenant, request.scope, request.prompt);
-        let entry = self.entries.get(&key).map(|entry| Arc::clone(&entry))?;
+        let entry = self.entries.get(&key)?;
         self.serve(entry, HitKind::Exact, 1.0, None)
     }
 

@@ -86,7 +86,7 @@ impl CacheCore {
     /// The entries of these candidates, as far as they are still held.
     pub(super) fn held(&self, candidates: Candidates) -> impl Iterator<Item = (Candidate, Arc<CacheEntry>)> {
         candidates.filter_map(|(id, similarity)| {
-            let entry = Arc::clone(&*self.by_id.get(&id)?);
+            let entry = self.by_id.get(&id)?;
             Some((Candidate { entry: id, similarity, agreement: 1.0, probability: None }, entry))
         })
     }

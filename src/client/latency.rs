@@ -1,6 +1,6 @@
 //! How long models took to their first word, as this client saw it.
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const MODELS: usize = 1024;
 /// What was seen, by model; a whole reply's first word comes with its last, so that the two ways are kept apart.
 #[derive(Debug, Default)]
 pub(super) struct Latencies {
-    seen: Mutex<HashMap<(String, bool), Seen>>,
+    seen: Lock<HashMap<(String, bool), Seen>>,
 }
 
 #[derive(Debug)]

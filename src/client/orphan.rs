@@ -2,8 +2,8 @@
 
 use super::{ChatCall, Client};
 use crate::Result;
+use crate::lock::Lock;
 use crate::queue::Lease;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// How many orphans are taken at once.
@@ -12,7 +12,7 @@ const BATCH: usize = 16;
 /// The task that finishes orphans, with the process that it runs in: a forked child has a copy of the handle and no task.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    task: Mutex<Option<(u32, tokio::task::AbortHandle)>>,
+    task: Lock<Option<(u32, tokio::task::AbortHandle)>>,
 }
 
 impl Drop for Watch {

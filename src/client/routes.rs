@@ -6,9 +6,9 @@ use crate::chat::Request;
 use crate::cost::money::Money;
 use crate::cost::price::PriceTable;
 use crate::cost::{Attribution, Call};
+use crate::lock::Lock;
 use crate::usage::{Usage, UsageReport};
 use crate::{Error, ProviderError, ProviderErrorKind, Result};
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// What an answer is taken to have, in tokens, before a route has seen any.
@@ -100,12 +100,12 @@ impl ModelRoute {
 pub(super) struct OpenRoute {
     pub(super) route: ModelRoute,
     /// The tokens that answers had, the newest counting most.
-    output: Mutex<f64>,
+    output: Lock<f64>,
 }
 
 impl OpenRoute {
     pub(super) fn new(route: ModelRoute) -> Arc<Self> {
-        Arc::new(Self { route, output: Mutex::new(FIRST_GUESS) })
+        Arc::new(Self { route, output: Lock::new(FIRST_GUESS) })
     }
 
     /// Takes in what an answer had.

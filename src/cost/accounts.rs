@@ -9,8 +9,8 @@ use super::money::Money;
 use super::pricing::Pricing;
 use super::record::{Call, CostRecord};
 use crate::clock::Clock;
+use crate::lock::SharedLock;
 use crate::{Error, Result};
-use parking_lot::RwLock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) struct Accounts {
     pub(crate) store: Arc<dyn LedgerStore>,
     pub(crate) backlog: Arc<Backlog>,
     pub(crate) pricing: Pricing,
-    pub(crate) watches: RwLock<Arc<[AlertWatch]>>,
+    pub(crate) watches: SharedLock<Arc<[AlertWatch]>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: TrackerCounters,
     pub(crate) retention: Retention,

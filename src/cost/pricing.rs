@@ -6,16 +6,16 @@ use super::money::Money;
 use super::price::{self, ModelPrice, PriceTable};
 use super::record::{Estimated, RateCard};
 use crate::Result;
+use crate::lock::SharedLock;
 use crate::usage::Usage;
 use hashbrown::HashMap;
-use parking_lot::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// The prices and emission factors that hold now, and the models met so far.
 #[derive(Debug)]
 pub(crate) struct Pricing {
-    held: RwLock<Held>,
+    held: SharedLock<Held>,
     next: AtomicU32,
 }
 
@@ -45,7 +45,7 @@ impl Met {
 impl Pricing {
     pub(crate) fn new(prices: PriceTable) -> Self {
         let held = Held { prices: Arc::new(prices), factors: EmissionFactors::default(), known: HashMap::new() };
-        Self { held: RwLock::new(held), next: AtomicU32::new(0) }
+        Self { held: SharedLock::new(held), next: AtomicU32::new(0) }
     }
 
     /// The model and what the usage is worth at a time, in microseconds since 1970.

@@ -14,10 +14,10 @@ use super::pricing::Pricing;
 use super::record::{Call, CostRecord};
 use super::reservation::Reservation;
 use crate::clock::{Clock, SystemClock};
+use crate::lock::SharedLock;
 use crate::store::{Location, StoreReach};
 use crate::usage::Usage;
 use crate::{Error, Result};
-use parking_lot::RwLock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -108,7 +108,7 @@ impl CostTracker {
             backlog: Arc::new(Backlog::new(Arc::clone(&store))),
             store,
             pricing: Pricing::new(prices),
-            watches: RwLock::new(Arc::from([])),
+            watches: SharedLock::new(Arc::from([])),
             clock,
             counters: TrackerCounters::default(),
             retention: Retention::default(),

@@ -5,8 +5,8 @@ use super::tally::FinishedCall;
 use crate::chat::Stop;
 use crate::cost::CacheUse;
 use crate::cost::money::Money;
+use crate::lock::SharedLock;
 use crate::usage::Usage;
-use parking_lot::RwLock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -124,7 +124,7 @@ impl CallFeed {
 pub(super) struct Feeds {
     /// Whether there are any: all that a call looks at where nobody listens.
     are_any: AtomicBool,
-    open: RwLock<Vec<(mpsc::Sender<CallTrace>, Arc<AtomicU64>)>>,
+    open: SharedLock<Vec<(mpsc::Sender<CallTrace>, Arc<AtomicU64>)>>,
 }
 
 impl Feeds {

@@ -5,9 +5,9 @@ use super::series::{CallSeries, Operation};
 use crate::chat::Reply;
 use crate::cost::CacheUse;
 use crate::cost::money::Money;
+use crate::lock::Lock;
 use crate::usage::Usage;
 use hashbrown::HashMap;
-use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,7 +57,7 @@ pub struct FinishedCall<'a> {
 /// The counts of a client's calls.
 #[derive(Debug, Default)]
 pub struct Tally {
-    counted: Mutex<Counted>,
+    counted: Lock<Counted>,
     in_flight: AtomicUsize,
     feeds: Feeds,
 }

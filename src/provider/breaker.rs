@@ -1,6 +1,6 @@
 //! A circuit breaker: a model that keeps failing is left alone for a while (Nygard, Release It!, 2007).
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ pub enum BreakerState {
 pub(super) struct Breakers {
     config: BreakerConfig,
     /// The models that failed last; all others are closed.
-    failing: Arc<Mutex<HashMap<String, Failing>>>,
+    failing: Arc<Lock<HashMap<String, Failing>>>,
 }
 
 #[derive(Debug)]

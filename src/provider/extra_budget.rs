@@ -4,7 +4,7 @@
 //! Counted over a window: beside the calls that went to a provider in it, at most a share of them is sent, however many
 //! fail. Some may be free, so that a client with little to do retries as well.
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::time::{Duration, Instant};
 
 /// Half of the window.
@@ -26,12 +26,12 @@ struct Spans {
 /// What one provider was asked lately.
 #[derive(Debug)]
 pub(crate) struct ExtraBudget {
-    spans: Mutex<Spans>,
+    spans: Lock<Spans>,
 }
 
 impl Default for ExtraBudget {
     fn default() -> Self {
-        Self { spans: Mutex::new(Spans { begun: Instant::now(), now: Span::default(), before: Span::default() }) }
+        Self { spans: Lock::new(Spans { begun: Instant::now(), now: Span::default(), before: Span::default() }) }
     }
 }
 

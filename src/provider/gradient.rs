@@ -5,7 +5,7 @@
 //! longer there is a queue over there, and the limit falls; else it rises, as long as it is used. Now and then the limit is
 //! halved for a few rounds, so that the queue over there empties and the best is measured anew (as BBR does).
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::time::Duration;
 
 /// Within which limits the number of requests at once is kept.
@@ -47,7 +47,7 @@ const AFTER_A_REFUSAL: f64 = 0.9;
 #[derive(Debug)]
 pub(crate) struct Gradient {
     config: GradientConfig,
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Gradient {
     pub(crate) fn new(config: GradientConfig) -> Self {
         let limit = f64::from(config.first.clamp(config.least, config.most));
         let state = State { limit, best: None, round: Round::default(), rounds: 0, draining: 0 };
-        Self { config, state: Mutex::new(state) }
+        Self { config, state: Lock::new(state) }
     }
 
     /// The most requests at once.

@@ -15,7 +15,7 @@ use headrace::cost::budget::{Budget, Period, Scope};
 use headrace::cost::carbon::{Override, Range};
 use headrace::cost::money::Money;
 use headrace::cost::{self as core, Attribution, Call, Deferred, Dimension, Filter, SummaryRow};
-use parking_lot::Mutex;
+use headrace::lock::Lock;
 use pyo3::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub(crate) struct CostTracker {
     pub(crate) core: core::CostTracker,
     /// Who is met again and again: tenants without tags.
-    tenants: Mutex<HashMap<String, Arc<Attribution>>>,
+    tenants: Lock<HashMap<String, Arc<Attribution>>>,
 }
 
 /// The answer of a call: at once where it is there, else with the GIL released and Ctrl-C seen.
@@ -99,7 +99,7 @@ impl CostTracker {
         let clock = crate::clock::current();
         let core = py.detach(|| core::CostTracker::with_clock(url, table, clock))?;
         core.set_retention(retention)?;
-        Ok(Self { core, tenants: Mutex::default() })
+        Ok(Self { core, tenants: Lock::default() })
     }
 
     /// Writes a call into the ledger; with `sqlite:///`, returns when it is on disk.

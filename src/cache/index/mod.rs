@@ -18,10 +18,10 @@ pub(crate) use search::Candidates;
 
 use crate::cache::kernel::{Path, ROWS};
 use crate::cache::key::DigestState;
+use crate::lock::{Lock, SharedLock};
 use block::Encoded;
 use blocks::Blocks;
 use encoder::Encoder;
-use parking_lot::{Mutex, RwLock};
 use query::Query;
 use search::Scored;
 use std::collections::HashMap;
@@ -39,8 +39,8 @@ const LEAST_BLOCKS: usize = 4;
 /// Rows of unit length, each with an id.
 pub(crate) struct Index {
     dimension: usize,
-    current: RwLock<Arc<Generation>>,
-    writer: Mutex<RowWriter>,
+    current: SharedLock<Arc<Generation>>,
+    writer: Lock<RowWriter>,
     length: AtomicUsize,
 }
 
@@ -49,7 +49,7 @@ struct Generation {
     encoder: Encoder,
     with_planes: bool,
     blocks: Blocks,
-    tail: RwLock<Tail>,
+    tail: SharedLock<Tail>,
 }
 
 /// The last rows, not yet a block.
@@ -78,7 +78,7 @@ struct TailView {
 
 impl Generation {
     fn new(encoder: Encoder, with_planes: bool) -> Self {
-        Self { blocks: Blocks::new(encoder.layout, with_planes), encoder, with_planes, tail: RwLock::default() }
+        Self { blocks: Blocks::new(encoder.layout, with_planes), encoder, with_planes, tail: SharedLock::default() }
     }
 
     /// Scores the tail, and counts the blocks: together, so that no row is between them.
@@ -110,8 +110,8 @@ impl Index {
         let writer = RowWriter { places: HashMap::default(), removed: 0, next_look: GROWTH };
         Self {
             dimension,
-            current: RwLock::new(Arc::new(generation)),
-            writer: Mutex::new(writer),
+            current: SharedLock::new(Arc::new(generation)),
+            writer: Lock::new(writer),
             length: AtomicUsize::new(0),
         }
     }
@@ -164,7 +164,7 @@ impl Index {
         }
         let row = |place: usize| &rows[place * self.dimension..(place + 1) * self.dimension];
         let encoder = old.encoder.with_mean_of(rows.len() / self.dimension, row);
-        let new = Generation { tail: RwLock::new(tail), ..Generation::new(encoder, old.with_planes) };
+        let new = Generation { tail: SharedLock::new(tail), ..Generation::new(encoder, old.with_planes) };
         *self.current.write() = Arc::new(new);
     }
 

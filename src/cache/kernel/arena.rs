@@ -1,6 +1,6 @@
 //! Memory that is filled from its start and never written again, so that it is read without a lock while it grows.
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ops::Range;
@@ -21,7 +21,7 @@ pub(crate) struct Arena<T: Copy> {
     layout: Layout,
     capacity: usize,
     length: AtomicUsize,
-    writer: Mutex<()>,
+    writer: Lock<()>,
 }
 
 // SAFETY: values are `Copy` and, once counted in `length`, never written again; they are written under the mutex.
@@ -46,7 +46,7 @@ impl<T: Copy> Arena<T> {
             // SAFETY: the range was allocated above. It is advice: if the system does not take it, nothing changes.
             unsafe { libc::madvise(start.as_ptr().cast(), size, libc::MADV_HUGEPAGE) };
         }
-        Self { start: start.cast(), layout, capacity, length: AtomicUsize::new(0), writer: Mutex::new(()) }
+        Self { start: start.cast(), layout, capacity, length: AtomicUsize::new(0), writer: Lock::new(()) }
     }
 
     /// Adds `values`; false where there is no room for them.

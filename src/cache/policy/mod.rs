@@ -14,9 +14,9 @@ pub use bound::{lower_bound, upper_bound};
 pub use calibrate::{Calibration, calibrate};
 pub use sequence::Judged;
 
+use crate::lock::Lock;
 use crate::{Error, Result};
 use hashbrown::HashMap;
-use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use track::Track;
@@ -121,7 +121,7 @@ const PRIOR: f64 = 10.0;
 #[derive(Debug)]
 pub struct Policy {
     config: PolicyConfig,
-    state: Mutex<PolicyMemory>,
+    state: Lock<PolicyMemory>,
 }
 
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl Policy {
             entries: HashMap::new(),
             random: StdRng::seed_from_u64(config.seed),
         };
-        Ok(Self { config, state: Mutex::new(state) })
+        Ok(Self { config, state: Lock::new(state) })
     }
 
     /// What to do with the best candidate.

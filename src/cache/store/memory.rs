@@ -2,8 +2,8 @@
 
 use super::{EntryName, EntryStore, Erasure, FeedPage, FeedPosition, Learned, StoredEntry, Told, Unseen};
 use crate::cache::EntryKey;
+use crate::lock::Lock;
 use futures_util::FutureExt;
-use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::ready;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -26,7 +26,7 @@ const MOST_CHANGES: usize = 65_536;
 /// ```
 #[derive(Debug, Default)]
 pub struct MemoryEntries {
-    kept: Mutex<KeptEntries>,
+    kept: Lock<KeptEntries>,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What verifiers that ask elsewhere have spent.
 
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::sync::Arc;
 
 /// What a verifier's calls have cost.
@@ -23,7 +23,7 @@ pub struct VerifierSpending {
 /// assert_eq!((meter.read().calls, meter.read().cost), (1, 5));
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct SpentMeter(Arc<Mutex<VerifierSpending>>);
+pub struct SpentMeter(Arc<Lock<VerifierSpending>>);
 
 impl SpentMeter {
     /// Adds what was spent.

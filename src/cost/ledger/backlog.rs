@@ -3,10 +3,11 @@
 use super::{LedgerStore, Written};
 use crate::cost::deferred::Deferred;
 use crate::cost::record::CostRecord;
+use crate::lock::{Lock, Locked};
 use crate::{Error, Result, process};
-use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, Weak};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// How long a caller waits for a ledger, where going on without it is better.
@@ -23,8 +24,7 @@ pub(crate) type OnWritten = Arc<dyn Fn(&Written) + Send + Sync>;
 /// to its parent.
 pub(crate) struct Backlog {
     store: Arc<dyn LedgerStore>,
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
+    waiting: Lock<Waiting>,
 }
 
 struct Waiting {
@@ -33,6 +33,20 @@ struct Waiting {
     is_served: bool,
     /// How often somebody asked for another try.
     asked: u64,
+    /// The threads that wait for a change. They sleep outside of the lock: a fork waits for nobody who sleeps.
+    sleepers: Vec<Thread>,
+}
+
+impl Waiting {
+    fn of_this_process() -> Self {
+        let (kept, sleepers) = (VecDeque::new(), Vec::new());
+        Self { process: process::id(), kept, is_served: false, asked: 0, sleepers }
+    }
+
+    /// Wakes all who wait for a change.
+    fn wake(&mut self) {
+        self.sleepers.drain(..).for_each(|thread| thread.unpark());
+    }
 }
 
 /// A record that is not known to be on disk.
@@ -47,7 +61,7 @@ struct Kept {
 }
 
 /// Every backlog that has had something in it, for the end of the process.
-static ALL: LazyLock<Mutex<Vec<Weak<Backlog>>>> = LazyLock::new(Mutex::default);
+static ALL: Lock<Vec<Weak<Backlog>>> = Lock::new(Vec::new());
 
 /// The answer, or nothing where it takes longer than going on without is worth. Outside of a runtime it waits.
 pub(crate) async fn within_patience<T: Send + 'static>(answer: &mut Deferred<T>) -> Option<Result<T>> {
@@ -65,8 +79,7 @@ impl std::fmt::Debug for Backlog {
 
 impl Backlog {
     pub(crate) fn new(store: Arc<dyn LedgerStore>) -> Self {
-        let waiting = Waiting { process: process::id(), kept: VecDeque::new(), is_served: false, asked: 0 };
-        Self { store, waiting: Mutex::new(waiting), changed: Condvar::new() }
+        Self { store, waiting: Lock::new(Waiting::of_this_process()) }
     }
 
     /// How many wait.
@@ -125,24 +138,32 @@ impl Backlog {
             kept.answer = Some(self.store.settle(&kept.record, kept.hold, kept.nonce, kept.now));
         }
         waiting.asked += 1;
-        self.changed.notify_all();
+        waiting.wake();
     }
 
     /// Writes what waits; how many still do when the time is over.
     pub(crate) fn flush(&self, patience: Option<Duration>) -> usize {
         let until = patience.map(|patience| Instant::now() + patience);
         self.write_first();
-        let mut waiting = self.waiting.lock();
-        while !waiting.kept.is_empty() && waiting.process == process::id() {
-            let Some(until) = until else {
-                self.changed.wait(&mut waiting);
-                continue;
-            };
-            if self.changed.wait_until(&mut waiting, until).timed_out() {
-                break;
+        self.sleep(until, |waiting| waiting.kept.is_empty() || waiting.process != process::id());
+        self.len()
+    }
+
+    /// Waits until what waits `is_so`, or the time is over.
+    fn sleep(&self, until: Option<Instant>, is_so: impl Fn(&Waiting) -> bool) {
+        loop {
+            let mut waiting = self.waiting.lock();
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if is_so(&waiting) || left.is_some_and(|left| left.is_zero()) {
+                return;
             }
+            let own = std::thread::current();
+            if waiting.sleepers.iter().all(|thread| thread.id() != own.id()) {
+                waiting.sleepers.push(own);
+            }
+            drop(waiting);
+            left.map_or_else(std::thread::park, std::thread::park_timeout);
         }
-        if waiting.process == process::id() { waiting.kept.len() } else { 0 }
     }
 
     /// The records that are kept, with what is set aside for each, for who counts them in.
@@ -154,10 +175,10 @@ impl Backlog {
         waiting.kept.iter().map(|kept| (Arc::clone(&kept.record), kept.hold.is_some())).collect()
     }
 
-    fn of_this_process(&self) -> parking_lot::MutexGuard<'_, Waiting> {
+    fn of_this_process(&self) -> Locked<'_, Waiting> {
         let mut waiting = self.waiting.lock();
         if waiting.process != process::id() {
-            *waiting = Waiting { process: process::id(), kept: VecDeque::new(), is_served: false, asked: 0 };
+            *waiting = Waiting::of_this_process();
         }
         waiting
     }
@@ -169,7 +190,7 @@ impl Backlog {
             let mut waiting = self.waiting.lock();
             let Some(first) = waiting.kept.front_mut() else {
                 waiting.is_served = false;
-                self.changed.notify_all();
+                waiting.wake();
                 return;
             };
             let answer = first.answer.take();
@@ -186,14 +207,14 @@ impl Backlog {
                         first.answer = None;
                     }
                     let asked = waiting.asked;
-                    let until = Instant::now() + pause;
-                    while waiting.asked == asked && !self.changed.wait_until(&mut waiting, until).timed_out() {}
+                    drop(waiting);
+                    self.sleep(Some(Instant::now() + pause), |waiting| waiting.asked != asked);
                     pause = (pause * 2).min(PAUSES.1);
                 }
                 answered => {
                     pause = PAUSES.0;
                     let done = waiting.kept.pop_front();
-                    self.changed.notify_all();
+                    waiting.wake();
                     drop(waiting);
                     match (answered, done) {
                         (Ok(written), Some(done)) => (done.on_written)(&written),

@@ -1,8 +1,8 @@
 //! What a provider was found to do differently: a parameter that it refuses is left out or renamed, once and for all.
 
 use crate::ProviderErrorKind;
+use crate::lock::Lock;
 use crate::wire::Quirks;
-use parking_lot::Mutex;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ const NOT_TAKEN: [&str; 9] = [
 #[derive(Debug, Default)]
 pub(super) struct Learned {
     without_stream_options: AtomicBool,
-    max_tokens_name: Mutex<Option<&'static str>>,
+    max_tokens_name: Lock<Option<&'static str>>,
 }
 
 /// A refusal, and what was asked.

@@ -6,11 +6,13 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Threads that are inside.
-static INSIDE: AtomicU32 = AtomicU32::new(0);
+/// Threads that are inside, each counted at its own slot: those that go in and out at once do not wait for one place in
+/// memory.
+static INSIDE: [Slot; SLOTS] = [const { Slot(AtomicU32::new(0)) }; SLOTS];
+const SLOTS: usize = 16;
 /// Threads that are forking.
 static FORKING: AtomicU32 = AtomicU32::new(0);
 /// Forks between this process and the one that loaded the library.
@@ -23,7 +25,16 @@ const MOST: Duration = Duration::from_secs(30);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_micros(50);
 
+/// On a cache line of its own.
+#[repr(align(128))]
+struct Slot(AtomicU32);
+
 thread_local! {
+    /// Where this thread is counted.
+    static SLOT: &'static AtomicU32 = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        &INSIDE[NEXT.fetch_add(1, Ordering::Relaxed) % SLOTS].0
+    };
     /// How many guards this thread has.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
@@ -49,7 +60,7 @@ impl Drop for Inside {
         let depth = DEPTH.get() - 1;
         DEPTH.set(depth);
         if depth == 0 {
-            INSIDE.fetch_sub(1, Ordering::SeqCst);
+            go_out();
         }
     }
 }
@@ -58,7 +69,7 @@ impl Drop for Inside {
 pub(super) fn outside<T>(wait: impl FnOnce() -> T) -> T {
     let depth = DEPTH.replace(0);
     if depth > 0 {
-        INSIDE.fetch_sub(1, Ordering::SeqCst);
+        go_out();
     }
     let result = wait();
     if depth > 0 {
@@ -74,12 +85,25 @@ fn go_in() {
         while FORKING.load(Ordering::SeqCst) > 0 {
             std::thread::sleep(PAUSE);
         }
-        INSIDE.fetch_add(1, Ordering::SeqCst);
+        own_slot().fetch_add(1, Ordering::SeqCst);
         if FORKING.load(Ordering::SeqCst) == 0 {
             return;
         }
-        INSIDE.fetch_sub(1, Ordering::SeqCst);
+        go_out();
     }
+}
+
+fn go_out() {
+    own_slot().fetch_sub(1, Ordering::SeqCst);
+}
+
+fn own_slot() -> &'static AtomicU32 {
+    // A thread that ends has no place of its own any more.
+    SLOT.try_with(|slot| *slot).unwrap_or(&INSIDE[0].0)
+}
+
+fn inside() -> u32 {
+    INSIDE.iter().map(|slot| slot.0.load(Ordering::SeqCst)).sum()
 }
 
 /// How many forks lie between this process and the one that loaded the library.
@@ -92,7 +116,7 @@ extern "C" fn prepare() {
     // A thread that forks while it is inside does not wait for itself.
     let own = u32::from(DEPTH.try_with(Cell::get).unwrap_or(0) > 0);
     let begun = Instant::now();
-    while INSIDE.load(Ordering::SeqCst) > own && begun.elapsed() < MOST {
+    while inside() > own && begun.elapsed() < MOST {
         std::thread::sleep(PAUSE);
     }
 }
@@ -104,7 +128,8 @@ extern "C" fn in_parent() {
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::SeqCst);
     super::locks::forget();
-    INSIDE.store(u32::from(DEPTH.try_with(Cell::get).unwrap_or(0) > 0), Ordering::SeqCst);
+    INSIDE.iter().for_each(|slot| slot.0.store(0, Ordering::SeqCst));
+    own_slot().store(u32::from(DEPTH.try_with(Cell::get).unwrap_or(0) > 0), Ordering::SeqCst);
     FORKING.store(0, Ordering::SeqCst);
 }
 

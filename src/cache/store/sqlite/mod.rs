@@ -10,10 +10,10 @@ pub(crate) use schema::SCHEMA;
 
 use super::{EntryName, EntryStore, Erasure, FeedPage, FeedPosition, Learned, StoredEntry, Told, Unseen};
 use crate::blocking::thread_waits;
+use crate::lock::Lock;
 use crate::store::sqlite::Database;
 use crate::{Error, Result};
 use futures_util::FutureExt;
-use parking_lot::Mutex;
 use rows::What;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ const MANY: usize = 1_000;
 pub struct SqliteEntries {
     database: Arc<Database>,
     /// The places of damaged rows that were met. What they held cannot be known, so that an erasure takes them too.
-    damaged: Arc<Mutex<BTreeSet<i64>>>,
+    damaged: Arc<Lock<BTreeSet<i64>>>,
 }
 
 impl SqliteEntries {

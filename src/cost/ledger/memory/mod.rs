@@ -12,10 +12,10 @@ use crate::cost::budget::{Budget, BudgetStatus, Period};
 use crate::cost::deferred::Deferred;
 use crate::cost::ledger::filter::Filter;
 use crate::cost::record::{CostRecord, RateCard};
+use crate::lock::Lock;
 use book::Book;
 use columns::{ColumnSnapshot, Columns, RecordRow, StoredRecord};
 use jiff::tz::TimeZone;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// The most records of a page: a block of the columns.
@@ -29,7 +29,7 @@ pub struct MemoryLedger {
 
 #[derive(Debug, Default)]
 struct Shared {
-    contents: Mutex<Contents>,
+    contents: Lock<Contents>,
 }
 
 #[derive(Debug, Default)]
