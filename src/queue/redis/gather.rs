@@ -80,7 +80,15 @@ impl RedisQueue {
         on_redis(async move {
             let (answer, answered) = oneshot::channel();
             if gather(&queue).add(Asked { arguments, patience, answer }) {
-                tokio::spawn(send_all(queue, gather));
+                // Who comes first and alone sends what it asks, which hands nothing to another thread.
+                let mut asked = gather(&queue).next();
+                if asked.len() == 1 {
+                    send(&queue, gather, asked).await;
+                    asked = gather(&queue).next();
+                }
+                if !asked.is_empty() {
+                    tokio::spawn(send_all(queue, gather, asked));
+                }
             }
             match tokio::time::timeout(patience + GRACE, answered).await {
                 Ok(Ok(answer)) => answer,
@@ -96,23 +104,28 @@ impl RedisQueue {
 }
 
 /// Sends what was asked, until nothing is.
-async fn send_all(queue: Arc<RedisQueue>, gather: fn(&RedisQueue) -> &Gather) {
-    loop {
-        let asked = gather(&queue).next();
-        let Some(patience) = asked.iter().map(|asked| asked.patience).max() else { return };
-        let mut arguments = Arguments::default().int(asked.len());
-        for one in &asked {
-            arguments = arguments.all(&one.arguments);
-        }
-        let reply = queue.run(gather(&queue).script, &arguments, patience).await;
-        let answers = reply.and_then(|reply| match list_of(&reply)? {
-            answers if answers.len() == asked.len() => Ok(answers.to_vec()),
-            _ => Err(Error::Store("several calls were not answered in a form that is known".into())),
-        });
-        match answers {
-            // Who does not wait any more has left.
-            Ok(answers) => asked.into_iter().zip(answers).for_each(|(one, answer)| drop(one.answer.send(Ok(answer)))),
-            Err(error) => asked.into_iter().for_each(|one| drop(one.answer.send(Err(error.clone())))),
-        }
+async fn send_all(queue: Arc<RedisQueue>, gather: fn(&RedisQueue) -> &Gather, mut asked: Vec<Asked>) {
+    while !asked.is_empty() {
+        send(&queue, gather, asked).await;
+        asked = gather(&queue).next();
+    }
+}
+
+/// Sends with one command what several asked.
+async fn send(queue: &RedisQueue, gather: fn(&RedisQueue) -> &Gather, asked: Vec<Asked>) {
+    let Some(patience) = asked.iter().map(|asked| asked.patience).max() else { return };
+    let mut arguments = Arguments::default().int(asked.len());
+    for one in &asked {
+        arguments = arguments.all(&one.arguments);
+    }
+    let reply = queue.run(gather(queue).script, &arguments, patience).await;
+    let answers = reply.and_then(|reply| match list_of(&reply)? {
+        answers if answers.len() == asked.len() => Ok(answers.to_vec()),
+        _ => Err(Error::Store("several calls were not answered in a form that is known".into())),
+    });
+    match answers {
+        // Who does not wait any more has left.
+        Ok(answers) => asked.into_iter().zip(answers).for_each(|(one, answer)| drop(one.answer.send(Ok(answer)))),
+        Err(error) => asked.into_iter().for_each(|one| drop(one.answer.send(Err(error.clone())))),
     }
 }

@@ -7,9 +7,11 @@
 //!   run twice. A caller waits no longer than its patience.
 //! - [`RedisChannel`] hears what the scripts publish, on a connection of its own.
 //! - Connections live on a thread of headrace's own, one in each process: a caller needs no runtime, and may be any thread.
+//!   A thread that waits for an answer to one server asks it over a connection of its own, where that is free (`direct`).
 
 mod arguments;
 mod channel;
+mod direct;
 mod fault;
 mod link;
 mod reach;

@@ -1,5 +1,6 @@
 //! Redis's own protocol: one server, over TLS too, a cluster, or the server that sentinels name.
 
+use super::direct::Direct;
 use super::fault::is_connection_lost;
 use super::transport::{Told, Transport};
 use crate::store::{RedisKind, RedisUrl};
@@ -21,7 +22,8 @@ const ANSWER: Duration = Duration::from_secs(10);
 const MASTER: &str = "mymaster";
 
 enum Server {
-    One(Client),
+    /// With a connection for callers whose thread waits, unless it is over TLS.
+    One(Client, Option<Direct>),
     /// With a client for each server that the address names: any of them passes a message on.
     Cluster(Box<ClusterClient>, Vec<Client>),
     Sentinel(Box<Mutex<SentinelClient>>),
@@ -75,7 +77,7 @@ impl Resp {
 
     async fn client(&self) -> RedisResult<Client> {
         match &self.server {
-            Server::One(client) => Ok(client.clone()),
+            Server::One(client, _) => Ok(client.clone()),
             Server::Cluster(_, seeds) => seeds
                 .get(rand::random_range(0..seeds.len().max(1)))
                 .cloned()
@@ -120,7 +122,8 @@ fn each_host(address: &RedisUrl) -> Vec<String> {
 
 fn server(address: &RedisUrl) -> RedisResult<Server> {
     match address.kind() {
-        RedisKind::Plain | RedisKind::Tls | RedisKind::Upstash => Ok(Server::One(Client::open(address.expose())?)),
+        RedisKind::Plain => Ok(Server::One(Client::open(address.expose())?, Some(Direct::new()))),
+        RedisKind::Tls | RedisKind::Upstash => Ok(Server::One(Client::open(address.expose())?, None)),
         RedisKind::Cluster => {
             let hosts = each_host(address);
             let seeds = hosts.iter().map(|url| Client::open(url.as_str())).collect::<RedisResult<_>>()?;
@@ -159,6 +162,12 @@ fn server(address: &RedisUrl) -> RedisResult<Server> {
 #[async_trait]
 impl Transport for Resp {
     async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+        if let Server::One(client, Some(direct)) = &self.server
+            && self.live.lock().is_some()
+            && let Some(reply) = direct.send(command, client.get_connection_info()).await
+        {
+            return reply;
+        }
         let (number, live) = self.live().await?;
         let mut unanswered = Unanswered { resp: self, number, answered: false };
         let reply = match live {
