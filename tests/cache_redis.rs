@@ -14,6 +14,7 @@ use headrace::clock::{Clock, ManualClock};
 use headrace::store::Location;
 use headrace::{Error, Payload, Result};
 use servers::RedisServer;
+use servers::kinds::{with_a_cluster_of_three, with_a_sentinel, with_tls};
 use servers::lossy::LossyNetwork;
 use servers::upstash::FakeUpstash;
 use std::cell::Cell;
@@ -48,6 +49,27 @@ fn it_passes_the_conformance_suite() -> Result<()> {
 fn a_cluster_passes_the_conformance_suite() -> Result<()> {
     let Some(server) = RedisServer::start_cluster() else { return Ok(()) };
     conforms(&server.url().replace("redis://", "redis+cluster://"))
+}
+
+#[test]
+fn a_cluster_of_three_passes_the_conformance_suite() {
+    with_a_cluster_of_three(|url| conforms(url).unwrap());
+}
+
+#[test]
+fn a_server_that_sentinels_name_passes_the_conformance_suite() {
+    with_a_sentinel(|url| conforms(url).unwrap());
+}
+
+#[test]
+fn a_server_behind_tls_passes_the_conformance_suite() {
+    with_tls("a_server_behind_tls_passes_the_conformance_suite", |url| conforms(url).unwrap());
+}
+
+#[test]
+fn valkey_passes_the_conformance_suite() -> Result<()> {
+    let Some(server) = RedisServer::start_valkey() else { return Ok(()) };
+    conforms(&server.url())
 }
 
 #[test]

@@ -19,6 +19,7 @@ use headrace::usage::Usage;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use servers::RedisServer;
+use servers::kinds::{with_a_cluster_of_three, with_a_sentinel, with_tls};
 use servers::lossy::LossyNetwork;
 use servers::upstash::FakeUpstash;
 use std::sync::Arc;
@@ -59,6 +60,27 @@ fn it_passes_the_conformance_suite() {
 fn a_cluster_passes_the_conformance_suite() {
     let Some(server) = RedisServer::start_cluster() else { return };
     conforms(&server.url().replace("redis://", "redis+cluster://"));
+}
+
+#[test]
+fn a_cluster_of_three_passes_the_conformance_suite() {
+    with_a_cluster_of_three(conforms);
+}
+
+#[test]
+fn a_server_that_sentinels_name_passes_the_conformance_suite() {
+    with_a_sentinel(conforms);
+}
+
+#[test]
+fn a_server_behind_tls_passes_the_conformance_suite() {
+    with_tls("a_server_behind_tls_passes_the_conformance_suite", conforms);
+}
+
+#[test]
+fn valkey_passes_the_conformance_suite() {
+    let Some(server) = RedisServer::start_valkey() else { return };
+    conforms(&server.url());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use headrace::queue::{
 };
 use headrace::{Error, Payload};
 use servers::RedisServer;
+use servers::kinds::{with_a_cluster_of_three, with_a_sentinel, with_tls};
 use servers::lossy::LossyNetwork;
 use servers::upstash::FakeUpstash;
 use std::sync::Arc;
@@ -25,18 +26,25 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
+type Open = Box<dyn Fn(QueueConfig) -> Arc<dyn QueueStore>>;
+
 fn conforms(url: &str) {
+    block_on(conformance::all(&mut handles(url, "odd")));
+}
+
+/// Handles of a fresh queue each time, by a clock of the test's.
+fn handles(url: &str, kind: &str) -> impl FnMut() -> (Open, ManualClock) {
     let mut count = 0;
-    block_on(conformance::all(&mut || {
+    move || {
         let clock = ManualClock::new(Duration::from_secs(1_700_000_000));
         count += 1;
-        let (by, url, name) = (clock.clone(), url.to_owned(), format!("{{odd}} % name {count}"));
-        let open: Box<dyn Fn(QueueConfig) -> Arc<dyn QueueStore>> = Box::new(move |config| {
+        let (by, url, name) = (clock.clone(), url.to_owned(), format!("{{{kind}}} % name {count}"));
+        let open: Open = Box::new(move |config| {
             let config = QueueConfig { name: name.clone(), ..config };
             RequestQueue::open_with_clock(&url, config, Arc::new(by.clone())).unwrap().store()
         });
         (open, clock)
-    }));
+    }
 }
 
 #[test]
@@ -45,10 +53,40 @@ fn it_passes_the_conformance_suite() {
     conforms(&server.url());
 }
 
+/// As Python's calls wait: such a thread asks the server by itself.
+#[test]
+fn it_passes_the_conformance_suite_with_a_thread_that_waits() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let _inside = runtime.enter();
+    headrace::blocking::block_on(conformance::all(&mut handles(&server.url(), "waits")));
+}
+
 #[test]
 fn a_cluster_passes_the_conformance_suite() {
     let Some(server) = RedisServer::start_cluster() else { return };
     conforms(&server.url().replace("redis://", "redis+cluster://"));
+}
+
+#[test]
+fn a_cluster_of_three_passes_the_conformance_suite() {
+    with_a_cluster_of_three(conforms);
+}
+
+#[test]
+fn a_server_that_sentinels_name_passes_the_conformance_suite() {
+    with_a_sentinel(conforms);
+}
+
+#[test]
+fn a_server_behind_tls_passes_the_conformance_suite() {
+    with_tls("a_server_behind_tls_passes_the_conformance_suite", conforms);
+}
+
+#[test]
+fn valkey_passes_the_conformance_suite() {
+    let Some(server) = RedisServer::start_valkey() else { return };
+    conforms(&server.url());
 }
 
 #[test]
