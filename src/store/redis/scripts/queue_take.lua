@@ -160,12 +160,13 @@ local function choose(class, turns, several)
 end
 
 local out, leased = {}, {}
+local ends, ends_text = now + lease, whole(now + lease)
 local function hand_out(id, r, scopes, body)
   local owner = owner_of(r)
   r[STATUS], r[ATTEMPT], r[GAUGES] = HELD, r[ATTEMPT] + 1, scopes
   if owner == '' then
-    r[UNTIL] = now + lease
-    leased[#leased + 1], leased[#leased + 2] = whole(r[UNTIL]), id
+    r[UNTIL] = ends
+    leased[#leased + 1], leased[#leased + 2] = ends_text, id
   else
     -- Who waits for a turn of its own holds it as long as it lives.
     r[UNTIL] = -1
@@ -193,7 +194,7 @@ local function run_of(class, tenant, pass, left)
   local last = call('ZREVRANGEBYLEX', READY, high, low, 'LIMIT', 0, 1)[1]
   if string.match(last, '^%d\1[^\1]*\1([^\1]*)\1') ~= flow then return 0 end
   local ids = {}
-  for i, line in ipairs(lines) do ids[i] = string.match(line, '([^\1]*)$') end
+  for i, line in ipairs(lines) do ids[i] = string.sub(line, -16) end
   call('ZREM', READY, unpack(lines))
   if class > 0 then call('ZREM', RISE, unpack(lines)) end
   local records, bodies = call('HMGET', REC, unpack(ids)), call('HMGET', BODY, unpack(ids))
