@@ -15,9 +15,9 @@ TEMPLATES = HERE.parent / "esg_templates.json"
 #: Set out in questions/README.md.
 TEACH = (
     "agriculture", "audit", "bank", "buildings", "carmaker", "chemicals", "climate", "confusable", "contrast",
-    "electronics", "everyday", "food_drink", "food_fashion", "general", "hospital", "hostile_pairs", "insurance",
-    "manufacturer", "pension_fund", "people", "phone", "public", "rules", "rules_auditors", "telecom", "transport",
-    "workforce",
+    "electronics", "everyday", "figures", "food_drink", "food_fashion", "general", "hospital", "hostile_pairs",
+    "insurance", "manufacturer", "mining", "pension_fund", "people", "phone", "public", "roles_construction",
+    "roles_finance", "roles_hotel", "rules", "rules_auditors", "telecom", "transport", "workforce",
 )  # fmt: skip
 CALIBRATE = ("utility", "hostile")
 JUDGE = ("investor", "technology", "hostile_judge", "paper", "consultancy")

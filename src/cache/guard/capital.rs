@@ -74,9 +74,7 @@ pub(super) fn read(tokens: &[Token<'_>]) -> Box<[Cased]> {
         match STANDARD.0.get(token.lower.as_str())? {
             // "the us" is a country, whatever its letters.
             CapitalRule::Capitals if is_named && is_small(token) => Some(token.text.to_uppercase().into()),
-            CapitalRule::Capitals => {
-                capitals().or_else(|| (shouts || is_small(token)).then(|| token.lower.as_str().into()))
-            }
+            CapitalRule::Capitals => capitals().or_else(|| Some(token.lower.as_str().into())),
             CapitalRule::CapitalsAmongSmallLetters => capitals().or_else(|| small().filter(|_| has_capitals)),
             CapitalRule::CapitalLetter => (token.is_capital() && !token.starts && !is_title && !shouts)
                 .then(|| token.text.into())

@@ -24,6 +24,14 @@ impl Reading<'_> {
         }
     }
 
+    /// A unit that may go without saying, and then parts nobody; beside another unit it still is another.
+    fn unsaid_unit(&mut self, unit: &str) {
+        for fact in self.facts.iter_mut().filter(|fact| (&*fact.slot, &*fact.value) == ("unit", unit)) {
+            fact.is_aside = true;
+        }
+        self.asides.retain(|(_, aside)| aside.key.strip_prefix("=unit ") != Some(unit));
+    }
+
     /// Slots that say the same in another way: the last day of December is the year's end, two units make an intensity.
     pub(super) fn simplify(&mut self) {
         let has = |slot: &str, value: &str| self.facts.iter().any(|fact| &*fact.slot == slot && &*fact.value == value);
@@ -36,7 +44,7 @@ impl Reading<'_> {
         }
         // Emissions are given in tonnes where nobody says otherwise.
         if self.says("=emissions") {
-            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
+            self.unsaid_unit("t");
         }
         // "How much of the waste, in tonnes" asks for no share.
         let is_of = |term: &Term| &*term.shown == "how much of";
@@ -46,7 +54,7 @@ impl Reading<'_> {
         }
         // Noise is given in decibels where nobody says otherwise.
         if self.says("=noise") {
-            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "dB"));
+            self.unsaid_unit("dB");
         }
         // Whoever names a refrigerant need not say that it is one.
         let named = |fact: &Fact| {
@@ -60,7 +68,7 @@ impl Reading<'_> {
         }
         // And carbon is priced by the tonne.
         if self.says("=carbon price") {
-            self.facts.retain(|fact| (&*fact.slot, &*fact.value) != ("unit", "t"));
+            self.unsaid_unit("t");
         }
         // Both sexes side by side are all people.
         let sexes = self.facts.iter().filter(|fact| &*fact.slot == "gender").map(|fact| &*fact.value);
