@@ -24,6 +24,7 @@ EXTRAS = (
     ("loadtest", "pytest", "headrace loadtest"),
     ("dataframe", "pyarrow", "frames and Parquet files"),
     ("otel", "opentelemetry", "spans and metrics"),
+    ("otlp", "opentelemetry.exporter.otlp.proto.http", "spans and metrics that headrace serve sends"),
     ("langchain", "langchain_openai", "LangChain's chat model"),
     ("llamaindex", "llama_index", "LlamaIndex's LLM"),
     ("plots", "matplotlib", "plots"),
@@ -42,6 +43,14 @@ def register(subparsers: Subparsers) -> None:
     doctor.set_defaults(run=run)
 
 
+def is_installed(package: str) -> bool:
+    """Whether a package, or one inside another, is there."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def run(given: argparse.Namespace) -> int:
     """Run `headrace doctor`, or `headrace doctor FILE`."""
     if given.file is not None:
@@ -50,7 +59,7 @@ def run(given: argparse.Namespace) -> int:
         raise ConfigError("--repair needs the FILE to repair: headrace doctor FILE --repair")
     print(f"headrace {headrace.__version__}, Python {sys.version.split()[0]}")
     for extra, package, what in EXTRAS:
-        if importlib.util.find_spec(package) is not None:
+        if is_installed(package):
             print(f"  ok      {what}")
         else:
             print(f"  missing {what}: {command(extra)}")
