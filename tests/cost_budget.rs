@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const MODEL: &str = "deepseek/deepseek-chat";
+const MODEL: &str = "deepseek/deepseek-v3";
 /// 2026-11-23T10:00:00Z.
 const START: Duration = Duration::from_hours(498_730);
 

@@ -21,7 +21,7 @@ use servers::RedisServer;
 use std::sync::Arc;
 use std::time::Duration;
 
-const MODELS: [&str; 2] = ["openai/gpt-4", "deepseek/deepseek-chat"];
+const MODELS: [&str; 2] = ["openai/gpt-4", "deepseek/deepseek-v3"];
 const TENANTS: [&str; 2] = ["a", "b"];
 const PERIODS: [&str; 4] = ["hour", "day", "ever", "rolling 6h"];
 /// 2026-11-23T10:00:00Z.

@@ -69,7 +69,7 @@ def test_a_budget_covers_what_it_says(scope):
     with pytest.raises(BudgetExceeded):
         costs.reserve(MODEL, USAGE, tenant="t", tags=["project=x"])
     if scope:
-        costs.reserve("deepseek/deepseek-chat", USAGE, tenant="other").release()
+        costs.reserve("deepseek/deepseek-v3", USAGE, tenant="other").release()
 
 
 def test_a_warning_budget_lets_calls_through_and_tells(costs):

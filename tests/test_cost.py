@@ -7,7 +7,7 @@ from headrace.cli import main
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-MODELS = ["openai/gpt-4", "openai/gpt-4o-mini", "deepseek/deepseek-chat", "acme/unheard-of"]
+MODELS = ["openai/gpt-4", "openai/gpt-4o-mini", "deepseek/deepseek-v3", "acme/unheard-of"]
 START = datetime(2026, 11, 1, tzinfo=timezone.utc)
 
 
@@ -19,12 +19,12 @@ def url(request, tmp_path):
 @pytest.mark.parametrize(("gpt4", "expected"), [(("10", "30"), "0.011084"), (("30", "60"), "0.027084")])
 def test_a_ledger_kept_by_floats_is_replayed_exactly(url, gpt4, expected):
     prices = PriceTable.builtin()
-    prices.set("deepseek/deepseek-chat", input="0.14", output="0.28")
+    prices.set("deepseek/deepseek-v3", input="0.14", output="0.28")
     prices.set("openai/gpt-4", input=gpt4[0], output=gpt4[1])
     costs = CostTracker(prices=prices, url=url)
     found = [
-        costs.record("deepseek/deepseek-chat", Usage(200, 100)).cost,
-        costs.record("deepseek/deepseek-chat", Usage(100, 50)).cost,
+        costs.record("deepseek/deepseek-v3", Usage(200, 100)).cost,
+        costs.record("deepseek/deepseek-v3", Usage(100, 50)).cost,
         costs.record("openai/gpt-4", Usage(500, 200)).cost,
     ]
     assert found[:2] == [Decimal("0.000056"), Decimal("0.000028")]

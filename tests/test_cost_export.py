@@ -12,7 +12,7 @@ import pytest
 from headrace import CostTracker, Usage
 
 START = datetime(2026, 11, 1, tzinfo=timezone.utc)
-MODELS = ["openai/gpt-4", "openai/gpt-4o-mini", "deepseek/deepseek-chat", "acme/unheard-of"]
+MODELS = ["openai/gpt-4", "openai/gpt-4o-mini", "deepseek/deepseek-v3", "acme/unheard-of"]
 KINDS = ["input", "cached_input", "cache_write", "cache_write_1h", "input_audio", "input_image", "output", "reasoning"]
 KINDS += ["output_audio", "output_image", "image", "search", "request"]
 

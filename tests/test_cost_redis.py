@@ -12,7 +12,7 @@ from headrace import CostTracker, SemanticCache, Usage
 from redis_server import redis_server
 
 PATIENT = 60
-MODEL = "deepseek/deepseek-chat"
+MODEL = "deepseek/deepseek-v3"
 USAGE = Usage(input_tokens=1000, output_tokens=500)
 
 
@@ -68,7 +68,7 @@ costs.set_budget("0.02", period="day")
 calls = 0
 while True:
     try:
-        with costs.reserve("deepseek/deepseek-chat", usage) as held:
+        with costs.reserve("deepseek/deepseek-v3", usage) as held:
             held.settle(usage)
             calls += 1
     except headrace.BudgetExceeded:

@@ -212,9 +212,9 @@ def test_a_fallback_is_priced_as_the_model_that_answered():
     other.then(http(200, completion("An answer.")))
     with one, other:
         providers = [provider_of(one), provider_of(other, name="deepseek")]
-        fallbacks = {MODEL: ["deepseek/deepseek-chat"]}
+        fallbacks = {MODEL: ["deepseek/deepseek-v3"]}
         with headrace.Client(providers, fallbacks=fallbacks, max_attempts=1) as client:
             answer = client.chat(MODEL, QUESTION)
             [record] = [one for one in client.costs.records() if one.cost]
-            assert (answer.model, record.model) == ("deepseek/deepseek-chat", "deepseek-chat")
-            assert answer.cost == client.costs.quote("deepseek/deepseek-chat", answer.usage).cost
+            assert (answer.model, record.model) == ("deepseek/deepseek-v3", "deepseek-v3")
+            assert answer.cost == client.costs.quote("deepseek/deepseek-v3", answer.usage).cost

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// 2026-11-23T10:00:00Z.
 pub const START: Duration = Duration::from_hours(498_730);
-pub const MODEL: &str = "deepseek/deepseek-chat";
+pub const MODEL: &str = "deepseek/deepseek-v3";
 const LEASE: Duration = Duration::from_mins(1);
 /// Questions of the cache, each with one of two tags.
 pub const SLOTS: u64 = 4;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Nothing is: a ledger that is damaged is not opened.
 pub const LOST: &str = "lost";
-const MODELS: [&str; 2] = ["openai/gpt-4", "deepseek/deepseek-chat"];
+const MODELS: [&str; 2] = ["openai/gpt-4", "deepseek/deepseek-v3"];
 
 fn open(file: &Path, at: Duration) -> Result<CostTracker> {
     CostTracker::with_clock(&url(file), PriceTable::builtin(), Arc::new(ManualClock::new(at)))

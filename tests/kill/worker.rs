@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub const MODEL: &str = "deepseek/deepseek-chat";
+pub const MODEL: &str = "deepseek/deepseek-v3";
 /// Short, so that what a killed process held is handed out again.
 const LEASE: Duration = Duration::from_secs(1);
 const SLOTS: u64 = 8;
