@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Refuse a test in Python that cannot fail, or that passes without having looked.
+"""Refuse a test in Python that cannot fail, or that passes without having looked; and any test that the hour decides.
 
 Found are: a test with no assertion that calls nothing of its own which could have one; one that returns before its end; an
 assertion of a constant or of a tuple; one that holds because of a variable of the environment; and `raises` of Exception or
-BaseException, which a typing error satisfies.
+BaseException, which a typing error satisfies. In Rust and in Python: a model that has other prices at other hours, where
+prices are not what is tested.
 
 Usage: scripts/check_tests.py [FOLDER]
 """
@@ -11,10 +12,14 @@ Usage: scripts/check_tests.py [FOLDER]
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+ROOT = Path(__file__).parent.parent
+#: The tests of prices themselves, which say at which time.
+PRICE_TESTS = "test_prices.py"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -67,16 +72,33 @@ def faults(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, "raises(Exception) holds for any mistake in the test itself"
 
 
+def priced_by_the_hour() -> set[str]:
+    """The models whose price depends on the hour, quoted as a test names them."""
+    rows = (ROOT / "src/cost/price/prices.tsv").read_text(encoding="utf-8").splitlines()
+    return {f'"{"/".join(row.split(chr(9))[:2])}"' for row in rows if " hours:" in row}
+
+
+def by_the_hour(root: Path) -> Iterator[str]:
+    """Where a test outside those of prices names one of them."""
+    models = priced_by_the_hour()
+    for file in sorted([*root.rglob("*.rs"), *root.rglob("*.py")]):
+        if file.name == PRICE_TESTS:
+            continue
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            for model in models & set(re.findall(r'"[^"\s]+"', line)):
+                yield f"{file.relative_to(root)}:{number}: the price of {model} depends on the hour: take another model"
+
+
 def main(root: Path) -> int:
     """Print what is wrong and return the exit status."""
-    wrong = []
+    wrong = list(by_the_hour(root))
     files = sorted(root.rglob("test_*.py"))
     for file in files:
         for line, fault in sorted(faults(ast.parse(file.read_text(encoding="utf-8")))):
             wrong.append(f"{file.relative_to(root)}:{line}: {fault}")
-    print("\n".join(wrong) or f"{len(files)} files of tests: every test can fail")
+    print("\n".join(wrong) or f"{len(files)} files of tests: every test can fail, at any hour")
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "tests"))
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "tests"))

@@ -161,3 +161,14 @@ def test_a_test_that_cannot_fail_is_found(tmp_path, body, fault):
     assert fault in told
     file.write_text("def test_it(x):\n    assert x\n")
     assert checked("check_tests.py", tmp_path)[0] == 0
+
+
+def test_a_test_that_the_hour_decides_is_found(tmp_path):
+    model = "/".join(["deepseek", "deepseek-chat"])
+    (tmp_path / "kill.rs").write_text(f'const MODEL: &str = "{model}";\n')
+    status, told = checked("check_tests.py", tmp_path)
+    assert status == 1
+    assert told.startswith(f'kill.rs:1: the price of "{model}" depends on the hour')
+    (tmp_path / "kill.rs").unlink()
+    (tmp_path / "test_prices.py").write_text(f'def test_it():\n    assert model == "{model}"\n')
+    assert checked("check_tests.py", tmp_path)[0] == 0
