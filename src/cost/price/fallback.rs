@@ -1,5 +1,6 @@
 //! What a model costs that no list has.
 
+use super::memo::Memo;
 use super::{ModelPrice, PricePeriod, PriceTable, Rates, Resolved, builtin};
 use crate::Result;
 use crate::cost::names::Nearness;
@@ -48,6 +49,7 @@ impl PriceTable {
             Fallback::Estimate | Fallback::Raise => {}
         }
         self.fallback = fallback;
+        self.memo = Memo::default();
         Ok(())
     }
 
@@ -56,6 +58,10 @@ impl PriceTable {
     /// # Errors
     /// `UnknownModel` where no list has it and the fallback is to raise.
     pub fn resolve(&self, name: &str) -> Result<Resolved> {
+        self.memo.get_or_find(name, || self.look_for(name))
+    }
+
+    fn look_for(&self, name: &str) -> Result<Resolved> {
         if let Some(price) = self.find(name) {
             return Ok(Resolved { price, estimated: false });
         }

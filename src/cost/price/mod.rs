@@ -5,6 +5,7 @@
 mod builtin;
 mod fallback;
 mod kind;
+mod memo;
 mod period;
 mod rates;
 mod resource;
@@ -17,11 +18,13 @@ pub use rates::{CostLine, Rate, Rates, listed, per_unit};
 
 use super::money::Money;
 use super::names::{self, Nearness};
+use crate::lock::Lazy;
 use crate::usage::Usage;
 use crate::{Error, Result};
 use hashbrown::HashMap;
 use jiff::Timestamp;
-use std::sync::{Arc, LazyLock};
+use memo::Memo;
+use std::sync::Arc;
 
 /// A model in a price list.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +57,7 @@ impl ModelPrice {
 
     /// The prices that held at a time.
     pub fn rates(&self, at: Timestamp) -> &Rates {
-        static NONE: LazyLock<Rates> = LazyLock::new(Rates::default);
+        static NONE: Lazy<Rates> = Lazy::new(Rates::default);
         self.periods.get(self.period_at(at.as_microsecond())).map_or(&NONE, |period| &period.rates)
     }
 }
@@ -98,6 +101,7 @@ pub struct PriceTable {
     is_builtin: bool,
     own: HashMap<String, Arc<ModelPrice>>,
     fallback: Fallback,
+    memo: Memo,
 }
 
 impl PriceTable {
@@ -129,6 +133,7 @@ impl PriceTable {
             period.rates.check().map_err(|error| Error::invalid(format!("model {name:?}: {error}")))?;
         }
         self.own.insert(name, Arc::new(model));
+        self.memo = Memo::default();
         Ok(())
     }
 
@@ -166,6 +171,7 @@ impl PriceTable {
     /// Puts another table's own models over these.
     pub fn extend(&mut self, other: Self) {
         self.own.extend(other.own);
+        self.memo = Memo::default();
     }
 
     /// The model of that name: exactly, by a declared other name of it or of its provider, or bare where only one

@@ -66,3 +66,24 @@ fn a_price_that_is_set_leaves_the_others_and_makes_nothing_free() {
     assert_eq!(own.price("acme/x", &both, "2030-01-02T00:00:00Z".parse().unwrap()).unwrap().total.to_string(), "5");
     assert!(PriceTable::from_toml("[models.\"acme/x\"]\ncached_input = \"1\"").is_err());
 }
+
+#[test]
+fn what_a_name_was_found_to_cost_is_forgotten_where_prices_change() {
+    let mut table = PriceTable::builtin();
+    let cost = |table: &PriceTable| {
+        let found = table.price("acme/new", &Usage::new(1_000_000, 0), Timestamp::UNIX_EPOCH).unwrap();
+        (found.total.to_string(), found.estimated)
+    };
+    assert_eq!([cost(&table), cost(&table)], [("10".into(), true), ("10".into(), true)]);
+    table.set_fallback(Fallback::Like("openai/gpt-4".into())).unwrap();
+    assert_eq!(cost(&table), ("30".into(), true));
+    let mut other = table.clone();
+    other.set("acme/new", PricePeriod::parse("input=7").unwrap(), None).unwrap();
+    assert_eq!(cost(&other), ("7".into(), false));
+    table.extend(other);
+    assert_eq!(cost(&table), ("7".into(), false));
+    for number in 0..5000 {
+        assert!(table.resolve(&format!("acme/{number}")).unwrap().estimated);
+    }
+    assert_eq!(cost(&table), ("7".into(), false));
+}
