@@ -6,7 +6,9 @@
 
 use crate::store::sqlite::fork;
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::OnceLock;
 
 /// While it lives, no fork comes: for what has locks of its own. Wait for nobody meanwhile, the interpreter's lock included.
 pub(crate) use fork::{Inside, enter};
@@ -17,12 +19,14 @@ pub struct Lock<T> {
     inner: Mutex<T>,
 }
 
-/// What is locked.
-pub struct Locked<'a, T> {
-    // Freed before the thread goes outside.
-    guard: MutexGuard<'a, T>,
+/// What is locked, by a guard that is freed before the thread goes outside.
+pub struct Guarded<G> {
+    guard: G,
     _inside: Inside,
 }
+
+/// What is locked.
+pub(crate) type Locked<'a, T> = Guarded<MutexGuard<'a, T>>;
 
 impl<T> Lock<T> {
     /// A lock around a value.
@@ -34,7 +38,7 @@ impl<T> Lock<T> {
     /// Waits for it.
     pub fn lock(&self) -> Locked<'_, T> {
         let inside = enter();
-        Locked { guard: self.inner.lock(), _inside: inside }
+        Guarded { guard: self.inner.lock(), _inside: inside }
     }
 
     /// What is in it, for who alone has it.
@@ -45,21 +49,50 @@ impl<T> Lock<T> {
     /// Takes it where it is free.
     pub(crate) fn try_lock(&self) -> Option<Locked<'_, T>> {
         let inside = enter();
-        self.inner.try_lock().map(|guard| Locked { guard, _inside: inside })
+        self.inner.try_lock().map(|guard| Guarded { guard, _inside: inside })
     }
 }
 
-impl<T> Deref for Locked<'_, T> {
-    type Target = T;
+impl<G: Deref> Deref for Guarded<G> {
+    type Target = G::Target;
 
-    fn deref(&self) -> &T {
+    fn deref(&self) -> &G::Target {
         &self.guard
     }
 }
 
-impl<T> DerefMut for Locked<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
+impl<G: Deref<Target: fmt::Debug>> fmt::Debug for Guarded<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<G: DerefMut> DerefMut for Guarded<G> {
+    fn deref_mut(&mut self) -> &mut G::Target {
         &mut self.guard
+    }
+}
+
+/// A value that the first who asks makes, by the same rule: a child finds it made, or makes it itself.
+pub(crate) struct Lazy<T> {
+    value: OnceLock<T>,
+    make: fn() -> T,
+}
+
+impl<T> Lazy<T> {
+    pub(crate) const fn new(make: fn() -> T) -> Self {
+        Self { value: OnceLock::new(), make }
+    }
+}
+
+impl<T> Deref for Lazy<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value.get().unwrap_or_else(|| {
+            let _inside = enter();
+            self.value.get_or_init(self.make)
+        })
     }
 }
 
@@ -69,55 +102,21 @@ pub(crate) struct SharedLock<T> {
     inner: RwLock<T>,
 }
 
-/// What is locked to read.
-pub(crate) struct Reading<'a, T> {
-    guard: RwLockReadGuard<'a, T>,
-    _inside: Inside,
-}
-
-/// What is locked to write.
-pub(crate) struct Writing<'a, T> {
-    guard: RwLockWriteGuard<'a, T>,
-    _inside: Inside,
-}
-
 impl<T> SharedLock<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self { inner: RwLock::new(value) }
     }
 
     /// Waits until nobody writes.
-    pub(crate) fn read(&self) -> Reading<'_, T> {
+    pub(crate) fn read(&self) -> Guarded<RwLockReadGuard<'_, T>> {
         let inside = enter();
-        Reading { guard: self.inner.read(), _inside: inside }
+        Guarded { guard: self.inner.read(), _inside: inside }
     }
 
     /// Waits until it is free.
-    pub(crate) fn write(&self) -> Writing<'_, T> {
+    pub(crate) fn write(&self) -> Guarded<RwLockWriteGuard<'_, T>> {
         let inside = enter();
-        Writing { guard: self.inner.write(), _inside: inside }
-    }
-}
-
-impl<T> Deref for Reading<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.guard
-    }
-}
-
-impl<T> Deref for Writing<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.guard
-    }
-}
-
-impl<T> DerefMut for Writing<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.guard
+        Guarded { guard: self.inner.write(), _inside: inside }
     }
 }
 

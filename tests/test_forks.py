@@ -107,7 +107,6 @@ def use(number, turn):
     "client": """
 cache = headrace.SemanticCache(max_entries=100)
 client = headrace.Client([headrace.providers.Simulated(time_to_first_token=0)], cache=cache)
-client.chat("simulated/echo", "first")
 def use(number, turn):
     assert client.chat("simulated/echo", f"{number} {turn}", tenant=f"t{turn % 4}", timeout=25).text
     assert client.chat("simulated/echo", f"{turn % 8}", timeout=25).text

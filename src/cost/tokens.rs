@@ -5,6 +5,7 @@
 //! other maker's splitter that `benches/quality/tokens.py` measures (`docs/cost.md` has the table).
 
 use super::price::PriceTable;
+use crate::lock::Lazy;
 use crate::usage::Usage;
 use serde_json::Value;
 use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
@@ -114,16 +115,20 @@ fn collect<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
     }
 }
 
+// The library's own singletons know nothing of forks.
+static NEWER: Lazy<&CoreBPE> = Lazy::new(o200k_base_singleton);
+static OLDER: Lazy<&CoreBPE> = Lazy::new(cl100k_base_singleton);
+
 /// The table that splits the model's text, and whether it is the model's own. Each is built at its first use.
 fn splitter(model: &str) -> (&'static CoreBPE, bool) {
     let name = model.rsplit('/').next().unwrap_or(model);
     let is = |names: &[&str]| names.iter().any(|known| name.starts_with(known));
     if is(&O200K) {
-        (o200k_base_singleton(), true)
+        (&NEWER, true)
     } else if name == "gpt-4" || is(&CL100K) {
-        (cl100k_base_singleton(), true)
+        (&OLDER, true)
     } else {
-        (o200k_base_singleton(), false)
+        (&NEWER, false)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The providers that are known by name, as data.
 
+use crate::lock::Lazy;
 use crate::wire::{self, Protocol, Quirks};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 /// How a provider is shown its key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -83,8 +83,8 @@ pub fn registry() -> &'static [ProviderRow] {
         provider: Vec<ProviderRow>,
     }
     // A test reads the file; it is part of the program.
-    static ROWS: LazyLock<Vec<ProviderRow>> =
-        LazyLock::new(|| toml::from_str::<File>(include_str!("registry.toml")).unwrap_or_default().provider);
+    static ROWS: Lazy<Vec<ProviderRow>> =
+        Lazy::new(|| toml::from_str::<File>(include_str!("registry.toml")).unwrap_or_default().provider);
     &ROWS
 }
 

@@ -6,9 +6,10 @@ use super::entry::RequestId;
 use super::options::Priority;
 use super::owner::NOBODY;
 use super::store::LeaseEnd;
+use crate::lock::Lazy;
 use crate::{Error, Payload, Result};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// A request that was handed out. Dropped before it was accepted or settled, it goes back as if it had not left.
@@ -63,7 +64,7 @@ impl Lease {
     /// What was put.
     #[must_use]
     pub fn payload(&self) -> &Payload {
-        static EMPTY: LazyLock<Payload> = LazyLock::new(|| Payload::bytes([]));
+        static EMPTY: Lazy<Payload> = Lazy::new(|| Payload::bytes([]));
         self.handed.payload.as_ref().unwrap_or(&EMPTY)
     }
 

@@ -3,13 +3,13 @@
 //! A model without capitals reads them as one. Which they are is in `lexicon/capitals.txt`.
 
 use super::text::{Kind, Token};
+use crate::lock::Lazy;
 use hashbrown::HashMap;
-use std::sync::LazyLock;
 
 const FILE: &str = include_str!("lexicon/capitals.txt");
 
 /// A table that cannot be read parts nothing; a test reads it.
-static STANDARD: LazyLock<CapitalTable> = LazyLock::new(|| CapitalTable::parse(FILE).unwrap_or_default());
+static STANDARD: Lazy<CapitalTable> = Lazy::new(|| CapitalTable::parse(FILE).unwrap_or_default());
 
 /// The words of the table, each with its rule.
 #[derive(Debug, Default)]

@@ -1,8 +1,9 @@
 //! The guards' knowledge of words, read from text files: what a phrase means, and in which language.
 
 use super::text;
+use crate::lock::Lazy;
 use hashbrown::{HashMap, HashSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 const FILES: [&str; 7] = [
     include_str!("lexicon/units.txt"),
@@ -15,7 +16,7 @@ const FILES: [&str; 7] = [
 ];
 const CONTRASTS: &str = include_str!("lexicon/contrasts.txt");
 
-static STANDARD: LazyLock<Arc<Lexicon>> = LazyLock::new(|| {
+static STANDARD: Lazy<Arc<Lexicon>> = Lazy::new(|| {
     let mut lexicon = Lexicon::default();
     for file in FILES {
         lexicon.read(file);

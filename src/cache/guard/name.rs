@@ -8,8 +8,8 @@ use super::vector::WordVector;
 use super::wording::LONGEST;
 use super::{number, text};
 use crate::embed::WordVectors;
+use crate::lock::Lazy;
 use hashbrown::HashMap;
-use std::sync::LazyLock;
 
 /// Prefixes that a hyphen joins to a word to make another one: "non-financial" is no negation.
 const PREFIXES: [&str; 14] =
@@ -79,7 +79,7 @@ const START: usize = 6;
 const PARTS: [&str; 5] = ["group", "hold", "international", "company", "corporat"];
 
 /// Names of one place, by the first of its line.
-static PLACES: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+static PLACES: Lazy<HashMap<&str, &str>> = Lazy::new(|| {
     let lines = include_str!("lexicon/places.txt").lines().filter(|line| !line.starts_with('#'));
     let names = |line: &'static str| line.split(", ").map(move |name| (name, line.split(',').next().unwrap_or(name)));
     lines.flat_map(names).collect()

@@ -1,12 +1,12 @@
 //! What each slot parts, read from `lexicon/slots.txt`.
 
+use crate::lock::Lazy;
 use hashbrown::HashMap;
-use std::sync::LazyLock;
 
 const FILE: &str = include_str!("lexicon/slots.txt");
 
 /// A table that cannot be read makes every slot strict; a test reads it.
-static STANDARD: LazyLock<Policy> = LazyLock::new(|| Policy::parse(FILE).unwrap_or_default());
+static STANDARD: Lazy<Policy> = Lazy::new(|| Policy::parse(FILE).unwrap_or_default());
 
 /// What a slot parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,8 +30,6 @@ pub(crate) use arena::Arena;
 pub(crate) use layer::{ATTENTION_ROOM, HEADS, HIDDEN, MOST_TOKENS};
 pub(crate) use matrix::{Activation, ByteMatrix, ByteRows, product};
 
-use std::sync::OnceLock;
-
 /// Rows in a block: a bit of a mask, and a byte of a register, for each.
 pub(crate) const ROWS: usize = 64;
 /// Dimensions that one table covers.
@@ -88,8 +86,8 @@ pub(crate) struct Product<'a> {
 impl Path {
     /// The fastest for this machine.
     pub fn detect() -> Self {
-        static FASTEST: OnceLock<Path> = OnceLock::new();
-        *FASTEST.get_or_init(|| Self::available()[0])
+        static FASTEST: crate::lock::Lazy<Path> = crate::lock::Lazy::new(|| Path::available()[0]);
+        *FASTEST
     }
 
     /// Those that this machine can take, fastest first.

@@ -2,9 +2,9 @@
 
 use super::Range;
 use crate::cost::names;
+use crate::lock::Lazy;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
 /// How large a model is and how fast it answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,11 +45,10 @@ pub struct DataCentre {
     pub wue: Range,
 }
 
-static MODELS: LazyLock<HashMap<(&str, &str), ModelSize>> =
-    LazyLock::new(|| rows(include_str!("models.tsv")).filter_map(model_row).collect());
+static MODELS: Lazy<HashMap<(&str, &str), ModelSize>> =
+    Lazy::new(|| rows(include_str!("models.tsv")).filter_map(model_row).collect());
 
-static ZONES: LazyLock<HashMap<&str, Zone>> =
-    LazyLock::new(|| rows(include_str!("zones.tsv")).filter_map(zone_row).collect());
+static ZONES: Lazy<HashMap<&str, Zone>> = Lazy::new(|| rows(include_str!("zones.tsv")).filter_map(zone_row).collect());
 
 fn rows(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect())
@@ -98,7 +97,7 @@ pub(crate) fn model_size(provider: &str, model: &str) -> Option<ModelSize> {
 }
 
 /// Published weights by [`weights_key`]; nothing where weights of one name differ in size.
-static WEIGHTS: LazyLock<HashMap<String, Option<ModelSize>>> = LazyLock::new(|| {
+static WEIGHTS: Lazy<HashMap<String, Option<ModelSize>>> = Lazy::new(|| {
     let mut weights: HashMap<String, Option<ModelSize>> = HashMap::new();
     for ((_, model), size) in MODELS.iter().filter(|((family, _), _)| *family == "huggingface_hub") {
         let Some(key) = weights_key(model) else { continue };

@@ -3,10 +3,10 @@
 //!
 //! The rules are data: `rules.toml`, each with its examples.
 
+use crate::lock::Lazy;
 use regex::Regex;
 use serde::Deserialize;
 use std::collections::HashSet;
-use std::sync::LazyLock;
 
 /// The most names that one leads to: the rules cannot run away.
 const MOST_NAMES: usize = 64;
@@ -52,7 +52,7 @@ struct Rule {
     price: Nearness,
 }
 
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+static RULES: Lazy<Vec<Rule>> = Lazy::new(|| {
     // A file that cannot be read would be a fault of the build: a test reads every rule.
     let rows = file().map(|file| file.rule).unwrap_or_default();
     let rule = |row: Row| Some(Rule { from: whole(&row.from).ok()?, to: row.to, price: row.price });

@@ -1,13 +1,14 @@
 //! The table that comes with the package, indexed by name. What no call asks for is never parsed.
 
 use super::{ModelPrice, PricePeriod};
+use crate::lock::Lazy;
 use hashbrown::{HashMap, HashSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Written by `scripts/refresh_prices.py`; `docs/prices.md` has its format and sources.
 static TEXT: &str = include_str!("prices.tsv");
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(TEXT));
+static TABLE: Lazy<Table> = Lazy::new(|| Table::read(TEXT));
 
 #[derive(Debug)]
 pub(super) struct Table {

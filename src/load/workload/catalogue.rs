@@ -1,8 +1,8 @@
 //! The words of the workload, from the data files beside this one.
 
+use crate::lock::Lazy;
 use crate::{Error, Result};
 use serde::Deserialize;
-use std::sync::OnceLock;
 
 /// What decides which slots a question about a topic has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -137,8 +137,8 @@ impl WorkloadLanguage {
 
 /// The catalogue, read once.
 pub(super) fn catalogue() -> Result<&'static Catalogue> {
-    static READ: OnceLock<Result<Catalogue>> = OnceLock::new();
-    READ.get_or_init(read).as_ref().map_err(Clone::clone)
+    static READ: Lazy<Result<Catalogue>> = Lazy::new(read);
+    READ.as_ref().map_err(Clone::clone)
 }
 
 fn read() -> Result<Catalogue> {

@@ -4,9 +4,9 @@ use super::MODELS;
 use super::fault::{Fault, FaultPlan};
 use super::text::{answer, digest, pieces, tokens, vector};
 use crate::chat::{Choice, Event, Message, Part, Reasoning, Reply, Request, Role, Stop, Tool, ToolCall, ToolChoice};
+use crate::lock::Lock;
 use crate::usage::{Usage, UsageReport};
 use crate::{Error, ProviderError, ProviderErrorKind, Result};
-use parking_lot::Mutex;
 use serde_json::{Map, json};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,9 +56,9 @@ impl Default for SimulatedConfig {
 #[derive(Debug)]
 pub struct Engine {
     config: SimulatedConfig,
-    faults: Mutex<FaultPlan>,
+    faults: Lock<FaultPlan>,
     requests: AtomicU64,
-    window: Mutex<VecDeque<Instant>>,
+    window: Lock<VecDeque<Instant>>,
 }
 
 /// How a request is answered.
@@ -73,12 +73,7 @@ pub(super) struct Draft {
 
 impl Engine {
     pub(super) fn new(config: SimulatedConfig) -> Self {
-        Self {
-            faults: Mutex::new(config.faults.clone()),
-            config,
-            requests: AtomicU64::new(0),
-            window: Mutex::default(),
-        }
+        Self { faults: Lock::new(config.faults.clone()), config, requests: AtomicU64::new(0), window: Lock::default() }
     }
 
     /// How it behaves.

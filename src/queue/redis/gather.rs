@@ -1,11 +1,11 @@
 //! One command for what several callers ask at once: while one is under way, what comes gathers for the next.
 
 use super::RedisQueue;
+use crate::lock::{Lazy, Lock};
 use crate::store::redis::{Arguments, RedisScript, list_of, on_redis};
 use crate::{Error, Result};
-use parking_lot::Mutex;
 use redis::Value;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -24,8 +24,8 @@ struct Asked {
 
 /// Those who ask one script. As with a connection, a forked child begins with none.
 pub(super) struct Gather {
-    script: &'static LazyLock<RedisScript>,
-    state: Mutex<Gathered>,
+    script: &'static Lazy<RedisScript>,
+    state: Lock<Gathered>,
 }
 
 #[derive(Default)]
@@ -37,8 +37,8 @@ struct Gathered {
 }
 
 impl Gather {
-    pub(super) fn new(script: &'static LazyLock<RedisScript>) -> Self {
-        Self { script, state: Mutex::default() }
+    pub(super) fn new(script: &'static Lazy<RedisScript>) -> Self {
+        Self { script, state: Lock::default() }
     }
 
     /// Adds a question; whether nobody sends yet.

@@ -40,12 +40,12 @@ use crate::store::RedisUrl;
 use crate::store::redis::{Arguments, RedisChannel, RedisLink, RedisScript, escaped, micros, on_redis};
 use crate::{Result, blocking};
 
+use crate::lock::{Lazy, Lock};
 use gather::Gather;
-use parking_lot::Mutex;
 use redis::Value;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// How long a call waits for a server that cannot be reached, where its caller names no time.
@@ -85,7 +85,7 @@ const KEYS: [&str; 22] = [
 
 macro_rules! script {
     ($name:ident, $file:literal) => {
-        static $name: LazyLock<RedisScript> = LazyLock::new(|| {
+        static $name: Lazy<RedisScript> = Lazy::new(|| {
             RedisScript::new(&[
                 include_str!("../../store/redis/scripts/queue_common.lua"),
                 include_str!(concat!("../../store/redis/scripts/", $file)),
@@ -111,7 +111,7 @@ pub(super) struct RedisQueue {
     settings: Arguments,
     limits: Arguments,
     /// This handle among all that share the queue; a forked child is another.
-    owner: Mutex<(u32, u64)>,
+    owner: Lock<(u32, u64)>,
     puts: Gather,
     settlements: Gather,
     /// Whether turns are being looked for, and whether they are to be looked for once more.
@@ -162,7 +162,7 @@ impl RedisQueue {
             server_clock: (!clock.is_machine()).then_some(clock),
             settings,
             limits,
-            owner: Mutex::new((0, 0)),
+            owner: Lock::new((0, 0)),
             puts: Gather::new(&PUT),
             settlements: Gather::new(&END),
             looking: AtomicU8::new(0),
@@ -196,7 +196,7 @@ impl RedisQueue {
     /// Runs a script, from any thread.
     async fn ask(
         self: &Arc<Self>,
-        script: &'static LazyLock<RedisScript>,
+        script: &'static Lazy<RedisScript>,
         arguments: Arguments,
         patience: Duration,
     ) -> Result<Value> {

@@ -3,7 +3,7 @@
 use super::link::{RedisLink, pause};
 use super::runtime::start_on_redis;
 use crate::Result;
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ const HELD: Duration = Duration::from_secs(5);
 /// An ear on a channel. It listens from the first time that somebody waits.
 pub(crate) struct RedisChannel {
     name: String,
-    ear: Mutex<Option<Ear>>,
+    ear: Lock<Option<Ear>>,
 }
 
 struct Ear {
@@ -37,7 +37,7 @@ impl Ear {
 
 impl RedisChannel {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, ear: Mutex::new(None) }
+        Self { name, ear: Lock::new(None) }
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -3,7 +3,7 @@
 //! There is one for each handle. Whoever finds it in use goes with the others, over the connection that all share.
 
 use crate::blocking::thread_waits;
-use parking_lot::Mutex;
+use crate::lock::Lock;
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -20,7 +20,7 @@ const LONGEST: usize = 1 << 16;
 const CHUNK: usize = 1 << 16;
 
 /// The connection, if there is one.
-pub(super) struct Direct(Mutex<Place>);
+pub(super) struct Direct(Lock<Place>);
 
 enum Place {
     Empty,
@@ -43,7 +43,7 @@ impl Drop for Lent<'_> {
 
 impl Direct {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Place::Empty))
+        Self(Lock::new(Place::Empty))
     }
 
     /// Sends a command from this thread; None where it has to go the other way.

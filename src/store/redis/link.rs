@@ -7,8 +7,8 @@ use super::script::RedisScript;
 use super::transport::Transport;
 use super::upstash::Upstash;
 use crate::Result;
+use crate::lock::Lock;
 use crate::store::{RedisKind, RedisUrl};
-use parking_lot::Mutex;
 use redis::{Cmd, RedisError, RedisResult, ToRedisArgs, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const PATIENCE_OF_A_LOOK: Duration = Duration::from_secs(1);
 /// The way to one address; in a forked child another than in its parent.
 pub(crate) struct RedisLink {
     address: RedisUrl,
-    current: Mutex<Option<(u32, Arc<dyn Transport>)>>,
+    current: Lock<Option<(u32, Arc<dyn Transport>)>>,
     silence: Silence,
 }
 
@@ -32,7 +32,7 @@ impl RedisLink {
     /// `Config` where the address cannot be read.
     pub(crate) fn new(address: RedisUrl) -> Result<Self> {
         let first = way(&address)?;
-        Ok(Self { address, current: Mutex::new(Some((crate::process::id(), first))), silence: Silence::default() })
+        Ok(Self { address, current: Lock::new(Some((crate::process::id(), first))), silence: Silence::default() })
     }
 
     pub(super) fn transport(&self) -> Result<Arc<dyn Transport>> {

@@ -1,7 +1,7 @@
 //! Whether a server answers, and since when not.
 
+use crate::lock::Lock;
 use crate::store::RedisKind;
-use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
 /// A store on a server, as one handle finds it.
@@ -15,7 +15,7 @@ pub struct StoreReach {
 
 /// Since when a server has not answered.
 #[derive(Debug, Default)]
-pub(super) struct Silence(Mutex<Option<Instant>>);
+pub(super) struct Silence(Lock<Option<Instant>>);
 
 impl Silence {
     /// Notes that it answered, or that it did not.

@@ -39,7 +39,7 @@ enum Live {
 pub(super) struct Resp {
     server: Server,
     /// The connection with its number.
-    live: parking_lot::Mutex<Option<(u64, Live)>>,
+    live: crate::lock::Lock<Option<(u64, Live)>>,
     /// Held by the one who connects.
     connecting: Mutex<u64>,
 }
@@ -72,7 +72,7 @@ impl Resp {
                 if address.kind() == RedisKind::Sentinel { "/MASTER[/DATABASE]" } else { "[/DATABASE]" }
             ))
         })?;
-        Ok(Self { server, live: parking_lot::Mutex::new(None), connecting: Mutex::new(0) })
+        Ok(Self { server, live: crate::lock::Lock::new(None), connecting: Mutex::new(0) })
     }
 
     async fn client(&self) -> RedisResult<Client> {

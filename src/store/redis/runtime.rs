@@ -1,14 +1,14 @@
 //! The thread that all connections of a process live on.
 
 use crate::blocking::thread_waits;
+use crate::lock::Lock;
 use crate::{Error, Result};
-use parking_lot::Mutex;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// The process, and its runtime. A forked child has a copy of it without its thread, and makes another.
-static RUNTIME: Mutex<Option<(u32, Runtime)>> = Mutex::new(None);
+static RUNTIME: Lock<Option<(u32, Runtime)>> = Lock::new(None);
 
 fn handle() -> Result<Handle> {
     let process = crate::process::id();

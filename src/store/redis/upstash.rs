@@ -4,13 +4,13 @@
 //! handle wrote before it: the token of the last answer goes along.
 
 use super::transport::{Told, Transport};
+use crate::lock::Lock;
 use crate::provider::{Secret, SseDecoder};
 use crate::store::RedisUrl;
 use crate::{Error, Result};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use parking_lot::Mutex;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value};
 use serde_json::Value as Json;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(super) struct Upstash {
     address: String,
     token: Secret,
     /// What the last answer said of how far the database had come.
-    seen: Mutex<Option<reqwest::header::HeaderValue>>,
+    seen: Lock<Option<reqwest::header::HeaderValue>>,
 }
 
 impl Upstash {
@@ -63,7 +63,7 @@ impl Upstash {
             .build()
             .map_err(|error| Error::Config(format!("the HTTP client cannot be made: {}", error.without_url())))?;
         let address = address.trim_end_matches('/').to_owned();
-        Ok(Self { client, address, token: Secret::new(&token), seen: Mutex::new(None) })
+        Ok(Self { client, address, token: Secret::new(&token), seen: Lock::new(None) })
     }
 }
 

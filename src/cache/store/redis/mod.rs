@@ -16,14 +16,14 @@ mod write;
 pub(crate) use body::read_summed;
 
 use super::{EntryName, EntryStore, Erasure, FeedPage, FeedPosition, Learned, StoredEntry, Told, Unseen};
+use crate::lock::{Lazy, Lock};
 use crate::store::redis::{Arguments, RedisChannel, RedisLink, RedisScript, on_redis};
 use crate::store::{RedisUrl, StoreReach};
 use crate::{Error, Result, blocking};
 use futures_util::FutureExt;
-use parking_lot::Mutex;
 use redis::Value;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use write::Writer;
@@ -45,7 +45,7 @@ const KEYS: [&str; 7] = ["meta", "names", "places", "heads", "bodies", "changes"
 
 macro_rules! script {
     ($name:ident, $file:literal) => {
-        static $name: LazyLock<RedisScript> = LazyLock::new(|| {
+        static $name: Lazy<RedisScript> = Lazy::new(|| {
             RedisScript::new(&[
                 include_str!("../../../store/redis/scripts/cache_common.lua"),
                 include_str!(concat!("../../../store/redis/scripts/", $file)),
@@ -69,7 +69,7 @@ struct EntriesPlace {
     keys: Vec<String>,
     channel: RedisChannel,
     /// How far the feed goes, as it was told last; nothing where that is not known.
-    end: Mutex<Option<FeedPosition>>,
+    end: Lock<Option<FeedPosition>>,
     news: Notify,
     /// Whether the last change was not answered.
     is_away: AtomicBool,
@@ -94,7 +94,7 @@ impl RedisEntries {
             link: Arc::new(RedisLink::new(address)?),
             keys: KEYS.iter().map(|key| format!("{prefix}{key}")).collect(),
             channel: RedisChannel::new(format!("{prefix}feed")),
-            end: Mutex::new(None),
+            end: Lock::new(None),
             news: Notify::new(),
             is_away: AtomicBool::new(false),
         });

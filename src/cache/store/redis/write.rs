@@ -5,11 +5,11 @@ use super::body::body_of;
 use super::{
     EntriesPlace, EntryName, Erasure, Learned, PATIENCE, PATIENCE_OF_A_PUT, StoredEntry, Told, Unseen, WRITE, strange,
 };
+use crate::lock::Lock;
 use crate::store::redis::{Arguments, int_of, list_of, start_on_redis, text_of};
 use crate::{Error, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use parking_lot::Mutex;
 use redis::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,12 +31,12 @@ type Change = BoxFuture<'static, ()>;
 pub(super) struct Writer {
     place: Arc<EntriesPlace>,
     /// The process, and the way to its task: a forked child has one of its own.
-    line: Mutex<Option<(u32, mpsc::UnboundedSender<Change>)>>,
+    line: Lock<Option<(u32, mpsc::UnboundedSender<Change>)>>,
 }
 
 impl Writer {
     pub(super) fn new(place: Arc<EntriesPlace>) -> Self {
-        Self { place, line: Mutex::new(None) }
+        Self { place, line: Lock::new(None) }
     }
 
     /// Puts work in line at once; what it gives.

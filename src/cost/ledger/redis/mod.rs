@@ -27,6 +27,7 @@ use crate::cost::budget::{Budget, BudgetStatus, Period};
 use crate::cost::deferred::Deferred;
 use crate::cost::ledger::filter::Filter;
 use crate::cost::record::CostRecord;
+use crate::lock::{Lazy, Lock};
 use crate::store::redis::{
     Arguments, RedisChannel, RedisLink, RedisScript, list_of, micros, on_redis, start_on_redis, text_of,
 };
@@ -34,9 +35,8 @@ use crate::store::{RedisUrl, StoreReach};
 use crate::{Error, Result, blocking};
 use jiff::tz::TimeZone;
 use known::KnownBudgets;
-use parking_lot::Mutex;
 use redis::Value;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use sums::LedgerTally;
 use tokio::sync::{Notify, oneshot, watch};
@@ -72,7 +72,7 @@ const KEYS: [&str; 12] = [
 
 macro_rules! script {
     ($name:ident, $file:literal) => {
-        static $name: LazyLock<RedisScript> = LazyLock::new(|| {
+        static $name: Lazy<RedisScript> = Lazy::new(|| {
             RedisScript::new(&[
                 include_str!("../../../store/redis/scripts/ledger_money.lua"),
                 include_str!("../../../store/redis/scripts/ledger_common.lua"),
@@ -100,11 +100,11 @@ struct LedgerPlace {
     keys: Vec<String>,
     /// Whether leases end on the server's clock; else on that of the caller, for tests.
     has_servers_clock: bool,
-    known: Mutex<Arc<KnownBudgets>>,
+    known: Lock<Arc<KnownBudgets>>,
     /// Holds that are being given back, each with what ends when it is.
-    returning: Mutex<(u32, Vec<watch::Receiver<()>>)>,
+    returning: Lock<(u32, Vec<watch::Receiver<()>>)>,
     /// The process whose it is, and its sums: a forked child begins anew.
-    tally: Mutex<(u32, Arc<tokio::sync::Mutex<LedgerTally>>)>,
+    tally: Lock<(u32, Arc<tokio::sync::Mutex<LedgerTally>>)>,
 }
 
 impl std::fmt::Debug for LedgerPlace {
@@ -128,9 +128,9 @@ impl RedisLedger {
             channel: RedisChannel::new(format!("{prefix}wake")),
             keys,
             has_servers_clock,
-            known: Mutex::default(),
-            returning: Mutex::default(),
-            tally: Mutex::default(),
+            known: Lock::default(),
+            returning: Lock::default(),
+            tally: Lock::default(),
         });
         let checked = Arc::clone(&place);
         blocking::block_on(on_redis(async move { checked.link.check(OPENING).await }))?;
@@ -173,7 +173,7 @@ impl LedgerPlace {
     }
 
     /// What this process gives back now; of a forked child's parent nothing.
-    fn returning(&self) -> parking_lot::MutexGuard<'_, (u32, Vec<watch::Receiver<()>>)> {
+    fn returning(&self) -> crate::lock::Locked<'_, (u32, Vec<watch::Receiver<()>>)> {
         let mut returning = self.returning.lock();
         if returning.0 != crate::process::id() {
             *returning = (crate::process::id(), Vec::new());
