@@ -14,7 +14,7 @@ use headrace::clock::{Clock, ManualClock};
 use headrace::store::Location;
 use headrace::{Error, Payload, Result};
 use servers::RedisServer;
-use servers::kinds::{with_a_cluster_of_three, with_a_sentinel, with_tls};
+use servers::kinds::conforms_on_every_kind;
 use servers::lossy::LossyNetwork;
 use servers::upstash::FakeUpstash;
 use std::cell::Cell;
@@ -30,54 +30,17 @@ fn store(url: &str, name: &str) -> Arc<dyn EntryStore> {
     Arc::new(RedisEntries::open(address, name).unwrap())
 }
 
-fn conforms(url: &str) -> Result<()> {
+fn conforms(url: &str) {
     let count = Cell::new(0);
-    entries::every(&|| -> Handles {
+    let every = entries::every(&|| -> Handles {
         count.set(count.get() + 1);
         let name = format!("{{odd}} % name {}", count.get());
         (store(url, &name), store(url, &name))
-    })
+    });
+    every.unwrap();
 }
 
-#[test]
-fn it_passes_the_conformance_suite() -> Result<()> {
-    let Some(server) = RedisServer::start(&[]) else { return Ok(()) };
-    conforms(&server.url())
-}
-
-#[test]
-fn a_cluster_passes_the_conformance_suite() -> Result<()> {
-    let Some(server) = RedisServer::start_cluster() else { return Ok(()) };
-    conforms(&server.url().replace("redis://", "redis+cluster://"))
-}
-
-#[test]
-fn a_cluster_of_three_passes_the_conformance_suite() {
-    with_a_cluster_of_three(|url| conforms(url).unwrap());
-}
-
-#[test]
-fn a_server_that_sentinels_name_passes_the_conformance_suite() {
-    with_a_sentinel(|url| conforms(url).unwrap());
-}
-
-#[test]
-fn a_server_behind_tls_passes_the_conformance_suite() {
-    with_tls("a_server_behind_tls_passes_the_conformance_suite", |url| conforms(url).unwrap());
-}
-
-#[test]
-fn valkey_passes_the_conformance_suite() -> Result<()> {
-    let Some(server) = RedisServer::start_valkey() else { return Ok(()) };
-    conforms(&server.url())
-}
-
-#[test]
-fn upstash_passes_the_conformance_suite() -> Result<()> {
-    let Some(server) = RedisServer::start(&[]) else { return Ok(()) };
-    let upstash = FakeUpstash::start(&server.url());
-    conforms(&upstash.url())
-}
+conforms_on_every_kind!(conforms);
 
 fn open(url: &str) -> SemanticCache {
     open_at(url, Arc::new(headrace::clock::SystemClock::default()))

@@ -19,7 +19,7 @@ use headrace::usage::Usage;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use servers::RedisServer;
-use servers::kinds::{with_a_cluster_of_three, with_a_sentinel, with_tls};
+use servers::kinds::conforms_on_every_kind;
 use servers::lossy::LossyNetwork;
 use servers::upstash::FakeUpstash;
 use std::sync::Arc;
@@ -50,45 +50,7 @@ fn conforms(url: &str) {
     }
 }
 
-#[test]
-fn it_passes_the_conformance_suite() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    conforms(&server.url());
-}
-
-#[test]
-fn a_cluster_passes_the_conformance_suite() {
-    let Some(server) = RedisServer::start_cluster() else { return };
-    conforms(&server.url().replace("redis://", "redis+cluster://"));
-}
-
-#[test]
-fn a_cluster_of_three_passes_the_conformance_suite() {
-    with_a_cluster_of_three(conforms);
-}
-
-#[test]
-fn a_server_that_sentinels_name_passes_the_conformance_suite() {
-    with_a_sentinel(conforms);
-}
-
-#[test]
-fn a_server_behind_tls_passes_the_conformance_suite() {
-    with_tls("a_server_behind_tls_passes_the_conformance_suite", conforms);
-}
-
-#[test]
-fn valkey_passes_the_conformance_suite() {
-    let Some(server) = RedisServer::start_valkey() else { return };
-    conforms(&server.url());
-}
-
-#[test]
-fn upstash_passes_the_conformance_suite() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    let upstash = FakeUpstash::start(&server.url());
-    conforms(&upstash.url());
-}
+conforms_on_every_kind!(conforms);
 
 /// Amounts of every length, those around a carry, and those at the ends.
 fn amounts() -> impl Strategy<Value = i128> {

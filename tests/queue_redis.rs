@@ -12,7 +12,7 @@ use headrace::queue::{
 };
 use headrace::{Error, Payload};
 use servers::RedisServer;
-use servers::kinds::{with_a_cluster_of_three, with_a_sentinel, with_tls};
+use servers::kinds::conforms_on_every_kind;
 use servers::lossy::LossyNetwork;
 use servers::upstash::FakeUpstash;
 use std::sync::Arc;
@@ -47,11 +47,7 @@ fn handles(url: &str, kind: &str) -> impl FnMut() -> (Open, ManualClock) {
     }
 }
 
-#[test]
-fn it_passes_the_conformance_suite() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    conforms(&server.url());
-}
+conforms_on_every_kind!(conforms);
 
 /// As Python's calls wait: such a thread asks the server by itself.
 #[test]
@@ -63,37 +59,9 @@ fn it_passes_the_conformance_suite_with_a_thread_that_waits() {
 }
 
 #[test]
-fn a_cluster_passes_the_conformance_suite() {
-    let Some(server) = RedisServer::start_cluster() else { return };
-    conforms(&server.url().replace("redis://", "redis+cluster://"));
-}
-
-#[test]
-fn a_cluster_of_three_passes_the_conformance_suite() {
-    with_a_cluster_of_three(conforms);
-}
-
-#[test]
-fn a_server_that_sentinels_name_passes_the_conformance_suite() {
-    with_a_sentinel(conforms);
-}
-
-#[test]
-fn a_server_behind_tls_passes_the_conformance_suite() {
-    with_tls("a_server_behind_tls_passes_the_conformance_suite", conforms);
-}
-
-#[test]
-fn valkey_passes_the_conformance_suite() {
-    let Some(server) = RedisServer::start_valkey() else { return };
-    conforms(&server.url());
-}
-
-#[test]
-fn upstash_passes_the_conformance_suite() {
+fn a_wrong_token_is_refused_and_not_told() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let upstash = FakeUpstash::start(&server.url());
-    conforms(&upstash.url());
     let wrong = upstash.url().replace(servers::upstash::TOKEN, "another");
     let Err(Error::Store(refused)) = RequestQueue::open(&wrong, QueueConfig::default()) else { panic!("it opened") };
     assert!(refused.contains("refused the login") && !refused.contains("another"), "{refused}");

@@ -1,6 +1,6 @@
 //! The kinds of servers that a room is kept on: a cluster of three, one that sentinels name, one behind TLS.
 
-#![allow(dead_code, clippy::expect_used, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, unused_macros, clippy::expect_used, clippy::unwrap_used)]
 
 use super::{RedisServer, START};
 use std::process::{Command, Stdio};
@@ -9,6 +9,52 @@ use std::time::{Duration, Instant};
 /// Where a test, run again as a process of its own, finds the server that it is about.
 const OVER_TLS: &str = "HEADRACE_TEST_OVER_TLS";
 const SLOTS: u32 = 16384;
+
+/// A test for each kind of server; it calls `conforms` with the server's address.
+macro_rules! conforms_on_every_kind {
+    ($conforms:expr) => {
+        #[test]
+        fn it_passes_the_conformance_suite() {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            $conforms(&server.url());
+        }
+
+        #[test]
+        fn a_cluster_passes_the_conformance_suite() {
+            let Some(server) = RedisServer::start_cluster() else { return };
+            $conforms(&server.url().replace("redis://", "redis+cluster://"));
+        }
+
+        #[test]
+        fn a_cluster_of_three_passes_the_conformance_suite() {
+            servers::kinds::with_a_cluster_of_three($conforms);
+        }
+
+        #[test]
+        fn a_server_that_sentinels_name_passes_the_conformance_suite() {
+            servers::kinds::with_a_sentinel($conforms);
+        }
+
+        #[test]
+        fn a_server_behind_tls_passes_the_conformance_suite() {
+            servers::kinds::with_tls("a_server_behind_tls_passes_the_conformance_suite", $conforms);
+        }
+
+        #[test]
+        fn valkey_passes_the_conformance_suite() {
+            let Some(server) = RedisServer::start_valkey() else { return };
+            $conforms(&server.url());
+        }
+
+        #[test]
+        fn upstash_passes_the_conformance_suite() {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let upstash = FakeUpstash::start(&server.url());
+            $conforms(&upstash.url());
+        }
+    };
+}
+pub(crate) use conforms_on_every_kind;
 
 fn until(what: &str, holds: impl Fn() -> bool) {
     let started = Instant::now();

@@ -2,18 +2,15 @@
 //!
 //! A model without capitals reads them as one. Which they are is in `lexicon/capitals.txt`.
 
+use super::sections;
 use super::text::{Kind, Token};
 use crate::lock::Lazy;
 use hashbrown::HashMap;
 
 const FILE: &str = include_str!("lexicon/capitals.txt");
 
-/// A table that cannot be read parts nothing; a test reads it.
-static STANDARD: Lazy<CapitalTable> = Lazy::new(|| CapitalTable::parse(FILE).unwrap_or_default());
-
-/// The words of the table, each with its rule.
-#[derive(Debug, Default)]
-struct CapitalTable(HashMap<&'static str, CapitalRule>);
+/// The words of the table, each with its rule. A table that cannot be read parts nothing; a test reads it.
+static STANDARD: Lazy<HashMap<&str, CapitalRule>> = Lazy::new(|| parse().unwrap_or_default());
 
 /// When a word in small letters is another word than in capitals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,36 +21,22 @@ enum CapitalRule {
     ToTheLetter,
 }
 
+const RULES: [(&str, CapitalRule); 4] = [
+    ("capitals", CapitalRule::Capitals),
+    ("capitals among small letters", CapitalRule::CapitalsAmongSmallLetters),
+    ("capital letter", CapitalRule::CapitalLetter),
+    ("to the letter", CapitalRule::ToTheLetter),
+];
+
+fn parse() -> Result<HashMap<&'static str, CapitalRule>, String> {
+    sections::read(FILE, &RULES, &[',', ' '])
+}
+
 /// A word whose capitals count, and how it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cased {
     pub(super) word: Box<str>,
     pub(super) written: Box<str>,
-}
-
-impl CapitalTable {
-    fn parse(file: &'static str) -> Result<Self, String> {
-        let (mut table, mut rule) = (Self::default(), None);
-        for line in file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '+', '-'])) {
-            if line.starts_with('[') {
-                rule = Some(match line {
-                    "[capitals]" => CapitalRule::Capitals,
-                    "[capitals among small letters]" => CapitalRule::CapitalsAmongSmallLetters,
-                    "[capital letter]" => CapitalRule::CapitalLetter,
-                    "[to the letter]" => CapitalRule::ToTheLetter,
-                    _ => return Err(format!("{line} is no rule of capitals")),
-                });
-                continue;
-            }
-            let rule = rule.ok_or_else(|| format!("{line:?} stands in no section"))?;
-            for word in line.split([',', ' ']).filter(|word| !word.is_empty()) {
-                if table.0.insert(word, rule).is_some() {
-                    return Err(format!("the word {word:?} has two rules"));
-                }
-            }
-        }
-        Ok(table)
-    }
 }
 
 /// The words of a question whose capitals count, in their order.
@@ -65,13 +48,13 @@ pub(super) fn read(tokens: &[Token<'_>]) -> Box<[Cased]> {
     let is_title = !words().any(|token| is_small(token) && token.text.len() > 3);
     let has_capitals = !shouts && words().any(Token::is_capital);
     let written = |at: usize, token: &Token<'_>| -> Option<Box<str>> {
-        if STANDARD.0.get(token.text) == Some(&CapitalRule::ToTheLetter) {
+        if STANDARD.get(token.text) == Some(&CapitalRule::ToTheLetter) {
             return Some(token.text.into());
         }
         let is_named = at > 0 && tokens[at - 1].lower == "the";
         let small = || is_small(token).then(|| token.lower.as_str().into());
         let capitals = || (token.is_acronym() && !shouts).then(|| token.text.into());
-        match STANDARD.0.get(token.lower.as_str())? {
+        match STANDARD.get(token.lower.as_str())? {
             // "the us" is a country, whatever its letters.
             CapitalRule::Capitals if is_named && is_small(token) => Some(token.text.to_uppercase().into()),
             CapitalRule::Capitals => capitals().or_else(|| Some(token.lower.as_str().into())),
@@ -115,10 +98,7 @@ mod tests {
 
     #[test]
     fn the_table_is_whole() {
-        CapitalTable::parse(FILE).unwrap();
-        assert!(CapitalTable::parse("[often]\nit").unwrap_err().contains("[often]"));
-        assert!(CapitalTable::parse("it").unwrap_err().contains("no section"));
-        assert!(CapitalTable::parse("[capitals]\nit\n[to the letter]\nit").unwrap_err().contains("two rules"));
+        parse().unwrap();
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) fn plain(question: &str) -> Cow<'_, str> {
             Some(Said::Text(text)) => plain.push_str(text),
             Some(Said::Digit(digit)) => _ = write!(plain, "{digit}"),
             Some(Said::Power(digit)) => {
-                // "10³" is a power, "m³" a unit of three letters to those who have no small ones.
+                // "10³" is a power, where "m³" is the unit "m3".
                 if plain.ends_with(|before: char| before.is_ascii_digit()) {
                     plain.push('^');
                 }

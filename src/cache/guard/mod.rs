@@ -30,6 +30,7 @@ mod phrase;
 mod place;
 mod policy;
 mod quantity;
+mod sections;
 mod sign;
 mod signature;
 mod small_words;

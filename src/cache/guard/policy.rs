@@ -1,5 +1,6 @@
 //! What each slot parts, read from `lexicon/slots.txt`.
 
+use super::sections;
 use crate::lock::Lazy;
 use hashbrown::HashMap;
 
@@ -21,6 +22,9 @@ pub(super) enum Rule {
     Wording,
 }
 
+const RULES: [(&str, Rule); 4] =
+    [("equal", Rule::Equal), ("named", Rule::Named), ("rival", Rule::Rival), ("wording", Rule::Wording)];
+
 /// The rules of the slots.
 #[derive(Debug, Default)]
 pub(super) struct Policy {
@@ -38,27 +42,7 @@ impl Policy {
     }
 
     fn parse(file: &'static str) -> Result<Self, String> {
-        let (mut policy, mut rule) = (Self::default(), None);
-        let is_said = |line: &&str| !line.is_empty() && !line.starts_with(['#', '+', '-']);
-        for line in file.lines().map(str::trim).filter(is_said) {
-            if line.starts_with('[') {
-                rule = Some(match line {
-                    "[equal]" => Rule::Equal,
-                    "[named]" => Rule::Named,
-                    "[rival]" => Rule::Rival,
-                    "[wording]" => Rule::Wording,
-                    _ => return Err(format!("{line} is no rule: give [equal], [named], [rival] or [wording]")),
-                });
-                continue;
-            }
-            let rule = rule.ok_or_else(|| format!("{line:?} stands in no section"))?;
-            for slot in line.split(',').map(str::trim) {
-                if policy.rules.insert(slot, rule).is_some() {
-                    return Err(format!("the slot {slot:?} has two rules"));
-                }
-            }
-        }
-        Ok(policy)
+        Ok(Self { rules: sections::read(file, &RULES, &[','])? })
     }
 }
 
@@ -79,9 +63,6 @@ mod tests {
         }
         let unknown: Vec<_> = slots.iter().filter(|slot| !policy.rules.contains_key(slot.as_str())).collect();
         assert!(unknown.is_empty(), "slots without a rule: {unknown:?}");
-        assert!(Policy::parse("[often]\nyear").unwrap_err().contains("[often]"));
-        assert!(Policy::parse("year").unwrap_err().contains("no section"));
-        assert!(Policy::parse("[named]\nyear\n[rival]\nyear").unwrap_err().contains("two rules"));
     }
 
     #[test]
