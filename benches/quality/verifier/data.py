@@ -20,7 +20,16 @@ TEACH = (
     "roles_finance", "roles_hotel", "rules", "rules_auditors", "telecom", "transport", "workforce",
 )  # fmt: skip
 CALIBRATE = ("utility", "hostile")
-JUDGE = ("investor", "technology", "hostile_judge", "paper", "consultancy")
+JUDGE = (
+    "investor",
+    "technology",
+    "hostile_judge",
+    "paper",
+    "consultancy",
+    "online_shop",
+    "university",
+    "roles_newsroom",
+)
 #: The last sets of templates judge.
 TEMPLATES_THAT_JUDGE = 8
 
