@@ -3,7 +3,7 @@
 use super::extract::Reading;
 use super::lexicon::Meaning;
 use super::number;
-use super::text::{Kind, Token};
+use super::text::{Kind, MINUS, Token};
 
 /// Labels whose numbers are a slot of their own, by stem.
 const LABELS: [(&str, &str); 22] = [
@@ -145,7 +145,7 @@ pub(super) fn codes(reading: &mut Reading<'_>) {
     let mut at = 0;
     while at < reading.tokens.len() {
         if is_mark(reading, at) || is_point(reading, at) {
-            let letter: Box<str> = reading.tokens[at].text.to_uppercase().into();
+            let letter: Box<str> = reading.tokens[at].text.to_uppercase().replace(MINUS, "-").into();
             reading.fact(at, "letter", letter);
             reading.take(at, 1);
         }
@@ -179,7 +179,7 @@ pub(super) fn codes(reading: &mut Reading<'_>) {
     }
 }
 
-/// A capital that stands alone is a mark, and so is a grade with its sign: "rated A", "class B", "BBB+"; but not "I",
+/// A capital that stands alone is a mark, and so is a grade: "rated A", "class B", "AA", "BBB+"; but not "I",
 /// and not one of several, as in "U.S.". A small letter is one behind what is told apart by letters: "site b".
 fn is_mark(reading: &Reading<'_>, at: usize) -> bool {
     const LETTERED: [&str; 12] =
@@ -188,7 +188,8 @@ fn is_mark(reading: &Reading<'_>, at: usize) -> bool {
     let single = |at: usize| letter(at).is_some_and(Token::is_capital);
     let is_word = |at: usize| reading.tokens.get(at).is_some_and(Token::is_joined);
     let token = &reading.tokens[at];
-    if reading.is_free(at) && token.text.ends_with(['+', '-']) && token.kind == Kind::Word {
+    let is_grade = || token.text.ends_with(MINUS) || token.text.ends_with('+') || is_doubled(token.text);
+    if reading.is_free(at) && token.kind == Kind::Word && is_grade() {
         return true;
     }
     let lettered = at > 0 && LETTERED.contains(&reading.tokens[at - 1].stem.as_str()) && !token.apart;
@@ -201,6 +202,12 @@ fn is_mark(reading: &Reading<'_>, at: usize) -> bool {
         } else {
             single(at) && token.text != "I" && at > 0 && !single(at + 1) && !single(at - 1)
         }
+}
+
+/// One of the letters of grades, twice or three times: "AA", "BBB".
+fn is_doubled(word: &str) -> bool {
+    let first = word.bytes().next().filter(|letter| (b'A'..=b'D').contains(letter));
+    (2..=3).contains(&word.len()) && first.is_some_and(|first| word.bytes().all(|letter| letter == first))
 }
 
 /// A small letter behind a number is a point of it: "305-1-a", "Article 19a", "Article 8(1)(a)".

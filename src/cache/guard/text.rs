@@ -58,6 +58,8 @@ impl Token<'_> {
     }
 }
 
+/// A minus as it is typed.
+pub(super) const MINUS: [char; 4] = ['-', '−', '–', '‒'];
 const HYPHENS: [char; 7] = ['-', '‐', '‑', '‒', '–', '—', '/'];
 const APOSTROPHES: [char; 3] = ['\'', '’', 'ʼ'];
 /// Words before an apostrophe that stand for themselves, as in "l'eau".
@@ -136,18 +138,20 @@ fn is_point(before: &str, here: &str) -> bool {
 
 /// Whether a minus stands right before a number, and nothing before that: "-5 %", but not "2020-2025".
 fn is_negative(before: &str) -> bool {
-    let Some(rest) = before.strip_suffix(['-', '−', '–', '‒']) else { return false };
+    let Some(rest) = before.strip_suffix(MINUS) else { return false };
     rest.chars().next_back().is_none_or(|letter| letter.is_whitespace() || letter == '(')
 }
 
 /// The sign of a grade is part of it: "A-" is no "A".
 fn sign_length(text: &str) -> usize {
-    let grade = text.bytes().take_while(|letter| (b'A'..=b'D').contains(letter)).count();
+    let grade = text.bytes().take_while(|letter| (b'A'..=b'F').contains(letter)).count();
     let mut after = text[grade..].chars();
-    let sign = after.next();
-    let signed = (1..=3).contains(&grade) && matches!(sign, Some('+' | '-'));
-    // "C++" is no grade.
-    usize::from(signed && !after.next().is_some_and(|next| next.is_alphanumeric() || Some(next) == sign))
+    let Some(sign) = after.next().filter(|sign| (1..=3).contains(&grade) && (*sign == '+' || MINUS.contains(sign)))
+    else {
+        return 0;
+    };
+    // "C++" is no grade, nor is the "A-" of "A-rated".
+    if after.next().is_some_and(|next| next.is_alphanumeric() || next == sign) { 0 } else { sign.len_utf8() }
 }
 
 /// Letters and digits, apostrophes inside, and a point between two digits as in "PM2.5".
