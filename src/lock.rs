@@ -20,13 +20,13 @@ pub struct Lock<T> {
 }
 
 /// What is locked, by a guard that is freed before the thread goes outside.
-pub struct Guarded<G> {
+pub struct GatedGuard<G> {
     guard: G,
     _inside: Inside,
 }
 
 /// What is locked.
-pub(crate) type Locked<'a, T> = Guarded<MutexGuard<'a, T>>;
+pub(crate) type Locked<'a, T> = GatedGuard<MutexGuard<'a, T>>;
 
 impl<T> Lock<T> {
     /// A lock around a value.
@@ -38,7 +38,7 @@ impl<T> Lock<T> {
     /// Waits for it.
     pub fn lock(&self) -> Locked<'_, T> {
         let inside = enter();
-        Guarded { guard: self.inner.lock(), _inside: inside }
+        GatedGuard { guard: self.inner.lock(), _inside: inside }
     }
 
     /// What is in it, for who alone has it.
@@ -49,11 +49,11 @@ impl<T> Lock<T> {
     /// Takes it where it is free.
     pub(crate) fn try_lock(&self) -> Option<Locked<'_, T>> {
         let inside = enter();
-        self.inner.try_lock().map(|guard| Guarded { guard, _inside: inside })
+        self.inner.try_lock().map(|guard| GatedGuard { guard, _inside: inside })
     }
 }
 
-impl<G: Deref> Deref for Guarded<G> {
+impl<G: Deref> Deref for GatedGuard<G> {
     type Target = G::Target;
 
     fn deref(&self) -> &G::Target {
@@ -61,13 +61,13 @@ impl<G: Deref> Deref for Guarded<G> {
     }
 }
 
-impl<G: Deref<Target: fmt::Debug>> fmt::Debug for Guarded<G> {
+impl<G: Deref<Target: fmt::Debug>> fmt::Debug for GatedGuard<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<G: DerefMut> DerefMut for Guarded<G> {
+impl<G: DerefMut> DerefMut for GatedGuard<G> {
     fn deref_mut(&mut self) -> &mut G::Target {
         &mut self.guard
     }
@@ -108,15 +108,15 @@ impl<T> SharedLock<T> {
     }
 
     /// Waits until nobody writes.
-    pub(crate) fn read(&self) -> Guarded<RwLockReadGuard<'_, T>> {
+    pub(crate) fn read(&self) -> GatedGuard<RwLockReadGuard<'_, T>> {
         let inside = enter();
-        Guarded { guard: self.inner.read(), _inside: inside }
+        GatedGuard { guard: self.inner.read(), _inside: inside }
     }
 
     /// Waits until it is free.
-    pub(crate) fn write(&self) -> Guarded<RwLockWriteGuard<'_, T>> {
+    pub(crate) fn write(&self) -> GatedGuard<RwLockWriteGuard<'_, T>> {
         let inside = enter();
-        Guarded { guard: self.inner.write(), _inside: inside }
+        GatedGuard { guard: self.inner.write(), _inside: inside }
     }
 }
 

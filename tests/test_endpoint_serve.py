@@ -155,6 +155,20 @@ def test_a_file_that_changes_is_read_again_and_one_with_a_fault_is_told_of(tmp_p
             assert serving.stop() == 0
 
 
+def test_a_file_that_is_gone_is_told_of_until_it_is_back(tmp_path):
+    file = tmp_path / "headrace.toml"
+    file.write_text('[[providers]]\nname = "simulated"\n')
+    with Serving("--config", str(file)) as serving:
+        kept = file.read_text()
+        file.unlink()
+        serving.line("it goes on as before")
+        assert serving.read("/readyz") != "ready"
+        assert serving.ask(body=question())
+        file.write_text(kept)
+        serving.line("was read again")
+        assert serving.read("/readyz") == "ready"
+
+
 def test_traces_go_where_the_environment_says():
     from test_telemetry import Receiver
 

@@ -13,6 +13,8 @@ __all__ = ["Watched", "wakes"]
 
 #: How often a file is looked at, in seconds: a look is one `stat`.
 _LOOK: Final = 1.0
+#: A file that so many looks do not find is gone: between two writes it is missing for less.
+_GONE: Final = 3
 #: What a pipe carries for a file that has changed; no signal has this number.
 _CHANGED: Final = 255
 
@@ -52,8 +54,8 @@ class Watched:
         self._seen = self.stamp()
 
     def has_changed(self) -> bool:
-        """Whether it is another than was read; one that is gone, as between two writes, is no change yet."""
-        return self.stamp() not in (None, self._seen)
+        """Whether it is another than was read, or is not there any more."""
+        return self.stamp() != self._seen
 
 
 @contextlib.contextmanager
@@ -92,10 +94,14 @@ def wakes(watched: Watched | None) -> Iterator[Iterator[Literal["stop", "read", 
 
 def _look(watched: Watched, writer: int, over: threading.Event) -> None:
     """Tell of a change once it is whole: two looks have found the same, so that nobody is in the middle of writing."""
-    told = last = None
+    # No stamp is empty: nothing was told yet.
+    told: object = ()
+    last, same = watched.stamp(), 0
     while not over.wait(_LOOK):
         now = watched.stamp()
-        if watched.has_changed() and now == last and now != told:
+        same = same + 1 if now == last else 0
+        is_settled = same >= (1 if now is not None else _GONE)
+        if watched.has_changed() and is_settled and now != told:
             os.write(writer, bytes([_CHANGED]))
             told = now
         last = now

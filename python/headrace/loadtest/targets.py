@@ -5,6 +5,7 @@ Each part can be spoilt on purpose, so that it can be shown that the suite finds
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 from contextlib import suppress
@@ -61,7 +62,7 @@ class Targets:
         self.budget = Decimal(budget) if budget else None
         self._model = model
         self._servers: list[providers.SimulatedServer] = []
-        self._kept: list[bytes] = []
+        self._kept: list[mmap.mmap] = []
         self._asked = self._cached = False
         self._pid = pid
         self._watched: Watched | None = None
@@ -229,7 +230,10 @@ class Targets:
     def after_request(self) -> None:
         """Called after each request of a soak: spoilt, it keeps something."""
         if self.spoil == "leak":
-            self._kept.append(os.urandom(65536))
+            # Pages of its own: the allocator may still have freed memory to give, and then nothing would grow.
+            kept = mmap.mmap(-1, 65536)
+            kept.write(os.urandom(65536))
+            self._kept.append(kept)
 
     def starve(self) -> None:
         """Called before each request is sent: spoilt, it is late."""

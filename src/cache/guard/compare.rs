@@ -31,7 +31,8 @@ pub(super) fn evidence<'a>(asked: &'a Signature, stored: &'a Signature) -> Resul
         .or_else(|| capital::differs(&asked.cased, &stored.cased))
         .or_else(|| contrast(asked, stored))
         .or_else(|| relations(asked, stored))
-        .or_else(|| asked.wording.parts(&stored.wording, || has_moved(asked, stored)));
+        .or_else(|| turns(asked, stored))
+        .or_else(|| asked.wording.parts(&stored.wording));
     differs.map_or_else(|| evidence::weigh(asked, stored), Err)
 }
 
@@ -44,6 +45,7 @@ pub(super) fn compare_facts(asked: &Signature, stored: &Signature) -> Verdict {
         .or_else(|| names(asked, stored))
         .or_else(|| order(asked, stored))
         .or_else(|| capital::differs(&asked.cased, &stored.cased))
+        .or_else(|| turns(asked, stored))
     {
         Some(reason) => Verdict::Blocked { reason },
         None => Verdict::Pass { agreement: 1.0 },
@@ -266,6 +268,10 @@ fn has_moved(asked: &Signature, stored: &Signature) -> bool {
     asked.wording.opens_with_clause() != stored.wording.opens_with_clause()
         && keys(asked, true).len().max(keys(stored, true).len()) < 2
         && (0..mine.len()).any(|by| [&mine[by..], &mine[..by]].concat() == theirs)
+}
+
+fn turns(asked: &Signature, stored: &Signature) -> Option<String> {
+    asked.wording.turns(&stored.wording, || has_moved(asked, stored))
 }
 
 fn order(asked: &Signature, stored: &Signature) -> Option<String> {

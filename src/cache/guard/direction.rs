@@ -4,7 +4,7 @@ use super::extract::Reading;
 use super::text::{Kind, Token};
 
 impl Reading<'_> {
-    /// What stands on the two sides of "from … to" or "than", in the order written.
+    /// What stands on the two sides of "from … to", of "than" or of a ratio's colon, in the order written.
     pub(super) fn order(&self) -> Vec<Box<str>> {
         let mut anchors = self.anchors.clone();
         anchors.sort();
@@ -35,7 +35,18 @@ impl Reading<'_> {
             (to == from + 2 || is_label)
                 && matches!(self.lower(Some(from + 1)), "to" | "into" | "bis" | "nach" | "à" | "a" | "hasta")
         };
-        let pairs = anchors.windows(2).filter(|pair| between(pair[0].0, pair[1].0));
+        let is_ratio = |pair: &[(usize, Box<str>)]| {
+            let [(from, one), (to, other)] = pair else { return false };
+            *to == from + 1 && [one, other].iter().all(|key| key.starts_with("number ")) && self.is_one_sign_before(*to)
+        };
+        let pairs = anchors.windows(2).filter(|pair| between(pair[0].0, pair[1].0) || is_ratio(pair));
         pairs.flat_map(|pair| [pair[0].1.clone(), pair[1].1.clone()]).collect()
+    }
+
+    /// Whether one sign stands between a token and the one before it, and no space: "1:2".
+    fn is_one_sign_before(&self, at: usize) -> bool {
+        let Some(before) = at.checked_sub(1).and_then(|before| self.tokens.get(before)) else { return false };
+        let end = before.text.as_ptr() as usize + before.text.len();
+        self.tokens.get(at).is_some_and(|token| token.text.as_ptr() as usize == end + 1) && self.tokens[at].apart
     }
 }

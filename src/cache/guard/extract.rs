@@ -120,6 +120,7 @@ impl Reading<'_> {
 
     fn finish(mut self, language: Option<Language>) -> Signature {
         let ordered = self.order();
+        self.spans();
         self.terms.sort_by_key(|(at, _)| *at);
         self.set_places();
         for (_, term) in &mut self.terms {

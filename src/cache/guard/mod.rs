@@ -34,6 +34,7 @@ mod sections;
 mod sign;
 mod signature;
 mod small_words;
+mod span;
 mod text;
 mod time;
 mod vector;

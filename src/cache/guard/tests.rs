@@ -425,3 +425,23 @@ fn users_add_terms_synonyms_patterns_and_checks() {
     assert_eq!(reason("Emissions", "Emissions!").unwrap(), "tone differs");
     assert!(Guards::standard().with_pattern("bad", "(").is_err());
 }
+
+#[test]
+fn the_same_words_in_each_others_place_are_another_question_to_the_facts() {
+    let guards = Guards::standard();
+    let said = |one: &str, other: &str| guards.compare_facts(&guards.signature(one), &guards.signature(other));
+    for (one, other) in [
+        ("Interns hired as employees", "Employees hired as interns"),
+        ("Survey ratings of employees by managers", "Survey ratings of managers by employees"),
+        ("Which suppliers did customers report?", "Which customers did suppliers report?"),
+    ] {
+        assert!(!said(one, other).is_pass() && !said(other, one).is_pass(), "{one} | {other}");
+    }
+    for (one, other) in [
+        ("In Lyon, how many sites were closed?", "How many sites were closed in Lyon?"),
+        ("Who closed ticket 48213?", "ticket 48213 - closed by?"),
+        ("waste recycled in 2024 at Lyon", "waste recycled at Lyon in 2024"),
+    ] {
+        assert!(said(one, other).is_pass() && said(other, one).is_pass(), "{one} | {other}");
+    }
+}

@@ -120,11 +120,14 @@ impl Reading<'_> {
 }
 
 impl Wording {
-    /// What the order of the words or a small word between them parts, unless a clause `has_moved`.
-    pub(super) fn parts(&self, other: &Self, has_moved: impl FnOnce() -> bool) -> Option<String> {
-        if self.is_turned(other) && !has_moved() {
-            return Some("order: the same words stand in each other's place".to_owned());
-        }
+    /// Whether the same words stand in each other's place, unless a clause `has_moved`.
+    pub(super) fn turns(&self, other: &Self, has_moved: impl FnOnce() -> bool) -> Option<String> {
+        let is_turned = self.is_turned(other) && !has_moved();
+        is_turned.then(|| "order: the same words stand in each other's place".to_owned())
+    }
+
+    /// What a small word between the same words parts.
+    pub(super) fn parts(&self, other: &Self) -> Option<String> {
         if self.content != other.content || self.content.is_empty() {
             return None;
         }
