@@ -37,6 +37,8 @@ def busy(number):
     except BaseException as error:
         failed.append(error)
         raise
+# What is imported at a first use is imported before: a child of an import would wait for Python's own lock for ever.
+use(99, 0)
 threads = [threading.Thread(target=busy, args=(number,), daemon=True) for number in range({threads})]
 for thread in threads:
     thread.start()
