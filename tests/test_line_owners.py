@@ -75,13 +75,20 @@ def test_a_client_made_before_a_fork_works_in_every_worker(tmp_path, is_durable,
         if is_used_before:
             assert client.chat(MODEL, "before?").text == "before?"
 
+        # They begin together: none is forked while Python's server, in this process, imports for the first call.
+        begins, begin = os.pipe()
+
         def work():
+            os.read(begins, 1)
             return [client.chat(MODEL, f"{os.getpid()} {n}?").text for n in range(30)]
 
         children = [in_child(work) for _ in range(3)]
+        os.write(begin, b"123")
         for child, reading in children:
             assert told_by(child, reading) == [f"{child} {n}?" for n in range(30)]
         assert client.chat(MODEL, "after?").text == "after?"
+    os.close(begins)
+    os.close(begin)
     if queue is not None:
         queue.close()
 
